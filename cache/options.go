@@ -1,0 +1,78 @@
+package cache
+
+import (
+	"fmt"
+	"time"
+)
+
+// Options configures the cache. It is the `cache` key of the configuration.
+type Options struct {
+	// Preset is how much is stored: Safe or Standard.
+	Preset Preset `yaml:"preset"`
+	// Memory bounds the contents in the memory tier and the fills in flight, in bytes.
+	Memory int64 `yaml:"memory" unit:"size"`
+	// MaxObject is the largest content that is stored, in bytes; larger ones stream through.
+	MaxObject int64 `yaml:"max_object" unit:"size"`
+	// CollapseWait is how long a request waits for another one's fill to answer before it asks the origin itself.
+	CollapseWait time.Duration `yaml:"collapse_wait"`
+}
+
+// Preset is a set of choices where the RFCs leave one.
+type Preset string
+
+// The presets.
+const (
+	// Safe stores no response that sets a cookie, and lets no request directive of a client bypass the cache.
+	Safe Preset = "safe"
+	// Standard stores and reuses all that RFC 9111 allows a shared cache to.
+	Standard Preset = "standard"
+)
+
+// Policy is what a path's configuration says about caching: the `cache` key of a site or of a path.
+type Policy struct {
+	// Off passes every request on. In the configuration: `cache: off`.
+	Off bool `yaml:"-"`
+	// StaleWhileRevalidate and StaleIfError apply where the response doesn't say (RFC 5861); 0 for never.
+	StaleWhileRevalidate time.Duration `yaml:"stale_while_revalidate"`
+	StaleIfError         time.Duration `yaml:"stale_if_error"`
+}
+
+// UnmarshalText reads the short form, `off`.
+func (p *Policy) UnmarshalText(b []byte) error {
+	if string(b) != "off" {
+		return fmt.Errorf("%q is neither off nor a mapping", b)
+	}
+	*p = Policy{Off: true}
+	return nil
+}
+
+// SetDefaults sets the values that serve when the configuration is silent.
+func (o *Options) SetDefaults() {
+	*o = Options{Preset: Safe, Memory: 256 << 20, MaxObject: 64 << 20, CollapseWait: 5 * time.Second}
+}
+
+// Check reports every value that can't be right.
+func (o *Options) Check(report func(key, problem string)) {
+	if o.Preset != Safe && o.Preset != Standard {
+		report("preset", fmt.Sprintf("%q is neither %q nor %q", o.Preset, Safe, Standard))
+	}
+	if o.Memory < 1<<20 {
+		report("memory", "must be at least 1MiB")
+	}
+	if o.MaxObject < 1 {
+		report("max_object", "must be above 0")
+	}
+	if o.CollapseWait < 0 {
+		report("collapse_wait", "must not be negative")
+	}
+}
+
+// Check reports every value that can't be right.
+func (p *Policy) Check(report func(key, problem string)) {
+	if p.StaleWhileRevalidate < 0 {
+		report("stale_while_revalidate", "must not be negative")
+	}
+	if p.StaleIfError < 0 {
+		report("stale_if_error", "must not be negative")
+	}
+}

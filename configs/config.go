@@ -1,0 +1,68 @@
+package configs
+
+import (
+	"net/netip"
+
+	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/proxy"
+	"github.com/anyedge/anyedge/proxy/admin"
+	"github.com/anyedge/anyedge/proxy/admission"
+	"github.com/anyedge/anyedge/proxy/listener"
+	"github.com/anyedge/anyedge/proxy/origin"
+	"github.com/anyedge/anyedge/routing"
+	"github.com/anyedge/anyedge/routing/bgp"
+	edgetls "github.com/anyedge/anyedge/tls"
+)
+
+// Config is one node's whole configuration: the packages' own options under their keys.
+// A value that Parse or Load returned is complete: defaults are set, references lead somewhere.
+type Config struct {
+	Node    Node                          `yaml:"node"`
+	VIPs    map[string]*VIP               `yaml:"vips"`
+	TLS     TLS                           `yaml:"tls"`
+	Origins map[string]*origin.Options    `yaml:"origins"`
+	Sites   map[string]*proxy.SiteOptions `yaml:"sites"`
+	Cache   Cache                         `yaml:"cache"`
+	Limits  admission.Options             `yaml:"limits"`
+	Health  health.Options                `yaml:"health"`
+	Routing routing.Options               `yaml:"routing"`
+	BGP     bgp.Options                   `yaml:"bgp"`
+	Fleet   any                           `yaml:"fleet" later:"the fleet"`
+	Admin   admin.Options                 `yaml:"admin"`
+	Log     Log                           `yaml:"log"`
+}
+
+// Node says who this node is.
+type Node struct {
+	Name    string     `yaml:"name"`    // unique in the fleet; the cache's name in Cache-Status
+	Metro   string     `yaml:"metro"`   // the place that nodes share
+	Address netip.Addr `yaml:"address"` // this node's own unicast address
+}
+
+// VIP is one named anycast service address set.
+type VIP struct {
+	listener.Options `yaml:",inline"`
+	// Announce are the prefixes that BGP announces; default: host routes of the addresses.
+	Announce []netip.Prefix `yaml:"announce"`
+	Probes   any            `yaml:"probes" later:"announcing co-located services"`
+}
+
+// TLS adds to the certificates from files what later comes from elsewhere.
+type TLS struct {
+	edgetls.Options `yaml:",inline"`
+	ACME            any `yaml:"acme" later:"ACME"`
+}
+
+// Cache adds the disk tier to the memory tier.
+type Cache struct {
+	cache.Options `yaml:",inline"`
+	Disk          any `yaml:"disk" later:"the disk tier"`
+}
+
+// Log says what is logged and where.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn, error
+	Format string `yaml:"format"` // text or json, for what the node does; the access log is always JSON
+	Access string `yaml:"access"` // stdout, off, or a file's path, reopened on SIGHUP
+}

@@ -1,0 +1,91 @@
+package health
+
+import (
+	"fmt"
+	"time"
+)
+
+// Cause says whose fault a bad signal is; it decides how far a signal may drive an announcement.
+type Cause string
+
+// The cause classes.
+const (
+	Local    Cause = "local"    // this node's own fault
+	Path     Cause = "path"     // the way to an origin, or the origin
+	Load     Cause = "load"     // too much to do
+	Operator Cause = "operator" // somebody asked for it
+)
+
+// Grade is how bad a signal's value is by its own thresholds.
+type Grade uint8
+
+// The grades, from no knowledge to bad. Unknown is never critical: too few samples prove nothing.
+const (
+	Unknown Grade = iota
+	OK
+	Warn
+	Crit
+)
+
+var gradeNames = [...]string{"unknown", "ok", "warn", "crit"}
+
+func (g Grade) String() string {
+	if int(g) < len(gradeNames) {
+		return gradeNames[g]
+	}
+	return fmt.Sprintf("grade(%d)", uint8(g))
+}
+
+// MarshalText writes the grade as its name.
+func (g Grade) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (g *Grade) UnmarshalText(b []byte) error {
+	for i, n := range gradeNames {
+		if n == string(b) {
+			*g = Grade(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown grade %q", b)
+}
+
+// SignalName names what is measured.
+type SignalName string
+
+// The signals.
+const (
+	OriginProbe SignalName = "origin_probe" // per origin: share of servers that probes find down
+	FillErrors  SignalName = "fill_errors"  // per origin: share of fills that failed
+	FillLatency SignalName = "fill_latency" // per origin: quantile of the time to first byte, in seconds
+	SelfCheck   SignalName = "self_check"   // per VIP: failures in a row of a request to ourselves through the VIP
+	SelfQUIC    SignalName = "self_quic"    // per VIP: the same over QUIC; at most warn, since TCP still serves
+)
+
+// Unit says how to print a signal's value and thresholds.
+type Unit string
+
+// The units.
+const (
+	Ratio   Unit = "ratio"   // 0..1, printed as a percentage
+	Seconds Unit = "seconds" // printed as a duration
+	Count   Unit = "count"
+)
+
+// Signal is one measured figure with its grade: a value, ready to be kept in a decision record.
+type Signal struct {
+	Name    SignalName `json:"name"`
+	Subject string     `json:"subject"` // the origin's or the VIP's name
+	Cause   Cause      `json:"cause"`
+	Value   float64    `json:"value"`
+	Unit    Unit       `json:"unit"`
+	Samples int        `json:"samples"` // how many measurements the value rests on
+	Grade   Grade      `json:"grade"`
+	Since   time.Time  `json:"since"` // when the grade was entered
+	// A grade is entered at Warn or Crit and left below WarnExit or CritExit.
+	Warn     float64 `json:"warn"`
+	Crit     float64 `json:"crit"`
+	WarnExit float64 `json:"warn_exit"`
+	CritExit float64 `json:"crit_exit"`
+	Detail   string  `json:"detail,omitempty"` // the last failure in words
+}

@@ -1,0 +1,100 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Options configures the speaker. It is the `bgp` key of the configuration.
+type Options struct {
+	ASN      uint32     `yaml:"asn"`
+	RouterID netip.Addr `yaml:"router_id"` // IPv4 notation (RFC 4271 §4.2)
+	Peers    []Peer     `yaml:"peers"`
+	// Levels says with which path attributes a VIP is announced at each level; 4 is withdrawn, so it has none.
+	Levels map[int]Attributes `yaml:"levels"`
+	// HoldTime is how long a silent session lives (RFC 4271 §4.2): a frozen node attracts traffic that long.
+	HoldTime time.Duration `yaml:"hold_time"`
+	// Lab allows prefixes that no router of the public net would take: private, longer than /24 and /48, loopback.
+	Lab bool `yaml:"lab"`
+}
+
+// Peer is a router that the VIPs are announced to.
+type Peer struct {
+	Name         string     `yaml:"name"`
+	Address      netip.Addr `yaml:"address"`
+	Port         uint16     `yaml:"port"` // default 179
+	ASN          uint32     `yaml:"asn"`  // our own for iBGP
+	LocalAddress netip.Addr `yaml:"local_address"`
+	PasswordFile string     `yaml:"password_file"` // TCP MD5 (RFC 2385)
+	// TTLSecurity is the number of hops to the peer for GTSM (RFC 5082): 1 for a direct neighbour; 0 turns it off.
+	TTLSecurity uint8 `yaml:"ttl_security"`
+	// Multihop is the TTL for an eBGP peer that is not a direct neighbour; 0 means direct.
+	Multihop uint8 `yaml:"multihop"`
+	// NextHop replaces the session's local address as the routes' next hop.
+	NextHop netip.Addr `yaml:"next_hop"`
+}
+
+// Attributes are what a level adds to an announcement.
+type Attributes struct {
+	Prepend          uint8    `yaml:"prepend"`           // our ASN that many more times; eBGP
+	MED              uint32   `yaml:"med"`               // MULTI_EXIT_DISC; eBGP and iBGP
+	LocalPref        *uint32  `yaml:"local_pref"`        // iBGP
+	Communities      []string `yaml:"communities"`       // "ASN:VALUE", "no-export", "a:b:c" for large ones
+	GracefulShutdown bool     `yaml:"graceful_shutdown"` // community 65535:0 (RFC 8326)
+}
+
+// SetDefaults sets the values that serve when the configuration is silent.
+func (o *Options) SetDefaults() {
+	zero, fifty := uint32(0), uint32(50)
+	*o = Options{
+		HoldTime: 9 * time.Second,
+		Levels: map[int]Attributes{
+			0: {},
+			1: {Prepend: 1, LocalPref: &fifty},
+			2: {Prepend: 3, MED: 65535, GracefulShutdown: true, LocalPref: &zero},
+		},
+	}
+}
+
+// SetDefaults sets the port that peers listen on.
+func (p *Peer) SetDefaults() { p.Port = 179 }
+
+// Check reports every value that can't be right.
+func (o *Options) Check(report func(key, problem string)) {
+	if len(o.Peers) == 0 {
+		return
+	}
+	if o.ASN == 0 {
+		report("asn", "is missing: the number of our autonomous system, for example 64512")
+	}
+	if !o.RouterID.Is4() {
+		report("router_id", "is missing or not an IPv4 address: BGP identifiers are 4 octets (RFC 4271)")
+	}
+	if o.HoldTime < 3*time.Second || o.HoldTime > 180*time.Second {
+		report("hold_time", "must lie between 3s and 180s (RFC 4271: at least 3s)")
+	}
+	for i := range o.Peers {
+		o.Peers[i].check(func(key, problem string) { report(fmt.Sprintf("peers[%d].%s", i, key), problem) })
+	}
+	for l := range o.Levels {
+		if l < 0 || l > 3 {
+			report(fmt.Sprintf("levels.%d", l), "only levels 0 to 3 are announced; 4 is withdrawn")
+		}
+	}
+}
+
+func (p *Peer) check(report func(key, problem string)) {
+	if !p.Address.IsValid() {
+		report("address", "is missing: the router's address")
+	}
+	if p.ASN == 0 {
+		report("asn", "is missing: the router's autonomous system; our own number makes the session iBGP")
+	}
+	if p.TTLSecurity > 0 && p.Multihop > 0 {
+		report("ttl_security", "can't be combined with multihop: both set the TTL")
+	}
+	if p.LocalAddress.IsValid() && p.Address.IsValid() && p.LocalAddress.Is4() != p.Address.Is4() {
+		report("local_address", "is of another address family than address")
+	}
+}

@@ -1,0 +1,45 @@
+package routing
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Options sets how fast decisions follow the signals. It is the `routing` key of the configuration.
+type Options struct {
+	// PathFall is how long a path or load signal must be critical before the VIP is depreferred.
+	// Local causes don't wait.
+	PathFall time.Duration `yaml:"path_fall"`
+	// Rise is how long all must be well before each step up.
+	Rise time.Duration `yaml:"rise"`
+	// WarmUp is how long a VIP stays depreferred after the node has proven that it serves,
+	// so that a cold cache fills before it attracts all its traffic.
+	WarmUp time.Duration `yaml:"warm_up"`
+	// DrainLead is how long a drained VIP stays depreferred before it is withdrawn.
+	DrainLead time.Duration `yaml:"drain_lead"`
+}
+
+// SetDefaults sets the values that serve when the configuration is silent.
+func (o *Options) SetDefaults() {
+	*o = Options{PathFall: 3 * time.Second, Rise: 30 * time.Second, WarmUp: 10 * time.Second, DrainLead: 10 * time.Second}
+}
+
+// Check reports every value that can't be right.
+func (o *Options) Check(report func(key, problem string)) {
+	for key, d := range map[string]time.Duration{
+		"path_fall": o.PathFall, "rise": o.Rise, "warm_up": o.WarmUp, "drain_lead": o.DrainLead,
+	} {
+		if d < 0 || d > time.Hour {
+			report(key, "must lie between 0s and 1h")
+		}
+	}
+}
+
+// VIP is what the control path knows of a service address set.
+type VIP struct {
+	Name     string
+	Prefixes []netip.Prefix // what BGP announces
+	Origins  []string       // the origins that its sites fill from; their path signals count for it
+	// SelfChecks says that the node serves this VIP itself, so it must have proven it before anything is announced.
+	SelfChecks bool
+}

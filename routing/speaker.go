@@ -1,0 +1,36 @@
+package routing
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Route is one prefix that is wanted in every peer's table, at a level below Withdrawn.
+type Route struct {
+	VIP    string       `json:"vip"`
+	Prefix netip.Prefix `json:"prefix"`
+	Level  Level        `json:"level"`
+}
+
+// Speaker makes the peers' tables what is wanted. routing/bgp fulfils it.
+type Speaker interface {
+	// Set announces exactly routes: what is missing is announced, what differs is replaced without a withdrawal
+	// between, what isn't listed is withdrawn. It is idempotent. A prefix outside the allow-list is an error
+	// that names it, and the other routes are set all the same.
+	Set(ctx context.Context, routes []Route) error
+	// Peers reports the sessions and what each peer was sent.
+	Peers() []Peer
+}
+
+// Peer is the state of one BGP session.
+type Peer struct {
+	Name      string    `json:"name"`
+	Address   string    `json:"address"`
+	ASN       uint32    `json:"asn"`
+	State     string    `json:"state"` // RFC 4271 §8.2.2: idle, connect, active, opensent, openconfirm, established
+	Since     time.Time `json:"since"`
+	Flaps     int       `json:"flaps"`
+	LastError string    `json:"last_error,omitempty"` // what ended the last session, or keeps one from coming up
+	AdjOut    []string  `json:"adj_out"`              // prefixes in Adj-RIB-Out
+}
