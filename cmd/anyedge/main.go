@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyedge/anyedge/configs"
+)
+
+// The exit codes.
+const (
+	exitGood  = 0 // done, and the answer is good
+	exitBad   = 1 // the answer is bad, or it could not be had
+	exitUsage = 2 // the command line is wrong
+)
+
+func main() { os.Exit(execute(os.Args[1:])) }
+
+func execute(args []string) int {
+	root, ran := newRoot()
+	root.SetArgs(args)
+	err := root.Execute()
+	switch {
+	case err == nil:
+		return exitGood
+	case !*ran || errors.As(err, new(usageError)):
+		fmt.Fprintf(os.Stderr, "anyedge: %v\nSee anyedge --help.\n", err)
+		return exitUsage
+	default:
+		report(err)
+		return exitBad
+	}
+}
+
+// report prints mistakes in a configuration as they are, one a line, for editors that jump to FILE:LINE:COL.
+func report(err error) {
+	var mistakes configs.Mistakes
+	if errors.As(err, &mistakes) {
+		fmt.Fprintln(os.Stderr, mistakes)
+		return
+	}
+	fmt.Fprintf(os.Stderr, "anyedge: %v\n", err)
+}
+
+// usageError is a mistake on the command line that a command found itself.
+type usageError struct{ error }
+
+// newRoot returns the commands, and whether one of them got to run: an error before that is one of usage.
+func newRoot() (*cobra.Command, *bool) {
+	root := &cobra.Command{
+		Use:   "anyedge",
+		Short: "An anycast edge: TLS, QUIC, cache, and a BGP announcement that tells the truth",
+		Long: `anyedge serves sites on anycast addresses over H1, H2 and H3 from its cache, fills from their origins,
+and announces the addresses over BGP for as long as this node can serve them well.
+
+Begin with:  anyedge demo`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddGroup(
+		&cobra.Group{ID: "node", Title: "The node:"},
+		&cobra.Group{ID: "client", Title: "Ask and steer a running node:"},
+	)
+	root.AddCommand(
+		newRun(), newCheck(), newDemo(), newVersion(),
+		newStatus(), newExplain(), newEvents(), newPurge(), newDrain(), newUndrain(),
+	)
+	ran := new(bool)
+	for _, c := range root.Commands() {
+		run := c.RunE
+		c.RunE = func(c *cobra.Command, args []string) error {
+			*ran = true
+			return run(c, args)
+		}
+	}
+	return root, ran
+}

@@ -1,0 +1,171 @@
+package admin
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/anyedge/anyedge/cache"
+)
+
+// maxRequest bounds a request's content: the largest is a purge with one URL in it.
+const maxRequest = 64 << 10
+
+// DrainRequest is the content of POST /v1/drain and /v1/undrain.
+type DrainRequest struct {
+	VIP    string `json:"vip,omitempty"` // empty: all
+	Reason string `json:"reason,omitempty"`
+}
+
+// Problem is the content of every answer that is an error.
+type Problem struct {
+	Error string `json:"error"`
+}
+
+func (s *Server) routes(reg prometheus.Gatherer) http.Handler {
+	guarded := http.NewServeMux()
+	guarded.HandleFunc("GET /v1/status", s.status)
+	guarded.HandleFunc("GET /v1/explain", s.explain)
+	guarded.HandleFunc("GET /v1/events", s.events)
+	guarded.HandleFunc("POST /v1/purge", s.purge)
+	guarded.HandleFunc("POST /v1/drain", s.drain)
+	guarded.HandleFunc("POST /v1/undrain", s.undrain)
+	guarded.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	guarded.HandleFunc("GET /debug/pprof/", pprof.Index)
+	guarded.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	guarded.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	guarded.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	guarded.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	guarded.HandleFunc("GET /{$}", s.page)
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("/", s.guard(guarded))
+	return mux
+}
+
+// guard lets through who may use the API: holders of the token where one is set. Where none is, it refuses what a
+// web page in the operator's browser could send: a foreign Host (DNS rebinding), or a POST without JSON (a form).
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case s.token != "" && !s.tokenMatches(r):
+			w.Header().Set("WWW-Authenticate", `Bearer realm="anyedge"`)
+			fail(w, http.StatusUnauthorized, errors.New("the token is missing or wrong: send Authorization: Bearer TOKEN"))
+		case s.token == "" && !s.hostMatches(r):
+			fail(w, http.StatusMisdirectedRequest, fmt.Errorf("host %q is not this API's: use its address", r.Host))
+		case r.Method == http.MethodPost && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
+			fail(w, http.StatusUnsupportedMediaType, errors.New("send the request as application/json"))
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (s *Server) tokenMatches(r *http.Request) bool {
+	got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return ok && subtle.ConstantTimeCompare([]byte(got), []byte(s.token)) == 1
+}
+
+func (s *Server) hostMatches(r *http.Request) bool {
+	if strings.HasPrefix(s.options.Listen, "unix:") || s.options.ClientCAFile != "" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = strings.Trim(r.Host, "[]")
+	}
+	return isLoopback(host)
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) { answer(w, s.backend.Status()) }
+
+func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
+	s.explainVIP(w, r.URL.Query().Get("vip"))
+}
+
+func (s *Server) explainVIP(w http.ResponseWriter, vip string) {
+	e, err := s.backend.Explain(vip)
+	if err != nil {
+		fail(w, http.StatusNotFound, err)
+		return
+	}
+	answer(w, e)
+}
+
+func (s *Server) purge(w http.ResponseWriter, r *http.Request) {
+	var p cache.PurgeRequest
+	if !read(w, r, &p) {
+		return
+	}
+	result, err := s.backend.Purge(r.Context(), p)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	answer(w, result)
+}
+
+func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
+	s.operate(w, r, func(d DrainRequest) error { return s.backend.Drain(d.VIP, d.Reason) })
+}
+
+func (s *Server) undrain(w http.ResponseWriter, r *http.Request) {
+	s.operate(w, r, func(d DrainRequest) error { return s.backend.Undrain(d.VIP) })
+}
+
+func (s *Server) operate(w http.ResponseWriter, r *http.Request, do func(DrainRequest) error) {
+	var d DrainRequest
+	if !read(w, r, &d) {
+		return
+	}
+	if err := do(d); err != nil {
+		fail(w, http.StatusNotFound, err)
+		return
+	}
+	s.explainVIP(w, d.VIP)
+}
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if err := s.backend.Ready(); err != nil {
+		fail(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	_, _ = fmt.Fprintln(w, "ready")
+}
+
+// read decodes the request's content into v, strictly: a misspelt key must not become "purge nothing" or "drain all".
+func read(w http.ResponseWriter, r *http.Request, v any) bool {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		fail(w, http.StatusBadRequest, fmt.Errorf("read the request: %w", err))
+		return false
+	}
+	return true
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v) // the client is gone: nobody to tell
+}
+
+func fail(w http.ResponseWriter, status int, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(Problem{Error: err.Error()})
+}

@@ -1,0 +1,168 @@
+package admin
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/health"
+)
+
+// Backend is the node as the API shows and steers it. Its methods may be called concurrently.
+type Backend interface {
+	// Status is the node at a glance; it must marshal to JSON.
+	Status() any
+	// Explain says why a VIP, or every VIP where vip is empty, is at its level.
+	Explain(vip string) (any, error)
+	// Purge drops stored responses.
+	Purge(ctx context.Context, p cache.PurgeRequest) (cache.PurgeResult, error)
+	// Drain takes a VIP, or all where vip is empty, out of service by degrees; Undrain takes that back.
+	Drain(vip, reason string) error
+	Undrain(vip string) error
+	// Ready returns nil while at least one VIP is announced, or else says why none is.
+	Ready() error
+}
+
+// Server serves the admin API. Its address is bound by New, so that a port in use is known at the start.
+type Server struct {
+	options Options
+	token   string
+	backend Backend
+	journal *health.Journal
+	log     *slog.Logger
+	http    *http.Server
+	ln      net.Listener
+}
+
+// New reads the files that o names and binds its address.
+func New(o Options, b Backend, j *health.Journal, reg prometheus.Gatherer, log *slog.Logger) (*Server, error) {
+	s := &Server{options: o, backend: b, journal: j, log: log}
+	if err := s.readToken(); err != nil {
+		return nil, err
+	}
+	tlsConfig, err := loadTLS(o)
+	if err != nil {
+		return nil, err
+	}
+	if s.ln, err = bind(o.Listen); err != nil {
+		return nil, err
+	}
+	if tlsConfig != nil {
+		s.ln = tls.NewListener(s.ln, tlsConfig)
+	}
+	s.http = &http.Server{
+		Handler:           s.routes(reg),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Serve answers until ctx ends; then it closes, event streams included, and returns nil.
+func (s *Server) Serve(ctx context.Context) error {
+	// The base context ends the event streams, which otherwise live as long as their clients wish.
+	s.http.BaseContext = func(net.Listener) context.Context { return ctx }
+	stopped := make(chan struct{})
+	go func() { // ends with ctx; Serve waits for it
+		defer close(stopped)
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if s.http.Shutdown(grace) != nil {
+			_ = s.http.Close()
+		}
+	}()
+	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the admin API on %s: %w", s.options.Listen, err)
+	}
+	<-stopped
+	return nil
+}
+
+func (s *Server) readToken() error {
+	if s.options.TokenFile == "" {
+		return nil
+	}
+	b, err := os.ReadFile(s.options.TokenFile)
+	if err != nil {
+		return fmt.Errorf("admin.token_file: %w", err)
+	}
+	if s.token = strings.TrimSpace(string(b)); s.token == "" {
+		return fmt.Errorf("admin.token_file: %s is empty: put a random token into it", s.options.TokenFile)
+	}
+	return nil
+}
+
+func loadTLS(o Options) (*tls.Config, error) {
+	if o.CertFile == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("admin.cert_file: %s with %s: %w", o.CertFile, o.KeyFile, err)
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	if o.ClientCAFile == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(o.ClientCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("admin.client_ca_file: %w", err)
+	}
+	c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+	if !c.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("admin.client_ca_file: %s holds no PEM certificate", o.ClientCAFile)
+	}
+	return c, nil
+}
+
+func bind(listen string) (net.Listener, error) {
+	path, unix := strings.CutPrefix(listen, "unix:")
+	if !unix {
+		ln, err := net.Listen("tcp", listen)
+		if err != nil {
+			return nil, fmt.Errorf("admin.listen: %w: choose another address, or see who has it: ss -lntp", err)
+		}
+		return ln, nil
+	}
+	removeStale(path)
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("admin.listen: %w", err)
+	}
+	// The socket's group may use the API; others may not.
+	if err := os.Chmod(path, 0o660); err != nil {
+		return nil, errors.Join(fmt.Errorf("admin.listen: %w", err), ln.Close())
+	}
+	return ln, nil
+}
+
+// removeStale removes the socket that a process which was killed left behind: one that nobody answers on.
+func removeStale(path string) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&os.ModeSocket == 0 {
+		return
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		_ = c.Close()
+		return
+	}
+	_ = os.Remove(path)
+}
