@@ -1,0 +1,2 @@
+// Package cache is a shared HTTP cache.
+package cache

@@ -1,0 +1,47 @@
+package cache
+
+import "context"
+
+// Outcome is what the cache did with one request, for the access log. Read it after the handler has returned.
+type Outcome struct {
+	// Hit is set when a stored response answered without the origin being asked first.
+	Hit bool
+	// Fwd is why the request went to the origin; empty on a hit.
+	Fwd Fwd
+	// FwdStatus is the status that the origin answered with, 0 for none.
+	FwdStatus int
+	// Stored is set when the response was stored, or a stored one updated.
+	Stored bool
+	// Collapsed is set when another request's fill answered this one.
+	Collapsed bool
+	// Stale is set when the client got a response beyond its freshness lifetime.
+	Stale bool
+}
+
+// Fwd is why a request went to the origin: the values of Cache-Status' fwd parameter, RFC 9211 §2.2.
+type Fwd string
+
+// The reasons.
+const (
+	FwdBypass   Fwd = "bypass"    // the cache was configured to let the request pass
+	FwdMethod   Fwd = "method"    // the method's semantics require it
+	FwdURIMiss  Fwd = "uri-miss"  // nothing is stored for the target URI
+	FwdVaryMiss Fwd = "vary-miss" // nothing that is stored for it matches the request's fields
+	FwdRequest  Fwd = "request"   // what is stored is fresh, but the request asked for more
+	FwdStale    Fwd = "stale"     // what is stored is stale
+)
+
+type outcomeKey struct{}
+
+// WithOutcome returns a context in which the cache's handler notes its outcome in o.
+func WithOutcome(ctx context.Context, o *Outcome) context.Context {
+	return context.WithValue(ctx, outcomeKey{}, o)
+}
+
+// outcomeFrom returns the context's outcome, or one that nobody reads.
+func outcomeFrom(ctx context.Context) *Outcome {
+	if o, ok := ctx.Value(outcomeKey{}).(*Outcome); ok {
+		return o
+	}
+	return new(Outcome)
+}

@@ -1,0 +1,20 @@
+package cache
+
+// Stats is the cache at a glance.
+type Stats struct {
+	Slots     int64 `json:"slots"`     // target URIs with at least one stored response
+	Responses int64 `json:"responses"` // stored responses, each variant counted
+	Bytes     int64 `json:"bytes"`     // their contents and fields, with overhead
+
+	Hits      uint64         `json:"hits"`
+	Forwarded map[Fwd]uint64 `json:"forwarded"` // requests that went to the origin, by reason
+	Stored    uint64         `json:"stored"`
+	Evicted   uint64         `json:"evicted"`
+	Collapsed uint64         `json:"collapsed"` // requests that another one's fill answered
+	Stale     uint64         `json:"stale"`     // answers beyond their freshness lifetime
+	Validated uint64         `json:"validated"` // stored responses that a 304 made fresh again
+	Purged    uint64         `json:"purged"`    // purge requests
+
+	Fills     int64 `json:"fills"`      // in flight
+	FillBytes int64 `json:"fill_bytes"` // held by them
+}
