@@ -1,0 +1,39 @@
+package edgetls
+
+import "crypto/tls"
+
+// The lowest TLS versions by the names of the configuration. Below 1.2 nothing is offered (RFC 8996).
+const (
+	minVersion = tls.VersionTLS12
+	strict     = "1.3"
+)
+
+// Config returns the configuration of a server: certificates by SNI from the store's present snapshot, session tickets
+// under the store's ring, ALPN h2 and http/1.1. Cipher suites and key exchanges are crypto/tls's own, which prefer
+// X25519MLKEM768.
+//
+// Everything is reached through functions that a Clone shares, so clones see each Replace and open each other's
+// tickets: one is handed to QUIC with other ALPN names.
+func (s *Store) Config() *tls.Config { return s.config.Clone() }
+
+func (s *Store) newConfig(ring *ticketRing) *tls.Config {
+	return &tls.Config{
+		MinVersion:         minVersion,
+		NextProtos:         []string{"h2", "http/1.1"},
+		GetCertificate:     func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return s.current.Load().certificate(h) },
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.current.Load().config, nil },
+		WrapSession:        ring.wrap,
+		UnwrapSession:      ring.unwrap,
+	}
+}
+
+// strictConfig is what replaces the configuration for a handshake while o asks for TLS 1.3, or nil.
+func (s *Store) strictConfig(o Options) *tls.Config {
+	if o.MinVersion != strict {
+		return nil
+	}
+	c := s.config.Clone()
+	c.MinVersion = tls.VersionTLS13
+	c.GetConfigForClient = nil
+	return c
+}

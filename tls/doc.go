@@ -1,0 +1,12 @@
+// Package edgetls holds what a handshake needs: certificates, and the keys of session tickets.
+//
+// A [Store] reads certificates from files and answers each ClientHello from an immutable snapshot, so that a reload
+// never disturbs a handshake:
+//
+//	files ─► Load, Replace, Watch ─┐
+//	                               ├─► snapshot ─► GetCertificate (SNI: exact, wildcard, default)
+//	Add (made in memory) ──────────┘
+//	                    ticket ring ─► WrapSession, UnwrapSession (one ring for TCP and QUIC)
+//
+// It imports nothing of anyedge; the listeners and the commands import it.
+package edgetls

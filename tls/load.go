@@ -1,0 +1,67 @@
+package edgetls
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// loaded is what one reading of the files gave.
+type loaded struct {
+	options Options
+	entries []*entry
+	stamps  []stamp
+}
+
+// load reads every file that o names; the error has the problems of all.
+func load(o Options) (loaded, error) {
+	l := loaded{options: o, stamps: stampAll(o)} // before the reading, so that a change meanwhile is seen later
+	var errs []error
+	for _, files := range o.Certificates {
+		e, err := loadPair(files)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		l.entries = append(l.entries, e)
+	}
+	return l, errors.Join(errs...)
+}
+
+func loadPair(files CertificateFiles) (*entry, error) {
+	certPEM, certErr := readFile(files.Cert, "certificate")
+	keyPEM, keyErr := readFile(files.Key, "key")
+	if err := errors.Join(certErr, keyErr); err != nil {
+		return nil, err
+	}
+	chain, certErr := parseChain(files.Cert, certPEM)
+	key, keyErr := parseKey(files.Key, keyPEM)
+	if err := errors.Join(certErr, keyErr); err != nil {
+		return nil, err
+	}
+	if err := match(files, chain, key); err != nil {
+		return nil, err
+	}
+	cert := &tls.Certificate{PrivateKey: key, Leaf: chain[0]}
+	for _, c := range chain {
+		cert.Certificate = append(cert.Certificate, c.Raw)
+	}
+	return &entry{cert: cert, files: files}, nil
+}
+
+// readFile reads a file, with what to do where it can't.
+func readFile(path, what string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		return data, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("read the %s %s: there is no such file: correct the path, or put the file there: %w", what, path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("read the %s %s: permission denied: let the user that anyedge runs as read it (uid %d): %w",
+			what, path, os.Getuid(), err)
+	}
+	return nil, fmt.Errorf("read the %s %s: %w", what, path, err)
+}
