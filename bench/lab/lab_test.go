@@ -1,0 +1,211 @@
+//go:build lab
+
+package lab_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/anyedge/anyedge/bench/lab"
+)
+
+func TestMain(m *testing.M) {
+	lab.Main(m, lab.Program{Name: "listen", Run: listen})
+}
+
+// A link that is cut is seen by its hosts, one that swallows packets isn't; both come back whole.
+func TestLink(t *testing.T) {
+	l := lab.New(t)
+	a, b := l.Host("a-host"), l.Host("b-host")
+	link := l.Link(a, b)
+	server := netip.MustParsePrefix("192.0.2.1/32")
+	b.Address(server.Addr())
+	a.Route(server, link.B.V4)
+	ln, err := b.Listen("tcp", ":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	check := func(when string, want bool) {
+		t.Helper()
+		for _, addr := range []netip.Addr{server.Addr(), link.B.V4, link.B.V6} {
+			if err := connect(a, addr, 80); (err == nil) != want {
+				t.Errorf("%s: connect to %s: %v", when, addr, err)
+			}
+		}
+	}
+
+	fib := a.WatchFIB()
+	check("at first", true)
+	link.Cut()
+	fib.WaitGone(server, time.Second)
+	check("cut", false)
+	link.Restore()
+	fib.WaitVia(server, "b-host", time.Second)
+	check("restored", true)
+	link.Blackhole()
+	check("swallowing", false)
+	link.Restore()
+	check("restored again", true)
+	if h := fib.History(server); len(h) != 3 { // there, gone, there
+		t.Errorf("history of the route: %v", h)
+	}
+}
+
+// Real routers follow a speaker, and the kernels' tables, the routers' own and the wire tell one story.
+func TestRouters(t *testing.T) {
+	f := lab.NewFleet(t)
+	core, ams, fra := f.Core.WatchFIB(), f.Ams.Edge.WatchFIB(), f.Fra.Edge.WatchFIB()
+	wire := f.Ams.ToNode.A.Capture("tcp port 179")
+	speaker := f.Ams.Host.BIRD(standIn(t, f.Ams, false))
+	f.Fra.Host.BIRD(standIn(t, f.Fra, false))
+	for _, p := range lab.Prefixes() {
+		ams.WaitVia(p, "ams-1", 10*time.Second)
+		fra.WaitVia(p, "fra-1", 10*time.Second)
+		core.WaitVia(p, "edge-ams", 10*time.Second)
+	}
+	if p, ok := lab.Learned(f.Fra.Router, lab.Prefix4, f.Fra.ToNode.B.V4); !ok || !p.Best || len(p.ASPath) != 1 {
+		t.Errorf("FRR, normal: %v", p)
+	}
+
+	begin := time.Now()
+	speaker.Reconfigure(f.Ams.Host, standIn(t, f.Ams, true))
+	for _, p := range lab.Prefixes() {
+		t.Logf("depreferred: %s moves in edge-ams after %v, in core after %v", p,
+			ams.WaitVia(p, "edge-fra", 5*time.Second).Sub(begin), core.WaitVia(p, "edge-fra", 5*time.Second).Sub(begin))
+	}
+	if p, ok := lab.Learned(f.Ams.Router, lab.Prefix6, f.Ams.ToNode.B.V6); !ok || !depreferred(p) || p.LocalPref != 0 || p.Best {
+		t.Errorf("BIRD, depreferred: %v", p)
+	}
+
+	speaker.Kill()
+	f.Await("edge-ams forgets what the dead speaker said", time.Second, func() bool {
+		_, ok := lab.Learned(f.Ams.Router, lab.Prefix4, f.Ams.ToNode.B.V4)
+		return !ok
+	})
+	updates := wire.Updates()
+	if err := asIntended(updates); err != nil {
+		t.Errorf("on the wire: %v\n%v", err, updates)
+	}
+}
+
+// depreferred says whether a path carries what the stand-in says when it wants to be left alone.
+func depreferred(p lab.Path) bool {
+	return p.GracefulShutdown() && p.MED == 65535 && len(p.ASPath) == 2
+}
+
+// asIntended checks that each prefix was announced, then depreferred without a withdrawal.
+func asIntended(updates []lab.Update) error {
+	seen := map[netip.Prefix][]lab.Update{}
+	for _, u := range updates {
+		for _, p := range u.Withdrawn {
+			return fmt.Errorf("%s was withdrawn", p)
+		}
+		for _, p := range u.Announced {
+			if len(u.ASPath) > 0 && u.ASPath[0] == lab.NodeAS {
+				seen[p] = append(seen[p], u)
+			}
+		}
+	}
+	var errs []error
+	for _, p := range lab.Prefixes() {
+		if s := seen[p]; len(s) != 2 || s[0].GracefulShutdown() || !s[1].GracefulShutdown() || s[1].MED != 65535 {
+			errs = append(errs, fmt.Errorf("%s: %v", p, s))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// A program of the test runs inside its host and dies when it is killed.
+func TestProgram(t *testing.T) {
+	l := lab.New(t)
+	a, b := l.Host("a-host"), l.Host("b-host")
+	link := l.Link(a, b)
+	p := b.Program("listen", ":80")
+	p.WaitLog("listening", 5*time.Second)
+	if err := connect(a, link.B.V4, 80); err != nil {
+		t.Error(err)
+	}
+	p.Kill()
+	if err := connect(a, link.B.V4, 80); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("connect after Kill: %v, want %v", err, syscall.ECONNREFUSED)
+	}
+}
+
+func listen(ctx context.Context, args []string) error {
+	ln, err := net.Listen("tcp", args[0])
+	if err != nil {
+		return err
+	}
+	fmt.Println("listening")
+	<-ctx.Done()
+	return ln.Close()
+}
+
+// What a run left that was killed is removed by the next one, with its processes; nothing else is.
+func TestLeftovers(t *testing.T) {
+	const dead, foreign = "aelab-1-0-1-host", "aelab-not-ours"
+	for _, ns := range []string{dead, foreign} {
+		run(t, "ip", "netns", "add", ns)
+		t.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", ns).Run() })
+	}
+	left := exec.Command("ip", "netns", "exec", dead, "sleep", "60")
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lab.New(t)
+	var exit *exec.ExitError
+	if err := left.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Errorf("the process in the leftover namespace: %v", err)
+	}
+	names := run(t, "ip", "netns", "list")
+	if strings.Contains(names, dead) || !strings.Contains(names, foreign) {
+		t.Errorf("namespaces after a start: %s", names)
+	}
+}
+
+func connect(from *lab.Host, to netip.Addr, port uint16) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	c, err := from.Dial(ctx, "tcp", netip.AddrPortFrom(to, port).String())
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// standIn is the configuration of a BIRD that announces in a node's place.
+func standIn(t *testing.T, m *lab.Metro, depreferred bool) string {
+	t.Helper()
+	file, err := template.ParseFiles("testdata/standin.bird.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s strings.Builder
+	err = file.Execute(&s, map[string]any{
+		"Metro": m, "Depreferred": depreferred,
+		"Prefix4": lab.Prefix4, "Prefix6": lab.Prefix6, "NodeAS": lab.NodeAS,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.String()
+}
+
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %v: %v: %s", name, args, err, out)
+	}
+	return string(out)
+}

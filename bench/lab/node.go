@@ -1,0 +1,122 @@
+//go:build lab
+
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// adminAddress is where a node's admin API listens by default: on the loopback of its own host.
+const adminAddress = "127.0.0.1:9180"
+
+// Node is a running anyedge.
+type Node struct {
+	*Process
+
+	host  *Host
+	file  string
+	admin *http.Client
+}
+
+// anyedge builds anyedge once for all tests of the process.
+var anyedge = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(binDir(), "anyedge")
+	_, err := output(exec.Command("go", "build", "-o", path, "github.com/anyedge/anyedge/cmd/anyedge"))
+	return path, err
+})
+
+// StartNode runs anyedge on the host. It returns when the node answers its admin API, which is before it announces
+// anything: what it announces shows in the routers.
+func (h *Host) StartNode(config string) *Node {
+	h.lab.Helper()
+	path, err := anyedge()
+	if err != nil {
+		h.lab.Fatalf("build anyedge: %v", err)
+	}
+	n := &Node{host: h, file: h.lab.write(h.Name+".yaml", config)}
+	n.admin = &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return h.Dial(ctx, network, address)
+		},
+		DisableKeepAlives: true,
+	}}
+	n.Process = h.Start(path, "run", "-c", n.file)
+	n.Name = "anyedge on " + h.Name
+	h.lab.onFailure(n.Name, n.state)
+	h.lab.Await(n.Name+" answers", startLimit, func() bool {
+		select {
+		case <-n.done:
+			h.lab.Fatalf("%s ended: %v\n%s", n.Name, n.err, n.log.tail())
+		default:
+		}
+		_, err := n.Get("/healthz")
+		return err == nil
+	})
+	return n
+}
+
+// Get asks the node's admin API and returns the answer's content. An answer of 400 and above is an error, too.
+func (n *Node) Get(path string) (string, error) { return n.ask(http.MethodGet, path, nil) }
+
+// Post sends v to the node's admin API as JSON.
+func (n *Node) Post(path string, v any) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", err
+	}
+	return n.ask(http.MethodPost, path, b)
+}
+
+func (n *Node) ask(method, path string, content []byte) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+adminAddress+path, bytes.NewReader(content))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := n.admin.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode >= http.StatusBadRequest {
+		err = fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, b)
+	}
+	return string(b), err
+}
+
+// Reconfigure writes another configuration for the node; SIGHUP makes it load it.
+func (n *Node) Reconfigure(config string) {
+	n.lab.Helper()
+	n.lab.write(filepath.Base(n.file), config)
+}
+
+// Explain is why the node announces what it does.
+func (n *Node) Explain() string {
+	text, err := n.Get("/v1/explain")
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+func (n *Node) state() string {
+	select {
+	case <-n.done:
+		return fmt.Sprintf("ended: %v", n.cmd.ProcessState)
+	default:
+		return n.Explain()
+	}
+}

@@ -1,0 +1,113 @@
+//go:build lab
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Process is a program that runs on a host until it ends or the test does.
+type Process struct {
+	Name string
+
+	lab  *Lab
+	cmd  *exec.Cmd
+	log  transcript
+	done chan struct{} // closed when it has ended
+	err  error         // how; readable once done is closed
+}
+
+// Start runs a program in the background. What it prints is kept, and shown if the test fails.
+func (h *Host) Start(name string, args ...string) *Process {
+	h.lab.Helper()
+	return h.start(name, h.Command(context.Background(), name, args...))
+}
+
+func (h *Host) start(name string, c *exec.Cmd) *Process {
+	h.lab.Helper()
+	p := &Process{Name: name + " on " + h.Name, lab: h.lab, cmd: c, done: make(chan struct{})}
+	c.Stdout, c.Stderr = &p.log, &p.log
+	if err := c.Start(); err != nil {
+		h.lab.Fatalf("start %s: %v", p.Name, err)
+	}
+	h.lab.processes = append(h.lab.processes, p)
+	go func() { // ends with the process, which Lab.end waits for
+		defer close(p.done)
+		p.err = c.Wait()
+	}()
+	return p
+}
+
+// Signal sends s.
+func (p *Process) Signal(s syscall.Signal) {
+	p.lab.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.lab.Fatalf("signal %s to %s: %v", s, p.Name, err)
+	}
+}
+
+// Kill ends the process without a goodbye and returns when it is gone.
+func (p *Process) Kill() {
+	p.lab.Helper()
+	p.Signal(syscall.SIGKILL)
+	<-p.done
+}
+
+// Wait returns how the process ended; one that goes on for longer than limit fails the test.
+func (p *Process) Wait(limit time.Duration) error {
+	p.lab.Helper()
+	select {
+	case <-p.done:
+		return p.err
+	case <-time.After(limit):
+		p.lab.Fatalf("%s still runs after %v\n%s", p.Name, limit, p.log.tail())
+		return nil
+	}
+}
+
+// WaitLog waits until the process has printed text.
+func (p *Process) WaitLog(text string, limit time.Duration) {
+	p.lab.Helper()
+	deadline := time.After(limit)
+	for {
+		has, changed := p.log.contains(text)
+		if has {
+			return
+		}
+		select {
+		case <-changed:
+		case <-p.done:
+			if has, _ := p.log.contains(text); !has {
+				p.lab.Fatalf("%s ended (%v) before it said %q\n%s", p.Name, p.err, text, p.log.tail())
+			}
+			return
+		case <-deadline:
+			p.lab.Fatalf("%s didn't say %q within %v\n%s", p.Name, text, limit, p.log.tail())
+		}
+	}
+}
+
+// Output is what the process has printed so far.
+func (p *Process) Output() string { return p.log.String() }
+
+// end stops the process at the end of the test.
+func (p *Process) end(show bool) {
+	select {
+	case <-p.done:
+	default:
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // ended in between: done says so
+		select {
+		case <-p.done:
+		case <-time.After(time.Second):
+			_ = p.cmd.Process.Kill()
+			<-p.done
+		}
+	}
+	if show {
+		p.lab.Log(fmt.Sprintf("== %s (%v)\n%s", p.Name, p.cmd.ProcessState, p.log.tail()))
+	}
+}
