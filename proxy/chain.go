@@ -1,0 +1,132 @@
+package proxy
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/proxy/admission"
+)
+
+// defaultTunnelIdle is longer than the pings of the WebSocket libraries in use, which come every 20 s to 2 min.
+const defaultTunnelIdle = 5 * time.Minute
+
+// Cache answers requests from stored responses and fills them from next; *cache.Cache fulfils it.
+type Cache interface {
+	Handler(site string, p cache.Policy, next cache.Origin, fail cache.ErrorWriter) http.Handler
+}
+
+// Pool is one origin's servers; *origin.Pool fulfils it. A request comes with an empty URL.Scheme and URL.Host, which
+// the pool sets; a URL.Opaque, where set, is the exact target and must stay. The pool sends r.Host unless its options
+// say otherwise. A response to an upgrade has status 101 and a Body that is an io.ReadWriteCloser.
+type Pool interface {
+	RoundTrip(r *http.Request) (*http.Response, error)
+}
+
+// ChainOptions is what a chain is built from. Zero values turn the optional parts off.
+type ChainOptions struct {
+	Node  string                  // this node's name in Via, CDN-Loop and Proxy-Status
+	Sites map[string]*SiteOptions // by name
+	Pools map[string]Pool         // by origin name
+
+	Cache      Cache               // nil: every request goes to its origin
+	Admission  *admission.Limiter  // nil: no limits
+	SelfToken  string              // proves that a request is the node's own self check; empty: there are none
+	Demand     func(origin string) // told of every request for an origin's content, a hit or not; nil: nobody is
+	AccessLog  *slog.Logger        // nil: no access log
+	Metrics    *Metrics            // nil: nothing is counted
+	TunnelIdle time.Duration       // a tunnel in which nothing moves for that long is closed; 0: 5 minutes
+	Journal    *health.Journal     // nil is valid
+	Log        *slog.Logger        // nil discards
+}
+
+// Chain is the way of a request through the proxy, built once for one configuration and immutable from then on.
+type Chain struct {
+	options ChainOptions
+	sites   *siteTable
+	log     *slog.Logger
+	handler http.Handler
+}
+
+// step is one handler of the chain: it answers a request itself or calls next.
+type step struct {
+	name string
+	wrap func(next http.Handler) http.Handler
+}
+
+// NewChain builds a chain; the error names everything in o that doesn't fit together.
+func NewChain(o ChainOptions) (*Chain, error) {
+	o.TunnelIdle = cmp.Or(o.TunnelIdle, defaultTunnelIdle)
+	c := &Chain{options: o, log: o.Log}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if !validPseudonym(o.Node) {
+		return nil, errors.New("node.name: must be letters, digits and -._~ only: it is sent in Via and CDN-Loop")
+	}
+	var err error
+	if c.sites, err = c.newSiteTable(); err != nil {
+		return nil, err
+	}
+	c.handler = http.HandlerFunc(c.serve)
+	steps := c.steps()
+	for i := len(steps) - 1; i >= 0; i-- {
+		c.handler = steps[i].wrap(c.handler)
+	}
+	return c, nil
+}
+
+// steps is the table of contents of the data path: what happens to a request, in this order.
+// The last step calls serve, which leads to the cache and through it to the Forwarder.
+func (c *Chain) steps() []step {
+	return []step{
+		{"observe", c.observe},         // measure, log
+		{"rescue", c.rescue},           // a panic ends one request, not the process
+		{"selfCheck", c.selfCheck},     // the node asking itself
+		{"breakLoop", c.breakLoop},     // a request that was here before: 508
+		{"admit", c.admit},             // limits: 429, 503, 413, 408
+		{"checkMethod", c.checkMethod}, // CONNECT, TRACE, Max-Forwards: 501, 405
+		{"readTarget", c.readTarget},   // host and path: 400
+		{"chooseSite", c.chooseSite},   // host and VIP → site: 421; path → rule: 400
+		{"redirect", c.redirect},       // the plain port: 308 to https
+		{"cleanFields", c.cleanFields}, // hop-by-hop and spoofed fields, Expect: 400, 417
+		{"upgrade", c.upgrade},         // WebSocket
+	}
+}
+
+// ServeHTTP answers r.
+func (c *Chain) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+
+// serve hands r to its path's cache. A GET or HEAD with content passes it by: the content may change the answer, and
+// no cache key holds it.
+func (c *Chain) serve(w http.ResponseWriter, r *http.Request) {
+	rule := exchangeFrom(r.Context()).rule
+	c.demand(rule)
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
+		// gRPC-Web and others answer while they are still being asked.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
+	if r.ContentLength != 0 && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		rule.passed.ServeHTTP(w, r)
+		return
+	}
+	rule.cached.ServeHTTP(w, r)
+}
+
+func (c *Chain) demand(r *rule) {
+	if c.options.Demand != nil {
+		c.options.Demand(r.origin)
+	}
+}
+
+// admit holds r to the limits.
+func (c *Chain) admit(next http.Handler) http.Handler {
+	if c.options.Admission == nil {
+		return next
+	}
+	return c.options.Admission.Handler(next, c.fail)
+}

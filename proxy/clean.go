@@ -1,0 +1,78 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+const webSocket = "websocket"
+
+// cleanFields takes away what ends here, and what a client may not say, before the cache looks: what the cache keys on
+// must be what the origin sees. It changes the request's field map in place; nobody else reads it any more.
+func (c *Chain) cleanFields(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ex := exchangeFrom(r.Context())
+		if r.ProtoMajor == 1 && asksForWebSocket(r) {
+			ex.protocol = webSocket
+		}
+		if ex.protocol != "" && r.Method != http.MethodConnect && r.ContentLength != 0 {
+			c.fail(w, r, refusal(http.StatusBadRequest, "upgrade_with_content")) // whose octets would follow?
+			return
+		}
+		if expect := r.Header.Get("Expect"); expect != "" && !strings.EqualFold(expect, "100-continue") {
+			c.fail(w, r, refusal(http.StatusExpectationFailed, "expect"))
+			return
+		}
+		cleanRequest(r.Header, r.Method)
+		w = continueForH3(w, r)
+		if err := findContent(r); err != nil {
+			c.fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// asksForWebSocket reports whether r wants to change to WebSocket (RFC 6455 §4.1). An offer of any other protocol is
+// ignored, as RFC 9110 §7.8 allows; h2c above all, which would lead past this proxy.
+func asksForWebSocket(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) &&
+		httpguts.HeaderValuesContainsToken(r.Header["Connection"], "Upgrade") && httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], webSocket)
+}
+
+// findContent finds out whether a request that rarely has content has some, where the protocol doesn't say at once:
+// on H3, and on H2 when END_STREAM comes later. Towards an H1 origin it makes the difference of a chunked content.
+func findContent(r *http.Request) error {
+	if r.ContentLength >= 0 || r.ProtoMajor == 1 || r.Body == nil || !rarelyHasContent(r.Method) {
+		return nil
+	}
+	var first [1]byte
+	n, err := io.ReadFull(r.Body, first[:])
+	switch {
+	case n == 1:
+		r.Body = &prefixedContent{io.MultiReader(bytes.NewReader(first[:]), r.Body), r.Body}
+	case errors.Is(err, io.EOF):
+		r.Body, r.ContentLength = http.NoBody, 0
+	default:
+		return err
+	}
+	return nil
+}
+
+func rarelyHasContent(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+type prefixedContent struct {
+	io.Reader
+	io.Closer
+}

@@ -1,0 +1,84 @@
+package proxy
+
+import (
+	"context"
+	"encoding/hex"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/proxy/listener"
+)
+
+// exchange is what the steps learn of one request and its response. Each field is written by the step that it is
+// commented with and read by later ones, all on the handler's goroutine but for the atomic ones: a fill may outlive
+// the request that began it.
+type exchange struct {
+	info     *listener.Info // observe
+	started  time.Time      // observe
+	inbound  *http.Request  // observe: the server's own request, in which it sets the trailers
+	recorder *recorder      // observe
+	protocol string         // observe: of an extended CONNECT, as in "websocket"; cleanFields: of an H1 upgrade
+	id       string         // requestID
+
+	host    string // readTarget: without a port
+	path    string // readTarget: of the target, for matching
+	loose   string // readTarget: the same as the loosest origin may read it
+	site    *site  // chooseSite
+	rule    *rule  // chooseSite
+	failure *failure
+
+	outcome  cache.Outcome          // the cache's handler
+	server   atomic.Pointer[string] // Forwarder: who answered
+	received atomic.Int64           // octets of the request's content
+}
+
+type exchangeKey struct{}
+
+// exchangeFrom returns the exchange in which ctx began; an empty one outside of a chain.
+func exchangeFrom(ctx context.Context) *exchange {
+	if ex, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return ex
+	}
+	return &exchange{info: listener.InfoFrom(ctx)}
+}
+
+// requestID is what a client can tell the operator, to be found in the access log. It is no secret.
+func (ex *exchange) requestID() string {
+	if ex.id == "" {
+		var b [12]byte
+		for i := range b {
+			b[i] = byte(rand.Uint32())
+		}
+		ex.id = hex.EncodeToString(b[:])
+	}
+	return ex.id
+}
+
+func (ex *exchange) siteName() string {
+	if ex.site == nil {
+		return ""
+	}
+	return ex.site.name
+}
+
+// scheme is the target URI's. An H2 client may write http over TLS, so the listener's word counts.
+func (ex *exchange) scheme(r *http.Request) string {
+	if ex.info.TLS || r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// httpVersion is how the client speaks, for the log and the metrics.
+func httpVersion(r *http.Request) listener.Protocol {
+	switch r.ProtoMajor {
+	case 3:
+		return listener.H3
+	case 2:
+		return listener.H2
+	}
+	return listener.H1
+}

@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/anyedge/anyedge/proxy/admission"
+)
+
+// failure is an answer of our own: what the client gets to see, and what the access log says beyond that. It is an
+// error, so that whoever fails can return one.
+type failure struct {
+	status     int
+	kind       string // the proxy error type, RFC 9209 §2.3
+	reason     string // for the log: which check, which limit
+	origin     string // the origin's name, where one was asked
+	retryAfter time.Duration
+}
+
+func (f *failure) Error() string { return f.kind + " (" + f.reason + ")" }
+
+// refusal is an answer to a request that can't be served, whoever the origin is.
+func refusal(status int, reason string) *failure {
+	return &failure{status: status, kind: "http_request_error", reason: reason}
+}
+
+// failureOf says what the client is told of err.
+func failureOf(err error) *failure {
+	f := classify(err)
+	var at *originError
+	if errors.As(err, &at) {
+		named := *f
+		named.origin = at.origin
+		return &named
+	}
+	return f
+}
+
+func classify(err error) *failure {
+	var own *failure
+	var limit *admission.Error
+	switch {
+	case errors.As(err, &limit):
+		return limitFailure(limit)
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, context.DeadlineExceeded):
+		return &failure{status: http.StatusGatewayTimeout, kind: "http_response_timeout", reason: err.Error()}
+	}
+	return poolFailure(err)
+}
+
+func limitFailure(e *admission.Error) *failure {
+	f := &failure{status: e.Status, kind: "http_request_error", reason: string(e.Reason), retryAfter: e.RetryAfter}
+	if e.Status >= 500 {
+		f.kind = "proxy_internal_response"
+	}
+	return f
+}
+
+// poolFailure is for what no part of the proxy has a name for: the connection to the origin broke.
+func poolFailure(err error) *failure {
+	return &failure{status: http.StatusBadGateway, kind: "connection_terminated", reason: err.Error()}
+}

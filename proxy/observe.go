@@ -1,0 +1,94 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/proxy/listener"
+)
+
+// statusClientGone is logged, never sent: the client left before it was answered. The number is nginx's.
+const statusClientGone = 499
+
+// observe opens the exchange, and measures and logs it when it is over, even when it ends in a panic.
+func (c *Chain) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ex := &exchange{
+			info: listener.InfoFrom(r.Context()), started: time.Now(), inbound: r,
+			recorder: &recorder{ResponseWriter: w}, protocol: extendedConnect(r),
+		}
+		ctx := context.WithValue(r.Context(), exchangeKey{}, ex)
+		if c.options.AccessLog != nil {
+			ctx = cache.WithOutcome(ctx, &ex.outcome)
+		}
+		r = r.WithContext(ctx)
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = &countedContent{r.Body, ex}
+		}
+		c.options.Metrics.begin()
+		complete := false
+		defer func() {
+			c.options.Metrics.end(ex, r, complete)
+			c.logAccess(ex, r, complete)
+		}()
+		next.ServeHTTP(ex.recorder, r)
+		complete = true
+	})
+}
+
+// recorder notes what is sent. It is the one ResponseWriter of the chain's own.
+type recorder struct {
+	http.ResponseWriter
+	status    int // 0: nothing sent
+	written   int64
+	firstByte time.Time
+}
+
+// Unwrap gives http.ResponseController the way to the server's own writer.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader sends an informational response, or begins the final one.
+func (w *recorder) WriteHeader(status int) {
+	if status >= 200 {
+		w.begin(status)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends content.
+func (w *recorder) Write(p []byte) (int, error) {
+	w.begin(http.StatusOK)
+	n, err := w.ResponseWriter.Write(p)
+	w.written += int64(n)
+	return n, err
+}
+
+// Flush sends what is buffered.
+func (w *recorder) Flush() { _ = w.FlushError() }
+
+// FlushError sends what is buffered.
+func (w *recorder) FlushError() error {
+	w.begin(http.StatusOK)
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+func (w *recorder) begin(status int) {
+	if w.status == 0 {
+		w.status, w.firstByte = status, time.Now()
+	}
+}
+
+// countedContent counts a request's content.
+type countedContent struct {
+	io.ReadCloser
+	ex *exchange
+}
+
+func (c *countedContent) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.ex.received.Add(int64(n))
+	return n, err
+}
