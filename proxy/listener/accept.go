@@ -1,0 +1,83 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"syscall"
+	"time"
+)
+
+// How long accept waits after a passing error, for example for descriptors: from, up to.
+const (
+	acceptPause    = 5 * time.Millisecond
+	maxAcceptPause = time.Second
+)
+
+// acceptor takes connections from one socket, each with a place in the gate. Without TLS it is the net.Listener of
+// net/http; tlsListener puts a handshake between.
+type acceptor struct {
+	*net.TCPListener
+	info    *Info
+	set     *connSet
+	metrics *vipMetrics
+	log     *slog.Logger
+	ctx     context.Context // ends when the listener stops accepting
+	pause   time.Duration
+}
+
+// Accept waits for the next connection. It is called by one goroutine.
+func (a *acceptor) Accept() (net.Conn, error) {
+	c, err := a.accept()
+	if err != nil {
+		return nil, err
+	}
+	a.set.serve(c, H1)
+	return c, nil
+}
+
+func (a *acceptor) accept() (*conn, error) {
+	for {
+		tcp, err := a.AcceptTCP()
+		switch {
+		case err == nil:
+			a.pause = 0
+			return a.admit(tcp)
+		case a.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return nil, net.ErrClosed
+		}
+		a.rest(err)
+	}
+}
+
+func (a *acceptor) admit(tcp *net.TCPConn) (*conn, error) {
+	if err := a.set.gate.enter(a.ctx); err != nil {
+		_ = tcp.Close()
+		return nil, net.ErrClosed
+	}
+	return a.set.add(tcp), nil
+}
+
+// rest waits after an error of accept(2), which passes: the client went away, or the host lacks something. A loop that
+// ended there would leave a socket that is bound and dead.
+func (a *acceptor) rest(err error) {
+	a.metrics.acceptErrors.Inc()
+	a.pause = min(max(2*a.pause, acceptPause), maxAcceptPause)
+	if a.pause == acceptPause || a.pause == maxAcceptPause {
+		a.log.Warn("accept: "+acceptHint(err), "address", a.Addr().String(), "error", err)
+	}
+	timer := time.NewTimer(a.pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-a.ctx.Done():
+	}
+}
+
+func acceptHint(err error) string {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return "no descriptors left: raise the limit (systemd: LimitNOFILE=1048576) or lower limits.connections"
+	}
+	return "trying again"
+}

@@ -1,0 +1,37 @@
+package listener
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+
+	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/proxy/admission"
+)
+
+// Config is what a Listener is made of.
+type Config struct {
+	VIP string // its name, for metrics, events and Info
+	Options
+	Limits admission.Options
+	// TLS is the configuration of both TCP and QUIC, which take clones. Required with an HTTPS port.
+	TLS     *tls.Config
+	Handler http.Handler
+	Gate    *Gate           // TCP connections of all listeners; nil: one of its own, of Limits.Connections
+	Metrics *Metrics        // shared by all listeners; nil: counted nowhere
+	Journal *health.Journal // nil: none
+	Log     *slog.Logger    // nil: none
+}
+
+func (c *Config) setDefaults() {
+	if c.Gate == nil {
+		c.Gate = NewGate(c.Limits.Connections)
+	}
+	if c.Metrics == nil {
+		c.Metrics = newMetrics()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Log = c.Log.With("vip", c.VIP)
+}

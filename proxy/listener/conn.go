@@ -1,0 +1,134 @@
+package listener
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+)
+
+// conn is a client's TCP connection: it holds a place in the gate and is counted until it is closed, by whoever has it
+// then, a handler that took it over (http.Hijacker) included.
+type conn struct {
+	*net.TCPConn
+	set      *connSet
+	protocol Protocol // empty until the handshake is done
+	lost     sync.Once
+	closed   sync.Once
+	closeErr error
+}
+
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.TCPConn.Read(b)
+	c.note(err)
+	return n, err
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	n, err := c.TCPConn.Write(b)
+	c.note(err)
+	return n, err
+}
+
+// ReadFrom keeps sendfile and splice for responses without TLS.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	n, err := c.TCPConn.ReadFrom(r)
+	c.note(err)
+	return n, err
+}
+
+func (c *conn) Close() error {
+	c.closed.Do(func() {
+		c.closeErr = c.TCPConn.Close()
+		c.set.remove(c)
+	})
+	return c.closeErr
+}
+
+// note counts a connection that ended without being closed.
+func (c *conn) note(err error) {
+	if err == nil || c.protocol == "" { // a handshake has its own account
+		return
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+		c.lost.Do(func() { c.set.losses.note(c.protocol, lostReset) })
+	case errors.Is(err, syscall.ETIMEDOUT): // of TCP itself; a deadline of ours is another error
+		c.lost.Do(func() { c.set.losses.note(c.protocol, lostTimeout) })
+	}
+}
+
+// connSet are the open TCP connections of a listener.
+type connSet struct {
+	gate    *Gate
+	metrics *vipMetrics
+	losses  *losses
+
+	mu    sync.Mutex // guards the following fields
+	conns map[*conn]struct{}
+	empty chan struct{} // closed while there is no connection
+}
+
+func newConnSet(gate *Gate, m *vipMetrics, l *losses) *connSet {
+	s := &connSet{gate: gate, metrics: m, losses: l, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
+	close(s.empty)
+	return s
+}
+
+// add takes over c, which has its place in the gate.
+func (s *connSet) add(tcp *net.TCPConn) *conn {
+	c := &conn{TCPConn: tcp, set: s}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) == 0 {
+		s.empty = make(chan struct{})
+	}
+	s.conns[c] = struct{}{}
+	return c
+}
+
+// serve counts c, whose handshake is done, under its protocol.
+func (s *connSet) serve(c *conn, p Protocol) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, open := s.conns[c]; !open {
+		return // cut off meanwhile
+	}
+	c.protocol = p
+	s.metrics.opened(p)
+}
+
+func (s *connSet) remove(c *conn) {
+	s.gate.leave()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if c.protocol != "" {
+		s.metrics.closed(c.protocol)
+	}
+	if len(s.conns) == 0 {
+		close(s.empty)
+	}
+}
+
+// none returns what is closed once there is no connection.
+func (s *connSet) none() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.empty
+}
+
+// abort closes every connection and returns how many there were.
+func (s *connSet) abort() int {
+	s.mu.Lock()
+	all := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		all = append(all, c)
+	}
+	s.mu.Unlock()
+	for _, c := range all {
+		_ = c.Close()
+	}
+	return len(all)
+}

@@ -1,0 +1,25 @@
+// Package listener binds the sockets of a VIP and serves H1, H2 and H3 on them.
+//
+//	TCP https ─► accept ─► gate ─► TLS handshake ─┐
+//	TCP http  ─► accept ─► gate ──────────────────┼─► net/http: H1, H2 ─┐
+//	                                              │                     ├─► Info, Alt-Svc ─► Config.Handler
+//	UDP https ─► quic.Transport ─► connection ────┴─► http3.Server: H3 ─┘
+//
+// One socket is bound to each address and protocol, never the wildcard: replies leave from the VIP whatever the routes
+// of the host, and quic-go does not pin a connection to the interface that its first packet came by. Addresses need not
+// be on an interface yet (IP_FREEBIND), so a node starts before its VIPs are up.
+//
+// A [Listener] lives from [Open] to the end of [Listener.Shutdown]:
+//
+//	Open ─► Serve … SetQUICAnswers … Shutdown: GOAWAY, requests end, connections close ─► Serve returns
+//
+// What a client may take is limited before a handler runs: the header's size (431) and time, concurrent streams, idle
+// time, and, shared by all listeners through a [Gate], TCP connections. Where the libraries differ:
+//
+//   - A header that is too large: 431 on H1, H2 and H3. H1 allows 4 KiB more than Limits.Header (net/http's slack);
+//     on H2 and H3 each field counts 32 octets more (RFC 9113, section 6.5.2; RFC 9114, section 4.2.2).
+//   - A header that doesn't come in time: H1 is closed without an answer; an H2 or H3 connection without a complete
+//     request is idle, and closed as such.
+//
+// It is the home of quic-go's server side. It imports admission for its limits and health for the journal.
+package listener

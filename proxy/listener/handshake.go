@@ -1,0 +1,133 @@
+package listener
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// handshakeResult is how a handshake ended, for metrics.
+type handshakeResult string
+
+const (
+	handshakeOK       handshakeResult = "ok"
+	handshakeTimeout  handshakeResult = "timeout"
+	handshakeClosed   handshakeResult = "closed" // by the client, without a word
+	handshakeReset    handshakeResult = "reset"
+	handshakeNotTLS   handshakeResult = "not_tls"
+	handshakeRejected handshakeResult = "rejected" // by the client, with an alert: it mistrusts our certificate, mostly
+	handshakeRefused  handshakeResult = "refused"  // by us: no common version, cipher suite or protocol
+)
+
+// tlsListener makes the handshakes of one socket, each in a goroutine of its own, and hands net/http connections whose
+// protocol is known. A slow client holds up nobody.
+type tlsListener struct {
+	*acceptor
+	config  *tls.Config
+	timeout time.Duration
+	ready   chan *tls.Conn
+	shakes  sync.WaitGroup
+}
+
+// Accept waits for the next connection whose handshake is done.
+func (l *tlsListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.ready:
+		return c, nil
+	case <-l.ctx.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// run accepts until the socket is closed, and waits for its handshakes.
+func (l *tlsListener) run() error {
+	defer l.shakes.Wait()
+	for {
+		c, err := l.accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		l.shakes.Go(func() { l.shake(c) })
+	}
+}
+
+func (l *tlsListener) shake(c *conn) {
+	ctx, cancel := context.WithTimeout(l.ctx, l.timeout)
+	defer cancel()
+	t := tls.Server(c, l.config)
+	if err := t.HandshakeContext(ctx); err != nil {
+		l.refuse(c, err)
+		return
+	}
+	state := t.ConnectionState()
+	l.metrics.handshake(overTCP, &state)
+	l.set.serve(c, protocolOf(&state))
+	select {
+	case l.ready <- t:
+	case <-l.ctx.Done():
+		_ = t.Close()
+	}
+}
+
+func (l *tlsListener) refuse(c *conn, err error) {
+	defer c.Close()
+	if l.ctx.Err() != nil {
+		return
+	}
+	result := resultOf(err)
+	if result == handshakeNotTLS {
+		answerPlain(c, err)
+	}
+	l.metrics.handshakeFailed(overTCP, result)
+	l.log.Debug("tls handshake", "client", c.RemoteAddr().String(), "result", string(result), "error", err)
+}
+
+// answerPlain tells a client that speaks HTTP to the TLS port.
+func answerPlain(c *conn, err error) {
+	const answer = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nThis port speaks HTTPS: use https://\n"
+	record, ok := errors.AsType[tls.RecordHeaderError](err)
+	if !ok {
+		return
+	}
+	switch string(record.RecordHeader[:]) {
+	case "GET /", "HEAD ", "POST ", "PUT /", "OPTIO":
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = io.WriteString(c, answer)
+	}
+}
+
+func protocolOf(s *tls.ConnectionState) Protocol {
+	if s.NegotiatedProtocol == "h2" {
+		return H2
+	}
+	return H1
+}
+
+func resultOf(err error) handshakeResult {
+	if err == nil {
+		return handshakeOK
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return handshakeNotTLS
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		return handshakeRejected
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return handshakeTimeout
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return handshakeClosed
+	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+		return handshakeReset
+	}
+	return handshakeRefused
+}

@@ -1,0 +1,41 @@
+package listener
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+
+	_ "github.com/anyedge/anyedge/proxy/listener/xconnect" // extended CONNECT over H2
+)
+
+// newHTTPServer returns the server of H1 and H2 for all TCP sockets of the VIP. The context of a request has the Info of
+// the socket that it came by.
+func (l *Listener) newHTTPServer() *http.Server {
+	limits := l.config.Limits
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	return &http.Server{
+		Handler:           l,
+		Protocols:         protocols,
+		ReadHeaderTimeout: limits.HeaderTimeout,
+		IdleTimeout:       limits.IdleTimeout,
+		MaxHeaderBytes:    int(limits.Header),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: int(limits.Streams),
+			WriteByteTimeout:     limits.SendIdle,
+		},
+		ConnContext: l.connContext,
+		// What is logged there is the client's doing: handshakes and panics are dealt with elsewhere.
+		ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (l *Listener) connContext(ctx context.Context, c net.Conn) context.Context {
+	if _, ok := c.(*tls.Conn); ok {
+		return WithInfo(ctx, l.secure)
+	}
+	return WithInfo(ctx, l.cleartext)
+}

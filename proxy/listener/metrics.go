@@ -1,0 +1,46 @@
+package listener
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics counts what all listeners of a node do. It is made once and shared.
+type Metrics struct {
+	open       *prometheus.GaugeVec   // vip, protocol
+	accepted   *prometheus.CounterVec // vip, protocol
+	lost       *prometheus.CounterVec // vip, protocol, reason
+	handshakes *prometheus.CounterVec // vip, transport, result
+	sessions   *prometheus.CounterVec // vip, transport, version, resumed
+	acceptErrs *prometheus.CounterVec // vip
+	sendErrs   *prometheus.CounterVec // vip
+	panics     *prometheus.CounterVec // vip
+}
+
+// NewMetrics returns metrics that are registered on reg.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := newMetrics()
+	reg.MustRegister(m.open, m.accepted, m.lost, m.handshakes, m.sessions, m.acceptErrs, m.sendErrs, m.panics)
+	return m
+}
+
+func newMetrics() *Metrics {
+	return &Metrics{
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "anyedge_listener_connections",
+			Help: "Open client connections.",
+		}, []string{"vip", "protocol"}),
+		accepted: counter("connections_total", "Client connections whose handshake, if any, succeeded.", "vip", "protocol"),
+		lost: counter("connections_lost_total",
+			"Client connections that ended otherwise than by being closed: reset, timeout, error.", "vip", "protocol", "reason"),
+		handshakes: counter("handshakes_total",
+			"TLS handshakes over tcp and quic by result: ok, timeout, closed, reset, not_tls, rejected (by the client), refused (by us).",
+			"vip", "transport", "result"),
+		sessions: counter("tls_sessions_total", "Successful TLS handshakes by version and resumption.",
+			"vip", "transport", "version", "resumed"),
+		acceptErrs: counter("accept_errors_total", "Connections that could not be accepted, for want of descriptors for example.", "vip"),
+		sendErrs:   counter("udp_send_errors_total", "QUIC packets dropped by a passing error of the host, for want of a route for example.", "vip"),
+		panics:     counter("panics_total", "Requests whose handler panicked: a defect; their stacks are in the log.", "vip"),
+	}
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "anyedge_listener_" + name, Help: help}, labels)
+}

@@ -1,0 +1,56 @@
+package listener
+
+import (
+	"crypto/tls"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// transport is what a handshake went over, for metrics.
+type transport string
+
+const (
+	overTCP  transport = "tcp"
+	overQUIC transport = "quic"
+)
+
+// vipMetrics are the metrics of one VIP.
+type vipMetrics struct {
+	all          *Metrics
+	vip          string
+	acceptErrors prometheus.Counter
+	sendErrors   prometheus.Counter
+	panics       prometheus.Counter
+}
+
+func (m *Metrics) of(vip string) *vipMetrics {
+	return &vipMetrics{
+		all: m, vip: vip,
+		acceptErrors: m.acceptErrs.WithLabelValues(vip),
+		sendErrors:   m.sendErrs.WithLabelValues(vip),
+		panics:       m.panics.WithLabelValues(vip),
+	}
+}
+
+func (m *vipMetrics) opened(p Protocol) {
+	m.all.accepted.WithLabelValues(m.vip, string(p)).Inc()
+	m.all.open.WithLabelValues(m.vip, string(p)).Inc()
+}
+
+func (m *vipMetrics) closed(p Protocol) {
+	m.all.open.WithLabelValues(m.vip, string(p)).Dec()
+}
+
+func (m *vipMetrics) lost(p Protocol, reason loss) {
+	m.all.lost.WithLabelValues(m.vip, string(p), string(reason)).Inc()
+}
+
+func (m *vipMetrics) handshake(t transport, s *tls.ConnectionState) {
+	m.all.handshakes.WithLabelValues(m.vip, string(t), string(handshakeOK)).Inc()
+	m.all.sessions.WithLabelValues(m.vip, string(t), tls.VersionName(s.Version), strconv.FormatBool(s.DidResume)).Inc()
+}
+
+func (m *vipMetrics) handshakeFailed(t transport, r handshakeResult) {
+	m.all.handshakes.WithLabelValues(m.vip, string(t), string(r)).Inc()
+}

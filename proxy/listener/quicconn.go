@@ -1,0 +1,162 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// quicLinger is how long a connection stays after GOAWAY and the end of its last request, for GOAWAY and the tail of the
+// response to arrive, retransmissions included. net/http gives H2 the same.
+const quicLinger = time.Second
+
+// quicConn is one client's H3 connection. It has an http3.Server of its own, so that it can be sent GOAWAY alone.
+type quicConn struct {
+	owner  *quicServer
+	conn   *quic.Conn
+	server *http3.Server
+
+	mu       sync.Mutex // guards the following fields
+	requests int        // being answered
+	cut      bool       // a request ended with the connection
+	counted  bool       // as open, its handshake being complete
+	over     bool
+	leaving  bool
+	linger   *time.Timer // nil: not lingering
+}
+
+func newQUICConn(s *quicServer, c *quic.Conn) *quicConn {
+	limits := s.listener.config.Limits
+	q := &quicConn{owner: s, conn: c}
+	q.server = &http3.Server{
+		Handler:        q,
+		MaxHeaderBytes: int(limits.Header),
+		IdleTimeout:    limits.IdleTimeout,
+		ConnContext: func(ctx context.Context, _ *quic.Conn) context.Context {
+			return WithInfo(ctx, s.listener.secure)
+		},
+	}
+	return q
+}
+
+// serve answers requests until the connection has ended and every handler has returned.
+func (q *quicConn) serve() {
+	defer q.finish()
+	err := q.server.ServeQUICConn(q.conn)
+	if errors.Is(err, http.ErrServerClosed) { // left before it was served
+		_ = q.conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "")
+	}
+}
+
+// count counts the connection once its handshake is complete: it is served before, for its SETTINGS to leave early.
+func (q *quicConn) count() {
+	if !q.owner.shaken(q.conn) {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.over {
+		q.counted = true
+		q.owner.listener.metrics.opened(H3)
+	}
+}
+
+// finish settles the accounts of a connection that has ended.
+func (q *quicConn) finish() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.over = true
+	if q.linger != nil {
+		q.linger.Stop()
+	}
+	if !q.counted {
+		return
+	}
+	q.owner.listener.metrics.closed(H3)
+	if reason := lossOf(context.Cause(q.conn.Context()), q.cut); reason != "" {
+		q.owner.listener.losses.note(H3, reason)
+	}
+}
+
+// ServeHTTP counts the requests that are being answered.
+func (q *quicConn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q.begin()
+	defer q.end()
+	q.owner.listener.ServeHTTP(w, r)
+}
+
+func (q *quicConn) begin() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.requests++
+}
+
+func (q *quicConn) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.requests--
+	q.cut = q.cut || q.conn.Context().Err() != nil
+	q.lingerIfDone()
+}
+
+// leave sends GOAWAY. The connection closes when its requests have ended: http3 leaves that to the client, and an idle
+// one may not look before its idle timeout.
+func (q *quicConn) leave() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.leaving {
+		return
+	}
+	q.leaving = true
+	q.owner.conns.Go(func() { _ = q.server.Shutdown(q.conn.Context()) }) // ends with the connection
+	q.lingerIfDone()
+}
+
+// lingerIfDone closes the connection soon if it is to leave and has nothing to answer. q.mu is held.
+func (q *quicConn) lingerIfDone() {
+	if q.leaving && q.requests == 0 && q.linger == nil {
+		q.linger = time.AfterFunc(quicLinger, q.closeIfDone)
+	}
+}
+
+// closeIfDone ends the linger: a request that came in before the client saw GOAWAY begins another.
+func (q *quicConn) closeIfDone() {
+	q.mu.Lock()
+	q.linger = nil
+	done := q.requests == 0
+	q.mu.Unlock()
+	if done {
+		q.abort()
+	}
+}
+
+func (q *quicConn) abort() {
+	_ = q.conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "") // never fails
+}
+
+// lossOf is how a connection was lost that ended for cause, or nothing where it ended as connections do.
+func lossOf(cause error, busy bool) loss {
+	var (
+		idle  *quic.IdleTimeoutError
+		reset *quic.StatelessResetError
+		app   *quic.ApplicationError
+	)
+	switch {
+	case errors.As(cause, &idle) && busy:
+		return lostTimeout
+	case errors.As(cause, &idle): // the ordinary end of a browser's connection
+		return ""
+	case errors.As(cause, &reset):
+		return lostReset
+	case errors.As(cause, &app) && (app.ErrorCode == quic.ApplicationErrorCode(http3.ErrCodeNoError) || app.ErrorCode == 0):
+		return ""
+	case cause == nil || errors.Is(cause, context.Canceled):
+		return ""
+	}
+	return lostError
+}

@@ -1,0 +1,64 @@
+package listener
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Shutdown ends the listener gracefully: nothing more is accepted; H1 connections close after the answer under way, H2
+// and H3 clients get GOAWAY (RFC 9113, section 6.8; RFC 9114, section 5.2), and connections that a handler took over
+// may go on. When all have ended, or when ctx does, every connection and socket is closed. The error is not nil where ctx
+// cut something off. Later calls wait for the first one's end.
+func (l *Listener) Shutdown(ctx context.Context) error {
+	var err error
+	l.closing.Do(func() {
+		l.stopAccept()
+		l.drain(ctx)
+		if cut := l.close(); cut > 0 {
+			err = fmt.Errorf("shut down the listener of VIP %s: %d connections were cut off: %w", l.config.VIP, cut, ctx.Err())
+		}
+	})
+	<-l.closed
+	return err
+}
+
+// drain waits until every connection has ended, or ctx.
+func (l *Listener) drain(ctx context.Context) {
+	drained := make(chan struct{})
+	l.loops.Go(func() { // ends when every connection has, which close sees to
+		defer close(drained)
+		l.leave(ctx)
+	})
+	select {
+	case <-drained:
+	case <-ctx.Done():
+	}
+}
+
+// leave asks every client to leave and waits until all have.
+func (l *Listener) leave(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, s := range l.quic {
+		all.Go(s.leave)
+	}
+	all.Go(func() {
+		_ = l.http.Shutdown(ctx) // its error is ctx's, which the caller sees
+		<-l.conns.none()
+	})
+	all.Wait()
+}
+
+// close closes the sockets, cuts off what is left and returns how many connections that were.
+func (l *Listener) close() int {
+	defer close(l.closed)
+	cut := l.conns.abort()
+	for _, s := range l.quic {
+		cut += s.abort()
+		_ = s.close() // a socket that can't be closed is no use to anyone
+	}
+	_ = l.http.Close() // its error is that of closing what is closed
+	l.sockets.close()
+	l.losses.flush()
+	return cut
+}

@@ -1,0 +1,19 @@
+//go:build !linux
+
+package listener
+
+import (
+	"net"
+	"syscall"
+)
+
+// freebind is for Linux; elsewhere the address must be on an interface.
+func freebind(_, _ string, _ syscall.RawConn) error { return nil }
+
+// raiseBuffers asks for buffers of size octets.
+func raiseBuffers(conn *net.UDPConn, size int) (read, write int, err error) {
+	if err := conn.SetReadBuffer(size); err != nil {
+		return 0, 0, err
+	}
+	return size, size, conn.SetWriteBuffer(size)
+}
