@@ -2,8 +2,12 @@ package bgp
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
+
+	"github.com/anyedge/anyedge/routing"
 )
 
 // Options configures the speaker. It is the `bgp` key of the configuration.
@@ -12,19 +16,22 @@ type Options struct {
 	RouterID netip.Addr `yaml:"router_id"` // IPv4 notation (RFC 4271 §4.2)
 	Peers    []Peer     `yaml:"peers"`
 	// Levels says with which path attributes a VIP is announced at each level; 4 is withdrawn, so it has none.
+	// A level that isn't given is announced like the one below it.
 	Levels map[int]Attributes `yaml:"levels"`
 	// HoldTime is how long a silent session lives (RFC 4271 §4.2): a frozen node attracts traffic that long.
+	// KEEPALIVEs go out three times in it. The OPEN carries it, so that a change begins every session anew.
 	HoldTime time.Duration `yaml:"hold_time"`
 	// Lab allows prefixes that no router of the public net would take: private, longer than /24 and /48, loopback.
+	// To iBGP peers and private AS numbers (RFC 6996) only loopback needs it.
 	Lab bool `yaml:"lab"`
 }
 
 // Peer is a router that the VIPs are announced to.
 type Peer struct {
 	Name         string     `yaml:"name"`
-	Address      netip.Addr `yaml:"address"`
-	Port         uint16     `yaml:"port"` // default 179
-	ASN          uint32     `yaml:"asn"`  // our own for iBGP
+	Address      netip.Addr `yaml:"address"` // its family is the one that the session carries routes of
+	Port         uint16     `yaml:"port"`    // default 179
+	ASN          uint32     `yaml:"asn"`     // our own for iBGP
 	LocalAddress netip.Addr `yaml:"local_address"`
 	PasswordFile string     `yaml:"password_file"` // TCP MD5 (RFC 2385)
 	// TTLSecurity is the number of hops to the peer for GTSM (RFC 5082): 1 for a direct neighbour; 0 turns it off.
@@ -57,35 +64,65 @@ func (o *Options) SetDefaults() {
 	}
 }
 
+// defaultPort is where BGP speakers listen.
+const defaultPort = 179
+
 // SetDefaults sets the port that peers listen on.
-func (p *Peer) SetDefaults() { p.Port = 179 }
+func (p *Peer) SetDefaults() { p.Port = defaultPort }
 
 // Check reports every value that can't be right.
 func (o *Options) Check(report func(key, problem string)) {
+	o.checkLevels(report)
 	if len(o.Peers) == 0 {
 		return
 	}
 	if o.ASN == 0 {
 		report("asn", "is missing: the number of our autonomous system, for example 64512")
 	}
-	if !o.RouterID.Is4() {
+	if !o.RouterID.Is4() || o.RouterID.IsUnspecified() {
 		report("router_id", "is missing or not an IPv4 address: BGP identifiers are 4 octets (RFC 4271)")
 	}
-	if o.HoldTime < 3*time.Second || o.HoldTime > 180*time.Second {
-		report("hold_time", "must lie between 3s and 180s (RFC 4271: at least 3s)")
+	if o.HoldTime < 3*time.Second || o.HoldTime > 180*time.Second || o.HoldTime%time.Second != 0 {
+		report("hold_time", "must be whole seconds between 3s and 180s (RFC 4271: at least 3s)")
 	}
 	for i := range o.Peers {
 		o.Peers[i].check(func(key, problem string) { report(fmt.Sprintf("peers[%d].%s", i, key), problem) })
 	}
-	for l := range o.Levels {
-		if l < 0 || l > 3 {
+	o.checkTwice(report)
+}
+
+func (o *Options) checkLevels(report func(key, problem string)) {
+	newLadder(o.Levels, func(key, problem string) { report("levels."+key, problem) })
+	for _, l := range slices.Sorted(maps.Keys(o.Levels)) {
+		if l < 0 || l >= int(routing.Withdrawn) {
 			report(fmt.Sprintf("levels.%d", l), "only levels 0 to 3 are announced; 4 is withdrawn")
 		}
 	}
 }
 
+// checkTwice reports peers that another one shadows: sessions are told apart by address, reports by name.
+func (o *Options) checkTwice(report func(key, problem string)) {
+	names, addresses := map[string]int{}, map[netip.Addr]int{}
+	for i := range o.Peers {
+		p := &o.Peers[i]
+		if first, twice := names[p.Name]; twice && p.Name != "" {
+			report(fmt.Sprintf("peers[%d].name", i), fmt.Sprintf("%q is the name of peers[%d] too", p.Name, first))
+		} else {
+			names[p.Name] = i
+		}
+		if first, twice := addresses[p.Address]; twice && p.Address.IsValid() {
+			report(fmt.Sprintf("peers[%d].address", i), fmt.Sprintf("%s is the address of peers[%d] too", p.Address, first))
+		} else {
+			addresses[p.Address] = i
+		}
+	}
+}
+
 func (p *Peer) check(report func(key, problem string)) {
-	if !p.Address.IsValid() {
+	if p.Name == "" {
+		report("name", "is missing: what to call the router in status and events")
+	}
+	if !p.Address.IsValid() || p.Address.IsUnspecified() || p.Address.IsMulticast() {
 		report("address", "is missing: the router's address")
 	}
 	if p.ASN == 0 {
@@ -94,7 +131,13 @@ func (p *Peer) check(report func(key, problem string)) {
 	if p.TTLSecurity > 0 && p.Multihop > 0 {
 		report("ttl_security", "can't be combined with multihop: both set the TTL")
 	}
-	if p.LocalAddress.IsValid() && p.Address.IsValid() && p.LocalAddress.Is4() != p.Address.Is4() {
-		report("local_address", "is of another address family than address")
+	p.checkFamily("local_address", p.LocalAddress, report)
+	p.checkFamily("next_hop", p.NextHop, report)
+}
+
+// checkFamily reports an address that a session with p can't use, since it carries the family of its transport.
+func (p *Peer) checkFamily(key string, a netip.Addr, report func(key, problem string)) {
+	if a.IsValid() && p.Address.IsValid() && a.Is4() != p.Address.Is4() {
+		report(key, "is of another address family than address")
 	}
 }

@@ -1,0 +1,60 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/osrg/gobgp/v4/pkg/apiutil"
+	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
+)
+
+// markerAS is the AS of internal markers: the last one, reserved by RFC 7300, so that nobody else's community has it.
+const markerAS = 4294967295
+
+// everyPeer is the part of a marker that says whom it is for. Markers for single peers will have other numbers.
+const everyPeer = 0
+
+// marker is the large community that tells the export policy which attributes a path gets.
+func marker(fingerprint uint32) largeCommunity {
+	return largeCommunity{markerAS, everyPeer, fingerprint}
+}
+
+// family is the address family of a prefix, or of the session with a peer at an address.
+func family(a netip.Addr) gobgp.Family {
+	if a.Is4() {
+		return gobgp.RF_IPv4_UC
+	}
+	return gobgp.RF_IPv6_UC
+}
+
+// newPath is the local path for p. It is built whole each time, since AddPath replaces and never merges.
+//
+// The unspecified next hop becomes each session's local address. LOCAL_PREF 0 is there because a policy can't set 0 in
+// GoBGP; the export policy sets what is greater, and to eBGP peers it isn't sent.
+func newPath(p netip.Prefix, fingerprint uint32) (*apiutil.Path, error) {
+	m := marker(fingerprint)
+	return buildPath(p,
+		gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP),
+		gobgp.NewPathAttributeLocalPref(0),
+		gobgp.NewPathAttributeLargeCommunities([]*gobgp.LargeCommunity{gobgp.NewLargeCommunity(m[0], m[1], m[2])}),
+	)
+}
+
+// withdrawnPath is what DeletePath takes for p.
+func withdrawnPath(p netip.Prefix) (*apiutil.Path, error) { return buildPath(p) }
+
+func buildPath(p netip.Prefix, attrs ...gobgp.PathAttributeInterface) (*apiutil.Path, error) {
+	nlri, err := gobgp.NewIPAddrPrefix(p)
+	if err != nil {
+		return nil, fmt.Errorf("announce %s: %w", p, err)
+	}
+	unspecified := netip.IPv4Unspecified()
+	if p.Addr().Is6() {
+		unspecified = netip.IPv6Unspecified()
+	}
+	nextHop, err := gobgp.NewPathAttributeNextHop(unspecified)
+	if err != nil {
+		return nil, fmt.Errorf("announce %s: %w", p, err)
+	}
+	return &apiutil.Path{Family: family(p.Addr()), Nlri: nlri, Attrs: append(attrs, nextHop)}, nil
+}

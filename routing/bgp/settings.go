@@ -1,0 +1,56 @@
+package bgp
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// settings is a configuration, read and checked. It is never changed once made.
+type settings struct {
+	options   Options
+	allowed   []netip.Prefix
+	neighbors []neighbor
+	levels    ladder
+}
+
+// newSettings reads o and the password files it names. The error joins all mistakes.
+func newSettings(o Options, allowed []netip.Prefix) (*settings, error) {
+	var errs []error
+	o.Check(func(key, problem string) { errs = append(errs, fmt.Errorf("bgp.%s: %s", key, problem)) })
+	s := &settings{options: o, levels: newLadder(o.Levels, func(string, string) {})} // Check has reported
+	for i := range o.Peers {
+		p := o.Peers[i]
+		p.Port = cmp.Or(p.Port, defaultPort)
+		password, err := readPassword(p.PasswordFile)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("bgp.peers[%s].%w", p.Name, err))
+		}
+		s.neighbors = append(s.neighbors, neighbor{Peer: p, password: password, ownASN: o.ASN, holdTime: o.HoldTime})
+	}
+	for _, p := range allowed {
+		if problem := checkPrefix(p, o.inside(), o.Lab); problem != "" {
+			errs = append(errs, fmt.Errorf("announce %s: %s", p, problem))
+		}
+	}
+	s.allowed = slices.Compact(slices.SortedFunc(slices.Values(allowed), comparePrefixes))
+	return s, errors.Join(errs...)
+}
+
+func (s *settings) allows(p netip.Prefix) bool { return slices.Contains(s.allowed, p) }
+
+// policyInput is what the policies must let through: the paths of these settings, and during a change those of before.
+func (s *settings) policyInput(before *settings) policyInput {
+	in := policyInput{asn: s.options.ASN, peers: s.options.Peers, allowed: s.allowed}
+	for _, of := range []*settings{s, before} {
+		for _, set := range of.levels {
+			same := func(other attributeSet) bool { return other.fingerprint() == set.fingerprint() }
+			if !slices.ContainsFunc(in.sets, same) {
+				in.sets = append(in.sets, set)
+			}
+		}
+	}
+	return in
+}
