@@ -1,0 +1,147 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/anyedge/anyedge/health"
+)
+
+// Report takes the result of one round over a VIP: nil, or what is wrong at which of its addresses.
+type Report func(vip string, name health.SignalName, err error)
+
+// Runner checks VIPs at intervals and reports once per round, VIP and signal, whatever number of addresses that has:
+// one that fails beside one that answers is a failure, every time. Its methods may be called concurrently.
+type Runner struct {
+	report Report
+
+	mu       sync.Mutex // guards the following fields
+	interval time.Duration
+	timeout  time.Duration
+	vips     map[string][]Self
+	changed  chan struct{} // closed at the next change
+}
+
+// NewRunner returns a Runner that has nothing to check yet. A round begins every interval and takes timeout at most.
+func NewRunner(report Report, interval, timeout time.Duration) *Runner {
+	return &Runner{report: report, interval: interval, timeout: timeout, changed: make(chan struct{})}
+}
+
+// Set replaces what is checked. Rounds under way are dropped without a report, and new ones begin at once.
+func (r *Runner) Set(targets []Self) {
+	vips := map[string][]Self{}
+	for _, t := range targets {
+		vips[t.VIP] = append(vips[t.VIP], t)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.vips = vips
+	r.change()
+}
+
+// Configure replaces the pace.
+func (r *Runner) Configure(interval, timeout time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.interval, r.timeout = interval, timeout
+	r.change()
+}
+
+// change lets Run begin anew. r.mu is held.
+func (r *Runner) change() {
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// Run checks until ctx ends, and then returns nil. It is called once.
+func (r *Runner) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		r.generation(ctx)
+	}
+	return nil
+}
+
+// generation checks what is set now until that changes.
+func (r *Runner) generation(ctx context.Context) {
+	r.mu.Lock()
+	vips, interval, timeout, changed := r.vips, r.interval, r.timeout, r.changed
+	r.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	defer cancel()
+	for name, targets := range vips {
+		loops.Go(func() { r.loop(ctx, name, targets, interval, timeout) })
+	}
+	select {
+	case <-changed:
+	case <-ctx.Done():
+	}
+}
+
+// loop checks one VIP, at first at once.
+func (r *Runner) loop(ctx context.Context, vip string, targets []Self, interval, timeout time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		r.round(ctx, vip, targets, timeout)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// round makes every check of a VIP side by side.
+func (r *Runner) round(ctx context.Context, vip string, targets []Self, timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var both sync.WaitGroup
+	both.Go(func() { r.check(ctx, vip, health.SelfCheck, tcpChecks(targets)) })
+	both.Go(func() { r.check(ctx, vip, health.SelfQUIC, quicChecks(targets)) })
+	both.Wait()
+}
+
+type check func(context.Context) error
+
+func tcpChecks(targets []Self) (list []check) {
+	for _, t := range targets {
+		if t.HTTPS.IsValid() {
+			list = append(list, t.Check)
+		}
+		if t.HTTP.IsValid() {
+			list = append(list, t.CheckPlain)
+		}
+	}
+	return list
+}
+
+func quicChecks(targets []Self) (list []check) {
+	for _, t := range targets {
+		if t.QUIC.IsValid() {
+			list = append(list, t.CheckQUIC)
+		}
+	}
+	return list
+}
+
+// check reports the errors of checks together, in their order, unless the round was dropped.
+func (r *Runner) check(ctx context.Context, vip string, name health.SignalName, checks []check) {
+	if len(checks) == 0 {
+		return
+	}
+	errs := make([]error, len(checks))
+	var all sync.WaitGroup
+	for i, c := range checks {
+		all.Go(func() { errs[i] = c(ctx) })
+	}
+	all.Wait()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return
+	}
+	r.report(vip, name, errors.Join(slices.DeleteFunc(errs, func(err error) bool { return err == nil })...))
+}
