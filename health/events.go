@@ -23,5 +23,5 @@ type Event struct {
 	Kind    EventKind `json:"kind"`
 	Subject string    `json:"subject,omitempty"` // VIP, origin, peer
 	Text    string    `json:"text"`
-	Count   int       `json:"count,omitempty"` // how many like it since the one before, where they are too many to list
+	Count   int       `json:"count,omitempty"` // how often it happened within a second of Time
 }

@@ -67,22 +67,25 @@ type Unit string
 
 // The units.
 const (
-	Ratio   Unit = "ratio"   // 0..1, printed as a percentage
-	Seconds Unit = "seconds" // printed as a duration
-	Count   Unit = "count"
+	Ratio    Unit = "ratio"    // 0..1, printed as a percentage
+	Seconds  Unit = "seconds"  // printed as a duration
+	Failures Unit = "failures" // failures in a row
 )
 
 // Signal is one measured figure with its grade: a value, ready to be kept in a decision record.
 type Signal struct {
 	Name    SignalName `json:"name"`
-	Subject string     `json:"subject"` // the origin's or the VIP's name
+	Subject string     `json:"subject"` // the origin's name if the cause is Path, else the VIP's
 	Cause   Cause      `json:"cause"`
 	Value   float64    `json:"value"`
 	Unit    Unit       `json:"unit"`
-	Samples int        `json:"samples"` // how many measurements the value rests on
-	Grade   Grade      `json:"grade"`
-	Since   time.Time  `json:"since"` // when the grade was entered
-	// A grade is entered at Warn or Crit and left below WarnExit or CritExit.
+	// Samples is how many measurements the value rests on, MinSamples how many it takes to leave Unknown.
+	// For a self check both count successes in a row.
+	Samples    int       `json:"samples"`
+	MinSamples int       `json:"min_samples,omitempty"`
+	Grade      Grade     `json:"grade"`
+	Since      time.Time `json:"since"` // when the grade was entered
+	// A grade is entered at Warn or Crit and left below WarnExit or CritExit. A Crit of 0 is none: it never gets there.
 	Warn     float64 `json:"warn"`
 	Crit     float64 `json:"crit"`
 	WarnExit float64 `json:"warn_exit"`

@@ -1,0 +1,110 @@
+package health
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Fill is how one fetch from an origin ended.
+type Fill struct {
+	OK        bool
+	FirstByte time.Duration // from sending the request to the first byte of the answer; 0 if there was none
+	Server    string
+	Detail    string // what went wrong, in words; empty if OK
+}
+
+// origin is what is known of one origin. Reports hold mu for a few map-free steps only, and a reader for one pass over
+// two windows, some microseconds.
+type origin struct {
+	name   string
+	demand counter
+
+	mu       sync.Mutex // guards the following fields
+	outcomes window[outcomes]
+	latency  window[histogram]
+	failure  string // the last failed fill, in words
+	servers  servers
+	probe    mark
+	errors   mark
+	firsts   mark // of the latency
+}
+
+// servers is what the active probes found.
+type servers struct {
+	up, total int
+	detail    string
+}
+
+func newOrigin(name string) *origin { return &origin{name: name} }
+
+func (o *origin) fill(f Fill, now time.Duration, t *SignalOptions) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	b := o.outcomes.at(now, t.FillErrors.Window)
+	if !f.OK {
+		b.failed++
+		o.failure = joinNonEmpty(f.Server, f.Detail)
+		return
+	}
+	b.ok++
+	o.latency.at(now, t.FillLatency.Window).add(f.FirstByte)
+}
+
+// found takes what the probes found, and says whether that is news.
+func (o *origin) found(s servers) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	news := s.up != o.servers.up || s.total != o.servers.total
+	o.servers = s
+	return news
+}
+
+// signals grades what is known at now, which is clock since the windows' start.
+func (o *origin) signals(r *report, clock time.Duration, t *SignalOptions) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r.grade(o.fillErrors(clock, t.FillErrors), t.FillErrors.bounds(), &o.errors)
+	r.grade(o.fillLatency(clock, t.FillLatency), t.FillLatency.bounds(), &o.firsts)
+	r.grade(o.originProbe(), t.OriginProbe.bounds(), &o.probe)
+}
+
+func (o *origin) fillErrors(clock time.Duration, t RatioThreshold) Signal {
+	sum := total(o.outcomes.recent(clock, t.Window))
+	s := Signal{Name: FillErrors, Value: sum.ratio(), Unit: Ratio, Samples: sum.samples(), MinSamples: t.MinSamples}
+	if sum.failed > 0 {
+		s.Detail = fmt.Sprintf("%d of %d fills failed", sum.failed, sum.samples())
+		s.Detail = joinNonEmpty(s.Detail, o.failure)
+	}
+	return o.path(s)
+}
+
+func (o *origin) fillLatency(clock time.Duration, t LatencyThreshold) Signal {
+	d, n := quantile(o.latency.recent(clock, t.Window), t.Quantile)
+	s := Signal{Name: FillLatency, Value: d.Seconds(), Unit: Seconds, Samples: n, MinSamples: t.MinSamples}
+	if n > 0 {
+		s.Detail = fmt.Sprintf("p%g of the time to first byte", 100*t.Quantile)
+	}
+	return o.path(s)
+}
+
+func (o *origin) originProbe() Signal {
+	s := Signal{Name: OriginProbe, Unit: Ratio, Samples: o.servers.total}
+	if down := o.servers.total - o.servers.up; down > 0 {
+		s.Value = float64(down) / float64(o.servers.total)
+		s.Detail = joinNonEmpty(fmt.Sprintf("%d/%d servers down", down, o.servers.total), o.servers.detail)
+	}
+	return o.path(s)
+}
+
+func (o *origin) path(s Signal) Signal {
+	s.Subject, s.Cause = o.name, Path
+	return s
+}
+
+func joinNonEmpty(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + ": " + b
+}
