@@ -7,18 +7,36 @@ import (
 	"sync/atomic"
 )
 
+// fillShare is the part of the memory budget that fills in flight may hold.
+const fillShare = 0.25
+
 // Cache is a shared HTTP cache. All its methods may be called concurrently.
 type Cache struct {
-	name    string
-	log     *slog.Logger
-	options atomic.Pointer[Options]
+	name      string
+	log       *slog.Logger
+	options   atomic.Pointer[Options]
+	index     *index
+	residency Residency
+	purges    *purges
+	flights   *flights
+	marks     marks
+	fills     budget
+	sweeper   sweeper
+	figures   counters
+	work      *work
 }
 
 // New returns an empty cache. name is the node's, as Cache-Status tells it to clients; r decides what stays in memory
 // and belongs to the cache from now on. Close ends it.
 func New(o Options, name string, r Residency, log *slog.Logger) *Cache {
-	c := &Cache{name: name, log: log}
+	tags := newTagIndex()
+	c := &Cache{
+		name: name, log: log, residency: r, work: newWork(),
+		index: newIndex(tags), purges: &purges{tags: tags}, flights: newFlights(),
+	}
+	c.fills.limit = int64(fillShare * float64(o.Memory))
 	c.Configure(o)
+	r.Start(c.evict)
 	return c
 }
 
@@ -28,9 +46,29 @@ func (c *Cache) Configure(o Options) { c.options.Store(&o) }
 // Handler answers requests from the cache, and fills it from next. site names the configuration that p comes from; fail
 // answers when next could not and nothing stored may be used. The answer's Cache-Status field is set before fail is
 // called.
+//
+// The handler panics with http.ErrAbortHandler when a content ends early, so that the client's connection or stream is
+// aborted and the content isn't taken for complete.
 func (c *Cache) Handler(site string, p Policy, next Origin, fail ErrorWriter) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {})
+	return &handler{c: c, site: site, policy: p, next: next, fail: fail}
 }
 
 // Close waits for the fills in flight; when ctx ends first, it aborts them, waits for that and returns ctx's error.
-func (c *Cache) Close(ctx context.Context) error { return nil }
+// Requests that come later pass without being stored.
+func (c *Cache) Close(ctx context.Context) error {
+	err := c.work.close(ctx)
+	c.residency.Close()
+	return err
+}
+
+// admit has the residency decide over a slot that changed.
+func (c *Cache) admit(hash uint64, cost int64) {
+	if !c.residency.Admit(hash, cost) {
+		c.evict(hash)
+	}
+}
+
+// evict takes a slot out of the index. The residency calls it.
+func (c *Cache) evict(hash uint64) {
+	c.figures.evicted.Add(uint64(c.index.evict(hash)))
+}

@@ -1,6 +1,15 @@
 package cache
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // PurgeRequest says what to purge: exactly one of URL, Tag, Prefix and All.
 type PurgeRequest struct {
@@ -18,6 +27,205 @@ type PurgeResult struct {
 	Took  time.Duration `json:"took_ns"` // until no request could get them any more
 }
 
+// purges is what was purged, as a sequence: a response that was asked for before a purge that concerns it is dead.
+// So a purge costs the same however much it concerns, and also reaches fills that are under way. The check on a hit is
+// one comparison as long as nothing is purged.
+type purges struct {
+	seq  atomic.Uint64 // of the last purge
+	tags *tagIndex
+
+	mu       sync.RWMutex // guards the following fields
+	prefixes []prefixPurge
+}
+
+// prefixPurge is a purge by prefix; that of everything has the empty one.
+type prefixPurge struct {
+	prefix string // of "scheme://host/path", or of "host/path"
+	soft   bool
+	seq    uint64
+}
+
+func (p prefixPurge) concerns(key string) bool {
+	if strings.HasPrefix(key, p.prefix) {
+		return true
+	}
+	_, rest, _ := strings.Cut(key, "://")
+	return strings.HasPrefix(rest, p.prefix)
+}
+
+// alive tells whether no purge has killed a stored response, and notes a soft one on it.
+func (p *purges) alive(key string, r *Response) bool {
+	seq := p.seq.Load()
+	if r.checked.Load() == seq {
+		return true
+	}
+	hard, soft := p.since(key, r.tags, r.born)
+	if hard {
+		return false
+	}
+	if soft {
+		r.soft.Store(true)
+	}
+	r.checked.Store(seq)
+	return true
+}
+
+// since tells which purges concern a response that was asked for at born.
+func (p *purges) since(key string, tags []uint64, born uint64) (hard, soft bool) {
+	hard, soft = p.tags.since(tags, born)
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, purge := range p.prefixes {
+		if purge.seq > born && purge.concerns(key) {
+			hard = hard || !purge.soft
+			soft = soft || purge.soft
+		}
+	}
+	return hard, soft
+}
+
+// addPrefix notes a purge. It takes the place of those that it covers.
+func (p *purges) addPrefix(purge prefixPurge) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	purge.seq = p.seq.Add(1)
+	p.prefixes = slices.DeleteFunc(p.prefixes, func(old prefixPurge) bool {
+		return strings.HasPrefix(old.prefix, purge.prefix) && (old.soft || !purge.soft)
+	})
+	p.prefixes = append(p.prefixes, purge)
+}
+
+// forget drops the purges up to seq, which no response needs any more.
+func (p *purges) forget(seq uint64) {
+	p.tags.forget(seq)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.prefixes = slices.DeleteFunc(p.prefixes, func(purge prefixPurge) bool { return purge.seq <= seq })
+}
+
 // Purge makes stored responses, and those that fills in flight may bring, unusable or stale before it returns.
-// The error says what is wrong with the request.
-func (c *Cache) Purge(p PurgeRequest) (PurgeResult, error) { return PurgeResult{}, nil }
+// The error says what is wrong with the request. Memory is freed behind it.
+func (c *Cache) Purge(p PurgeRequest) (PurgeResult, error) {
+	start := time.Now()
+	purge, err := c.purger(p)
+	if err != nil {
+		return PurgeResult{}, err
+	}
+	c.figures.purges.Add(1)
+	result := PurgeResult{Count: purge()}
+	result.Took = time.Since(start)
+	return result, nil
+}
+
+// purger returns what carries the request out and counts the responses.
+func (c *Cache) purger(p PurgeRequest) (func() int, error) {
+	given := 0
+	for _, is := range []bool{p.URL != "", p.Tag != "", p.Prefix != "", p.All} {
+		if is {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return nil, errors.New("purge: give exactly one of url, tag, prefix and all")
+	case p.Tag != "":
+		return func() int { return c.purgeTag(p.Tag, p.Soft) }, nil
+	case p.All:
+		return func() int { return c.purgeAll(p.Soft) }, nil
+	case p.Prefix != "":
+		prefix := normalPrefix(p.Prefix)
+		return func() int { return c.purgePrefix(prefix, p.Soft) }, nil
+	}
+	key, err := keyOfURL(p.URL)
+	if err != nil {
+		return nil, err
+	}
+	return func() int { return c.purgeKey(key, p.Soft) }, nil
+}
+
+func keyOfURL(s string) ([]byte, error) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return nil, fmt.Errorf("purge: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("purge: %q is not a whole http or https URL", s)
+	}
+	return AppendKey(nil, u.Scheme, u.Host, u.EscapedPath(), u.RawQuery, u.RawQuery != "" || u.ForceQuery), nil
+}
+
+// normalPrefix brings scheme and host into the form that keys have.
+func normalPrefix(s string) string {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		scheme, rest = "", s
+	}
+	host, path, slash := strings.Cut(rest, "/")
+	host = string(appendAuthority(nil, strings.ToLower(scheme), host))
+	if ok {
+		host = strings.ToLower(scheme) + "://" + host
+	}
+	if slash {
+		host += "/" + path
+	}
+	return host
+}
+
+func (c *Cache) purgeTag(tag string, soft bool) int {
+	c.purges.mu.Lock()
+	seq := c.purges.seq.Load() + 1
+	count := c.purges.tags.purge(tag, seq, soft)
+	c.purges.seq.Store(seq)
+	c.purges.mu.Unlock()
+	c.sweep()
+	return count
+}
+
+func (c *Cache) purgeAll(soft bool) int {
+	count := int(c.index.responses.Load())
+	c.purges.addPrefix(prefixPurge{soft: soft})
+	c.sweep()
+	return count
+}
+
+func (c *Cache) purgePrefix(prefix string, soft bool) (count int) {
+	purge := prefixPurge{prefix: prefix, soft: soft}
+	c.purges.addPrefix(purge)
+	c.index.each(func(s *slot) {
+		if purge.concerns(s.key) {
+			count += len(s.list())
+		}
+	})
+	c.sweep()
+	return count
+}
+
+// purgeKey takes out one slot, or makes it stale, and lets no fill in flight bring it back.
+func (c *Cache) purgeKey(key []byte, soft bool) (count int) {
+	hash := c.index.hash(key)
+	c.flights.doom(string(key))
+	if soft {
+		if s := c.index.get(hash, key); s != nil {
+			for _, r := range s.list() {
+				r.soft.Store(true)
+				count++
+			}
+		}
+		return count
+	}
+	return c.discard(hash, string(key), func(*Response) bool { return true })
+}
+
+// discard takes responses out of the index, and tells the residency when their slot went with them.
+func (c *Cache) discard(hash uint64, key string, drop func(*Response) bool) int {
+	count, gone := c.index.remove(hash, key, drop)
+	if !gone {
+		return count
+	}
+	c.residency.Remove(hash)
+	// Another fill may have stored under the same hash before the residency forgot it.
+	if cost := c.index.cost(hash); cost > 0 && !c.residency.Admit(hash, cost) {
+		c.evict(hash)
+	}
+	return count
+}

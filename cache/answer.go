@@ -1,0 +1,103 @@
+package cache
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/anyedge/anyedge/cache/httpfield"
+)
+
+// source is where the content of an answer comes from.
+type source interface {
+	// writeAll writes the content to the client, writeRange length bytes of it from start on.
+	writeAll(x *exchange) error
+	writeRange(x *exchange, start, length int64) error
+	// seeks tells whether more than one range may be asked for.
+	seeks() bool
+	trailer() block
+	// trailerNames are the names of the trailer fields, as far as they are known before the content.
+	trailerNames() []string
+}
+
+// answer answers the request with a response that is stored, or about to be: with its content, a part of it, or
+// word that it hasn't changed. addFields adds its header section.
+func (x *exchange) answer(s *Response, addFields func(http.Header), from source) {
+	now := time.Now()
+	h := x.w.Header()
+	addFields(h)
+	if age := s.figures.age(now); x.status.Hit || age >= time.Second {
+		h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
+	}
+	x.status.addTo(h, x.c.name)
+	if notModified(s, x.query.fields, now) {
+		x.answerNotModified(h)
+		return
+	}
+	ranges, result := x.ranges(s, from, now)
+	switch result {
+	case httpfield.RangeSatisfiable:
+		x.answerRanges(s, ranges, from)
+	case httpfield.RangeUnsatisfiable:
+		x.answerUnsatisfiable(h, s.length)
+	default:
+		x.answerWhole(s, from)
+	}
+}
+
+// answerNotModified drops what describes a content, RFC 9110 §15.4.5.
+func (x *exchange) answerNotModified(h http.Header) {
+	for name := range h {
+		if strings.HasPrefix(name, "Content-") && name != "Content-Location" && name != "Content-Security-Policy" {
+			delete(h, name)
+		}
+	}
+	x.w.WriteHeader(http.StatusNotModified)
+}
+
+func (x *exchange) answerWhole(s *Response, from source) {
+	h := x.w.Header()
+	names := from.trailerNames()
+	if len(names) > 0 {
+		h["Trailer"] = []string{strings.Join(names, ", ")}
+	} else if s.length >= 0 && bodyAllowed(s.status) {
+		h["Content-Length"] = []string{strconv.FormatInt(s.length, 10)}
+	}
+	x.w.WriteHeader(s.status)
+	if x.r.Method == http.MethodHead || !bodyAllowed(s.status) {
+		return
+	}
+	if err := from.writeAll(x); err != nil {
+		x.abort()
+	}
+	addTrailer(h, from.trailer(), names)
+}
+
+// abort ends an answer whose content can't be completed: its end must not look like one, RFC 9112 §8.
+func (x *exchange) abort() { panic(http.ErrAbortHandler) }
+
+func bodyAllowed(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusResetContent && status != http.StatusNotModified
+}
+
+// storedSource is the content of a stored response.
+type storedSource struct{ s *Response }
+
+func (f storedSource) writeRange(x *exchange, start, length int64) error {
+	n, err := f.s.content.WriteRange(x.w, start, length)
+	x.c.figures.bytes.Add(uint64(n))
+	return err
+}
+
+func (f storedSource) writeAll(x *exchange) error { return f.writeRange(x, 0, f.s.length) }
+
+func (f storedSource) seeks() bool    { return true }
+func (f storedSource) trailer() block { return f.s.trailer }
+
+func (f storedSource) trailerNames() (names []string) {
+	for name := range f.s.trailer.fields() {
+		names = append(names, name)
+	}
+	return names
+}

@@ -1,0 +1,278 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// target is what a response is asked for: by whom, and where it would be stored.
+type target struct {
+	hash   uint64
+	key    string
+	client http.Header // the request's fields, for Vary
+	query  request
+	policy Policy
+	born   uint64 // the purge sequence when it was asked for
+}
+
+// fill is one fetch from the origin on behalf of the cache. Its goroutine outlives the request that began it, the
+// leader, as long as others, the followers, want what it brings.
+//
+//	begun ──▶ answered ──▶ over
+//	  │          ├─ failed:  err is set
+//	  │          ├─ updated: a 304 made the stored response fresh again; it is in stored, whole
+//	  │          ├─ shared:  stored says what comes, stream brings it
+//	  │          └─ private: only the leader may have it; it takes response and reads it itself, so that the origin
+//	  │                      is never faster than this one client
+//	  └─ nobody wants it any more: aborted
+type fill struct {
+	target
+	c       *Cache
+	next    Origin
+	request *http.Request // what is sent
+	stale   *Response     // what it validates, nil for none
+	heir    bool          // it took over from a leader that failed
+	cancel  context.CancelFunc
+
+	answered chan struct{} // closed when the following fields are set
+	err      error
+	status   int
+	reason   Reason // why the response isn't stored
+	stored   *Response
+	header   http.Header // as the origin sent it, for the leader
+	stream   *stream
+	response *http.Response // of a private answer, until the leader takes it
+
+	// guarded by flights.mu
+	interested int
+	led        bool // the leader still waits
+	background bool // wanted even if no request waits; there is no leader
+	doomed     bool // invalidated: not stored, and not shared with requests that come later
+}
+
+// errTooLong is a content longer than its Content-Length.
+var errTooLong = errors.New("fill: content is longer than announced")
+
+// errUnasked is a 304 to a request that didn't ask for one.
+var errUnasked = errors.New("fill: origin answered 304 to a request without preconditions")
+
+// run fetches. It is the fill's goroutine.
+func (f *fill) run() {
+	defer f.c.flights.remove(f)
+	r, response, err := f.exchange()
+	switch {
+	case err != nil:
+		f.cancel()
+		f.err = err
+		close(f.answered)
+	case response.StatusCode == http.StatusNotModified:
+		f.update(r, response)
+	default:
+		f.receive(r, response)
+	}
+}
+
+// exchange asks the origin; once more without preconditions when it confirms another response than ours.
+func (f *fill) exchange() (*received, *http.Response, error) {
+	for stale := f.stale; ; stale = nil {
+		requested := time.Now()
+		response, err := f.next.RoundTrip(f.request)
+		if err != nil {
+			return nil, nil, err
+		}
+		f.status = response.StatusCode
+		r := newReceived(response.StatusCode, header(response.Header), requested, time.Now())
+		if response.StatusCode != http.StatusNotModified || stale != nil && confirms(r, stale) {
+			return r, response, nil
+		}
+		response.Body.Close()
+		if stale == nil {
+			return nil, nil, errUnasked
+		}
+		f.request = f.request.Clone(f.request.Context())
+		f.request.Header = fillHeader(f.client, nil)
+	}
+}
+
+// update makes the stored response fresh again, RFC 9111 §4.3.4.
+func (f *fill) update(r *received, response *http.Response) {
+	response.Body.Close()
+	f.cancel()
+	f.stored, f.reason = f.c.refresh(&f.target, f.stale, r, response.Header)
+	f.c.figures.validated.Add(1)
+	f.mark()
+	close(f.answered)
+}
+
+// receive decides what becomes of a response with content.
+func (f *fill) receive(r *received, response *http.Response) {
+	f.reason = f.judge(r, response)
+	if f.reason != "" {
+		f.mark()
+		f.handOver(response)
+		return
+	}
+	f.header = response.Header
+	f.mark()
+	close(f.answered)
+	f.follow(response)
+}
+
+// judge decides whether the response is to be stored, and prepares that.
+func (f *fill) judge(r *received, response *http.Response) Reason {
+	o := f.c.options.Load()
+	if reason := storable(o.Preset, &f.query, r); reason != "" {
+		return reason
+	}
+	if response.ContentLength > min(o.MaxObject, f.c.residency.Limit()-responseOverhead-int64(len(f.key))) {
+		return ReasonTooLarge
+	}
+	h := response.Header
+	if len(h["Date"]) == 0 {
+		h["Date"] = []string{r.at.UTC().Format(http.TimeFormat)} // RFC 9110 §6.6.1
+	}
+	fields := newBlock(h, storedFields(h, r.control.PrivateFields, r.control.NoCacheFields))
+	s := newResponse(r, fields, header(f.client), f.policy)
+	s.born, s.length = f.born, response.ContentLength
+	s.tags = f.c.purges.tags.hashes(tagsOf(h))
+	if !s.useful() {
+		return ReasonUseless
+	}
+	f.stream = newStream(&f.c.fills)
+	f.stream.trailerNames = trailerNames(response.Trailer)
+	if s.length >= 0 && !f.stream.prepay(s.length) {
+		return ReasonNoRoom
+	}
+	f.stored = s
+	return ""
+}
+
+// mark notes whether requests for this key should wait for each other.
+func (f *fill) mark() {
+	switch {
+	case f.stored != nil && f.stored.shareable():
+		f.c.marks.clear(f.hash)
+	case f.stale != nil && isServerError(f.status):
+		// It may be answered stale, which can be shared.
+	default:
+		if d := markFor(f.status, f.reason); d > 0 {
+			f.c.marks.set(f.hash, time.Now().Add(d))
+		}
+	}
+}
+
+// handOver leaves the response to the leader, if it still waits.
+func (f *fill) handOver(response *http.Response) {
+	f.response = response
+	close(f.answered)
+	if f.c.flights.abandoned(f) {
+		f.abort()
+	}
+}
+
+// follow reads the content into the stream, and stores it when it is complete.
+func (f *fill) follow(response *http.Response) {
+	defer f.cancel()
+	defer response.Body.Close()
+	last, err := f.copy(response.Body)
+	size := f.stream.size + int64(last)
+	if err == nil && f.stored.length >= 0 && size != f.stored.length {
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil {
+		f.stream.trailer = newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) })
+		f.commit(last)
+	} else {
+		f.c.log.Debug("fill ended early", "key", f.key, "bytes", size, "error", err)
+	}
+	f.stream.end(last, err)
+}
+
+// copy reads until the content's end, and lets go of it when it grows beyond what is stored. The last bytes that it
+// read aren't in the stream yet, but behind it: the response is stored before any client can know that it is complete,
+// so that the client's next request finds it.
+func (f *fill) copy(content io.Reader) (last int, err error) {
+	limit := f.c.options.Load().MaxObject
+	for {
+		space, err := f.stream.space(f.request.Context())
+		if err != nil {
+			return 0, err
+		}
+		n, err := content.Read(space)
+		if err == nil && f.stream.size+int64(n) == f.stored.length {
+			err = expectEOF(content)
+		}
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		if f.stream.wrote(n) > limit {
+			f.stream.drop()
+			f.c.flights.close(f)
+		}
+	}
+}
+
+// expectEOF reads the end of a content of which all bytes that were announced have come.
+func expectEOF(content io.Reader) error {
+	var more [1]byte
+	switch n, err := io.ReadFull(content, more[:]); {
+	case n > 0:
+		return errTooLong
+	default:
+		return err
+	}
+}
+
+// commit stores the complete response, unless it was invalidated or there was no memory to keep it.
+func (f *fill) commit(last int) {
+	content := f.stream.content(last)
+	if content == nil || f.c.flights.isDoomed(f) {
+		return
+	}
+	s := f.stored.with(content, f.stream.trailer)
+	if !f.c.purges.alive(f.key, s) {
+		return
+	}
+	f.c.figures.stored.Add(1)
+	f.c.admit(f.hash, f.c.index.add(f.hash, f.key, s))
+}
+
+const (
+	// nearlyDoneBytes and nearlyDoneShare tell when a fill is finished although nobody waits for it any more.
+	nearlyDoneBytes = 1 << 20
+	nearlyDoneShare = 0.5
+)
+
+// nearlyDone tells whether so little is missing that it would be a waste to abort.
+func (f *fill) nearlyDone() bool {
+	if !f.hasAnswered() || f.stream == nil || f.stored.length < 0 {
+		return false
+	}
+	f.stream.mu.Lock()
+	defer f.stream.mu.Unlock()
+	missing := f.stored.length - f.stream.size
+	return missing <= nearlyDoneBytes || float64(missing) <= nearlyDoneShare*float64(f.stored.length)
+}
+
+func (f *fill) hasAnswered() bool {
+	select {
+	case <-f.answered:
+		return true
+	default:
+		return false
+	}
+}
+
+// abort ends a fill that nobody wants.
+func (f *fill) abort() {
+	f.cancel()
+	if f.hasAnswered() && f.response != nil {
+		f.response.Body.Close()
+	}
+}

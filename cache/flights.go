@@ -1,0 +1,133 @@
+package cache
+
+import (
+	"math"
+	"slices"
+	"sync"
+)
+
+// flights are the fills that are under way. Those that requests may join are found by their key; a key has several
+// when Vary makes their responses differ.
+type flights struct {
+	mu   sync.Mutex // guards the following fields, and those of fills that name it
+	open map[string][]*fill
+	all  map[*fill]struct{}
+}
+
+func newFlights() *flights {
+	return &flights{open: make(map[string][]*fill), all: make(map[*fill]struct{})}
+}
+
+// join enters a fill for that key that fits, or else the one that begin makes, which others may then join. leads tells
+// that it is the latter.
+func (t *flights) join(key string, fits func(*fill) bool, begin func() *fill) (f *fill, leads bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, f := range t.open[key] {
+		if !f.doomed && fits(f) {
+			f.interested++
+			return f, false
+		}
+	}
+	f = begin()
+	t.open[key] = append(t.open[key], f)
+	t.add(f)
+	return f, true
+}
+
+// enter adds a fill that nobody may join.
+func (t *flights) enter(f *fill) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.add(f)
+}
+
+func (t *flights) add(f *fill) {
+	t.all[f] = struct{}{}
+	if !f.background {
+		f.interested++
+		f.led = true
+	}
+}
+
+// leave ends a request's interest in a fill; leads tells that it began it. A fill that nobody wants any more is
+// aborted, unless it is nearly done; so is a private one whose leader left.
+func (t *flights) leave(f *fill, leads bool) {
+	t.mu.Lock()
+	f.interested--
+	f.led = f.led && !leads
+	abort := f.interested == 0 && !f.background && !f.nearlyDone()
+	if abort {
+		t.shut(f)
+	}
+	t.mu.Unlock()
+	if abort || leads && f.hasAnswered() && f.response != nil {
+		f.abort()
+	}
+}
+
+// abandoned tells whether a fill has no leader any more, and lets nobody join it.
+func (t *flights) abandoned(f *fill) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shut(f)
+	return !f.led
+}
+
+// close lets nobody join a fill any more.
+func (t *flights) close(f *fill) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shut(f)
+}
+
+// remove forgets a fill that is over.
+func (t *flights) remove(f *fill) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shut(f)
+	delete(t.all, f)
+}
+
+func (t *flights) shut(f *fill) {
+	left := slices.DeleteFunc(t.open[f.key], func(other *fill) bool { return other == f })
+	if len(left) == 0 {
+		delete(t.open, f.key)
+		return
+	}
+	t.open[f.key] = left
+}
+
+// doom keeps the fills of a key from being stored, or joined: what they bring was invalidated.
+func (t *flights) doom(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for f := range t.all {
+		if f.key == key {
+			f.doomed = true
+		}
+	}
+}
+
+func (t *flights) isDoomed(f *fill) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return f.doomed
+}
+
+// oldest is the purge sequence at the begin of the oldest fill.
+func (t *flights) oldest() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	oldest := uint64(math.MaxUint64)
+	for f := range t.all {
+		oldest = min(oldest, f.born)
+	}
+	return oldest
+}
+
+func (t *flights) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.all)
+}

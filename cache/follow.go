@@ -1,0 +1,77 @@
+package cache
+
+import (
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// streamSource is a content that is still coming.
+type streamSource struct {
+	reader *streamReader
+	ctx    context.Context // the request's
+}
+
+func (f *streamSource) seeks() bool    { return false }
+func (f *streamSource) trailer() block { return f.reader.s.trailer }
+
+func (f *streamSource) trailerNames() []string { return f.reader.s.trailerNames }
+
+// writeAll ends with the stream, not with the last byte: only then the content is known to be complete.
+func (f *streamSource) writeAll(x *exchange) error { return f.writeRange(x, 0, -1) }
+
+// writeRange writes what comes, and flushes it whenever there is nothing more at the moment.
+func (f *streamSource) writeRange(x *exchange, start, length int64) error {
+	flush := func() { _ = http.NewResponseController(x.w).Flush() }
+	for pos := int64(0); length != 0; {
+		data, err := f.reader.next(f.ctx, flush)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		part := cut(data, start-pos, length)
+		pos += int64(len(data))
+		if _, err := x.w.Write(part); err != nil {
+			return err
+		}
+		if length > 0 {
+			length -= int64(len(part))
+		}
+	}
+	return nil
+}
+
+// cut drops the first skip bytes of a piece, and what is beyond length; -1 for no bound.
+func cut(data []byte, skip, length int64) []byte {
+	data = data[min(max(skip, 0), int64(len(data))):]
+	if length >= 0 {
+		data = data[:min(length, int64(len(data)))]
+	}
+	return data
+}
+
+// copyFields copies an origin's header section, without what is meant for us alone.
+func copyFields(dst, src http.Header) {
+	for name, lines := range src {
+		if !isConnectionField(name) && !isTagField(name) {
+			dst[name] = append(slices.Clip(dst[name]), lines...)
+		}
+	}
+}
+
+// addTrailer adds the trailer section once the content is written; those fields that were announced under their own
+// names, others as net/http wants them.
+func addTrailer(h http.Header, trailer block, announced []string) {
+	for name, value := range trailer.fields() {
+		if !slices.Contains(announced, name) {
+			name = http.TrailerPrefix + name
+		}
+		h[name] = append(h[name], value)
+	}
+}
+
+func trailerNames(t http.Header) []string { return slices.Sorted(maps.Keys(t)) }

@@ -1,0 +1,57 @@
+package cache
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// copyBuffer is how much is read at a time of a content that only passes, in bytes.
+const copyBuffer = 32 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
+
+// forward passes a response on to the client as it comes, and closes it.
+func (x *exchange) forward(response *http.Response) {
+	defer response.Body.Close()
+	h := x.w.Header()
+	copyFields(h, response.Header)
+	x.status.addTo(h, x.c.name)
+	names := trailerNames(response.Trailer)
+	if len(names) > 0 {
+		h["Trailer"] = []string{strings.Join(names, ", ")}
+		delete(h, "Content-Length")
+	}
+	x.w.WriteHeader(response.StatusCode)
+	if err := x.copy(response); err != nil {
+		x.abort()
+	}
+	addTrailer(h, newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) }), names)
+}
+
+// copy writes the content as it comes: what was read is flushed unless more was there than fits.
+func (x *exchange) copy(response *http.Response) error {
+	control := http.NewResponseController(x.w)
+	if response.ContentLength < 0 {
+		_ = control.Flush() // a stream's header section doesn't wait for its first byte
+	}
+	buf := copyBuffers.Get().(*[copyBuffer]byte)
+	defer copyBuffers.Put(buf)
+	for left := response.ContentLength; ; {
+		n, err := response.Body.Read(buf[:])
+		if _, err := x.w.Write(buf[:n]); err != nil {
+			return err
+		}
+		left -= int64(n)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n > 0 && n < len(buf) && left != 0 {
+			_ = control.Flush()
+		}
+	}
+}

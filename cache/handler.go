@@ -1,0 +1,360 @@
+package cache
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/anyedge/anyedge/cache/httpfield"
+)
+
+// handler answers the requests of one site or path.
+type handler struct {
+	c      *Cache
+	site   string
+	policy Policy
+	next   Origin
+	fail   ErrorWriter
+}
+
+// exchange is one request on its way through the cache.
+type exchange struct {
+	*handler
+	w       http.ResponseWriter
+	r       *http.Request
+	preset  Preset
+	query   request
+	hash    uint64
+	key     []byte
+	found   Found
+	interim *interim
+
+	fill  *fill // waited for, nil for none
+	leads bool
+	heir  bool // a leader failed already
+	tries int  // fills that were waited for
+	err   error
+
+	status cacheStatus
+}
+
+// step is one state of a request; it returns the next one, nil at the end. In order:
+//
+//	receive ─▶ lookup ─▶ serve                                        hit
+//	   │          │ ▲       ▲
+//	   │          ▼ │       └───────────────────────┐
+//	   │        fetch ─▶ await ─┬▶ serveUpdated      │              validated
+//	   │                   │    ├▶ serveStream       │              miss, collapsed
+//	   │                   │    ├▶ serveResponse     │              not to be stored
+//	   ▼                   │    └▶ fail ─▶ serve, stale or answer with an error
+//	  pass ◀───────────────┘
+type step func(*exchange) step
+
+// maxTries is how many fills a request waits for before it asks the origin by itself.
+const maxTries = 3
+
+// ServeHTTP takes the request through its states.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{handler: h, w: w, r: r, preset: h.c.options.Load().Preset}
+	defer x.note()
+	for next := receive; next != nil; {
+		next = next(x)
+	}
+}
+
+// receive sorts out what the cache has no part in.
+func receive(x *exchange) step {
+	switch {
+	case x.policy.Off:
+		x.status.Fwd = FwdBypass
+	case x.r.Method != http.MethodGet && x.r.Method != http.MethodHead:
+		x.status.Fwd = FwdMethod
+	case x.r.ContentLength != 0 || len(x.r.TransferEncoding) > 0:
+		x.status.Fwd = FwdBypass // the content of a GET is no part of the key
+	case forOrigin(header(x.r.Header)):
+		x.status.Fwd = FwdRequest
+	default:
+		x.query = parseRequest(x.preset, header(x.r.Header))
+		x.key = appendRequestKey(make([]byte, 0, 128), x.r)
+		x.hash = x.c.index.hash(x.key)
+		return lookup
+	}
+	return pass
+}
+
+// lookup looks for a stored response, and decides what it is good for.
+func lookup(x *exchange) step {
+	x.status.Outcome = Outcome{}
+	x.found = x.c.lookup(x.hash, x.key, x.preset, &x.query, time.Now())
+	if x.found.State == StaleWhileRevalidate {
+		x.validateBehind()
+	}
+	if x.found.Hit() {
+		return serve
+	}
+	x.status.Fwd = x.found.Fwd
+	switch {
+	case x.query.control.Is(httpfield.OnlyIfCached):
+		return notCached
+	case x.r.Method == http.MethodHead:
+		return pass
+	case x.found.State == Miss && has(x.query.fields, "Range"):
+		return pass // one range says nothing about the rest; slices will
+	}
+	return fetch
+}
+
+// notCached answers a client that wants nothing from the origin, RFC 9111 §5.2.1.7.
+func notCached(x *exchange) step {
+	x.status.addTo(x.w.Header(), x.c.name)
+	x.w.WriteHeader(http.StatusGatewayTimeout)
+	return nil
+}
+
+// serve answers with the stored response that was found.
+func serve(x *exchange) step {
+	s := x.found.Response
+	if x.status.Fwd == "" {
+		x.status.Hit = true
+	}
+	x.status.ttl, x.status.hasTTL = x.found.TTL, true
+	x.status.Stale = x.found.State != Fresh
+	x.answer(s, s.fields.addTo, storedSource{s})
+	return nil
+}
+
+// fetch joins a fill that another request began, or begins one.
+func fetch(x *exchange) step {
+	x.interim = newInterim(x.w, x.r)
+	x.fill, x.leads = x.enter()
+	if x.fill == nil {
+		return pass
+	}
+	x.tries++
+	return await
+}
+
+// enter joins or begins a fill; nil when the cache is closing.
+func (x *exchange) enter() (f *fill, leads bool) {
+	if !x.collapses() {
+		f = x.newFill(x.interim.traced(x.r.Context()))
+		x.c.flights.enter(f)
+		return x.begin(f)
+	}
+	f, leads = x.c.flights.join(string(x.key), x.fits, func() *fill {
+		return x.newFill(x.interim.traced(x.r.Context()))
+	})
+	if !leads {
+		return f, false
+	}
+	return x.begin(f)
+}
+
+func (x *exchange) begin(f *fill) (*fill, bool) {
+	if !x.c.work.start(f.run) {
+		x.c.flights.remove(f)
+		f.cancel()
+		return nil, false
+	}
+	return f, true
+}
+
+// collapses tells whether the request may share a fill with others.
+func (x *exchange) collapses() bool {
+	return !x.query.authorized && !x.query.control.Is(httpfield.NoStore|httpfield.NoCache) && x.tries < maxTries &&
+		x.c.options.Load().CollapseWait > 0 && !x.c.marks.has(x.hash, time.Now())
+}
+
+// newFill prepares a fill that this request leads. It outlives the request, but not the cache.
+func (x *exchange) newFill(ctx context.Context) *fill {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(x.c.work.ctx, cancel)
+	f := &fill{
+		target: x.target(), c: x.c, next: x.next, heir: x.heir,
+		cancel: func() { stop(); cancel() }, answered: make(chan struct{}),
+	}
+	if s := x.found.Response; s != nil && s.validates() {
+		f.stale = s
+	}
+	f.request = x.r.WithContext(ctx)
+	f.request.Method, f.request.Body = http.MethodGet, http.NoBody
+	f.request.Header = fillHeader(x.r.Header, f.stale)
+	return f
+}
+
+func (x *exchange) target() target {
+	return target{
+		hash: x.hash, key: string(x.key), client: x.r.Header, query: x.query, policy: x.policy, born: x.c.purges.seq.Load(),
+	}
+}
+
+// fits tells whether the request may wait for a fill, or follow it.
+func (x *exchange) fits(f *fill) bool {
+	if f.hasAnswered() {
+		return f.stored != nil && f.err == nil && x.accepts(f)
+	}
+	if f.stale != nil {
+		return selects(f.stale.vary, x.query.fields)
+	}
+	return x.varyGuess(f)
+}
+
+// varyGuess tells whether the leader said the same in the fields that the responses at hand vary by.
+func (x *exchange) varyGuess(f *fill) bool {
+	s := x.c.index.get(x.hash, x.key)
+	if s == nil || len(s.list()) == 0 {
+		return true
+	}
+	for _, v := range s.list()[0].vary {
+		if v := newVaryField(v.name, header(f.client)); !v.selects(x.query.fields) {
+			return false
+		}
+	}
+	return true
+}
+
+// accepts tells whether what a fill brings answers this request as well.
+func (x *exchange) accepts(f *fill) bool {
+	s := f.stored
+	hard, _ := x.c.purges.since(f.key, s.tags, s.born)
+	if hard || f.reason != "" || !selects(s.vary, x.query.fields) {
+		return false
+	}
+	found := judge(x.preset, &x.query, s, time.Now())
+	return found.State == Fresh
+}
+
+// validateBehind validates a stale response behind the client's back, RFC 5861 §3, once at a time.
+func (x *exchange) validateBehind() {
+	s := x.found.Response
+	if !s.revalidating.CompareAndSwap(false, true) {
+		return
+	}
+	f := x.newFill(x.r.Context())
+	f.background = true
+	x.c.flights.enter(f)
+	if x.c.work.start(func() { f.run(); s.revalidating.Store(false) }) {
+		return
+	}
+	x.c.flights.remove(f)
+	f.cancel()
+}
+
+// await waits until the fill has an answer.
+func await(x *exchange) step {
+	var timeout <-chan time.Time
+	if !x.leads {
+		timer := time.NewTimer(x.c.options.Load().CollapseWait)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	select {
+	case <-x.fill.answered:
+		return answered
+	case <-timeout:
+		x.leave()
+		x.tries = maxTries
+		return fetch
+	case <-x.r.Context().Done():
+		x.leave()
+		x.err = context.Cause(x.r.Context())
+		return fail
+	}
+}
+
+// leave ends the request's interest in its fill.
+func (x *exchange) leave() {
+	x.interim.stop()
+	x.c.flights.leave(x.fill, x.leads)
+}
+
+// answered decides what the fill's answer means for this request.
+func answered(x *exchange) step {
+	f := x.fill
+	x.interim.stop()
+	switch {
+	case f.err != nil && !x.leads && !f.heir:
+		x.leave()
+		x.heir = true // the lead passes on once
+		return lookup
+	case f.err != nil:
+		x.leave()
+		x.err = f.err
+		return fail
+	case isServerError(f.status) && x.staleUsable():
+		x.leave()
+		x.status.FwdStatus = f.status
+		return serveOnError
+	case !x.leads && (f.stored == nil || !x.accepts(f)):
+		x.leave()
+		return lookup
+	}
+	x.status.FwdStatus, x.status.Stored = f.status, f.reason == ""
+	x.status.Collapsed, x.status.detail = !x.leads, string(f.reason)
+	switch {
+	case f.response != nil:
+		return serveResponse
+	case f.stream != nil:
+		return serveStream
+	}
+	return serveUpdated
+}
+
+// serveUpdated answers with the stored response that a 304 made fresh again.
+func serveUpdated(x *exchange) step {
+	defer x.leave()
+	s := x.fill.stored
+	x.answer(s, s.fields.addTo, storedSource{s})
+	return nil
+}
+
+// serveStream answers with a content that is still coming.
+func serveStream(x *exchange) step {
+	defer x.leave()
+	reader := x.fill.stream.attach()
+	if reader == nil { // its begin is gone already
+		x.status.Collapsed, x.status.Stored = false, false
+		x.tries = maxTries
+		return lookup
+	}
+	defer reader.detach()
+	s := x.fill.stored
+	add := s.fields.addTo
+	if x.leads {
+		add = func(h http.Header) { copyFields(h, x.fill.header) }
+	}
+	x.answer(s, add, &streamSource{reader: reader, ctx: x.r.Context()})
+	return nil
+}
+
+// serveResponse passes the response on that only this request may have.
+func serveResponse(x *exchange) step {
+	defer x.leave()
+	stop := context.AfterFunc(x.r.Context(), x.fill.cancel)
+	defer stop()
+	x.forward(x.fill.response)
+	return nil
+}
+
+// staleUsable tells whether what was found may answer although the origin failed.
+func (x *exchange) staleUsable() bool {
+	s := x.found.Response
+	return s != nil && usableOnError(&x.query, &s.figures, time.Now())
+}
+
+// serveOnError answers with a stale response because the origin failed, RFC 5861 §4.
+func serveOnError(x *exchange) step {
+	x.found = judge(x.preset, &x.query, x.found.Response, time.Now())
+	x.status.detail = "stale-if-error"
+	return serve
+}
+
+// fail answers when the origin didn't: stale where that is allowed, else with an error.
+func fail(x *exchange) step {
+	if x.staleUsable() && x.r.Context().Err() == nil {
+		return serveOnError
+	}
+	x.status.addTo(x.w.Header(), x.c.name)
+	x.handler.fail(x.w, x.r, x.err)
+	return nil
+}

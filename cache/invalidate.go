@@ -1,0 +1,43 @@
+package cache
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// invalidates tells whether a response to a method makes stored ones invalid, RFC 9111 §4.4: the method is unsafe, or
+// not known to be safe, and the response isn't an error.
+func invalidates(method string, status int) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodConnect:
+		return false
+	}
+	return status >= 200 && status < 400
+}
+
+// invalidate removes what is stored for the request's target URI, and for those that Location and Content-Location
+// name, when they have the same origin: otherwise one site could empty another's cache.
+func (c *Cache) invalidate(r *http.Request, response http.Header) {
+	c.purgeKey(appendRequestKey(nil, r), false)
+	base := &url.URL{Scheme: schemeOf(r), Host: authorityOf(r), Path: r.URL.Path, RawPath: r.URL.RawPath}
+	for _, name := range []string{"Location", "Content-Location"} {
+		if key := sameOriginKey(base, response.Get(name)); key != nil {
+			c.purgeKey(key, false)
+		}
+	}
+}
+
+// sameOriginKey is the key of a reference, nil when it leads elsewhere.
+func sameOriginKey(base *url.URL, reference string) []byte {
+	if reference == "" {
+		return nil
+	}
+	u, err := base.Parse(reference)
+	if err != nil || u.Scheme != base.Scheme {
+		return nil
+	}
+	if string(appendAuthority(nil, u.Scheme, u.Host)) != string(appendAuthority(nil, base.Scheme, base.Host)) {
+		return nil
+	}
+	return AppendKey(nil, u.Scheme, u.Host, u.EscapedPath(), u.RawQuery, u.RawQuery != "" || u.ForceQuery)
+}

@@ -1,0 +1,87 @@
+package cache
+
+import "time"
+
+// State is what a lookup found.
+type State uint8
+
+// The states.
+const (
+	// Miss: nothing that is stored matches.
+	Miss State = iota
+	// Fresh: the response may be used.
+	Fresh
+	// Stale: it may be used as the client allows.
+	Stale
+	// StaleWhileRevalidate: it may be used; who uses it sees to its validation, RFC 5861 §3.
+	StaleWhileRevalidate
+	// Validate: it may be used once the origin has said that it hasn't changed.
+	Validate
+)
+
+// Found is the result of a lookup.
+type Found struct {
+	State    State
+	Response *Response     // nil for a miss
+	Age      time.Duration // its current age
+	TTL      time.Duration // what is left of its lifetime, negative once stale
+	Fwd      Fwd           // why the origin must be asked; empty when it needn't
+}
+
+// Hit tells whether the response may be used as it is.
+func (f *Found) Hit() bool { return f.State != Miss && f.State != Validate }
+
+// Lookup finds what is stored for a GET or HEAD with that key and those fields, RFC 9111 §4. key comes from AppendKey.
+// It allocates nothing and touches no header map; Response is then ready to be written.
+func (c *Cache) Lookup(key []byte, fields FieldReader, now time.Time) Found {
+	p := c.options.Load().Preset
+	q := parseRequest(p, fields)
+	return c.lookup(c.index.hash(key), key, p, &q, now)
+}
+
+func (c *Cache) lookup(hash uint64, key []byte, p Preset, q *request, now time.Time) Found {
+	s := c.index.get(hash, key)
+	if s == nil {
+		return Found{Fwd: FwdURIMiss}
+	}
+	list := s.list()
+	r := c.choose(s, list, q.fields)
+	if r == nil {
+		return Found{Fwd: missOf(list)}
+	}
+	c.residency.Touch(hash)
+	return judge(p, q, r, now)
+}
+
+func missOf(list []*Response) Fwd {
+	if len(list) == 0 {
+		return FwdURIMiss
+	}
+	return FwdVaryMiss
+}
+
+// choose returns the response that the request selects; the most recent of several, RFC 9111 §4.1.
+func (c *Cache) choose(s *slot, list []*Response, f FieldReader) (chosen *Response) {
+	for _, r := range list {
+		if (chosen == nil || r.date.After(chosen.date)) && selects(r.vary, f) && c.purges.alive(s.key, r) {
+			chosen = r
+		}
+	}
+	return chosen
+}
+
+// judge decides what may be done with the response.
+func judge(p Preset, q *request, r *Response, now time.Time) Found {
+	v, fwd := reuse(p, q, &r.figures, r.soft.Load(), now)
+	age := r.figures.age(now)
+	found := Found{State: Validate, Response: r, Age: age, TTL: r.figures.lifetime - age, Fwd: fwd}
+	switch v {
+	case verdictFresh:
+		found.State = Fresh
+	case verdictStale:
+		found.State = Stale
+	case verdictBehind:
+		found.State = StaleWhileRevalidate
+	}
+	return found
+}

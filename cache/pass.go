@@ -1,0 +1,34 @@
+package cache
+
+import (
+	"net/http"
+	"time"
+)
+
+// pass sends the request on as it is. Nothing of it is stored, but it may change what is: an unsafe method invalidates,
+// and the response to a HEAD freshens.
+func pass(x *exchange) step {
+	x.interim = newInterim(x.w, x.r)
+	t := x.target()
+	requested := time.Now()
+	response, err := x.next.RoundTrip(x.r.WithContext(x.interim.traced(x.r.Context())))
+	x.interim.stop()
+	if err != nil {
+		x.err = err
+		return fail
+	}
+	x.status.FwdStatus = response.StatusCode
+	if invalidates(x.r.Method, response.StatusCode) {
+		x.c.invalidate(x.r, response.Header)
+	}
+	if stored := x.found.Response; stored != nil && x.r.Method == http.MethodHead {
+		if isServerError(response.StatusCode) && x.staleUsable() {
+			response.Body.Close()
+			return serveOnError
+		}
+		r := newReceived(response.StatusCode, header(response.Header), requested, time.Now())
+		x.c.refreshByHead(&t, stored, r, response.Header)
+	}
+	x.forward(response)
+	return nil
+}

@@ -1,0 +1,29 @@
+package cache
+
+import (
+	"github.com/anyedge/anyedge/cache/httpfield"
+)
+
+// request is what the rules read of a request.
+type request struct {
+	fields FieldReader
+	// control are the directives that count: in the preset Safe a client's own can't bypass the cache, so that only
+	// only-if-cached is left of them.
+	control    httpfield.CacheControl
+	authorized bool // it carries credentials, RFC 9111 §3.5
+}
+
+// parseRequest reads the request directives, RFC 9111 §5.2.1, and Pragma, §5.4, which counts where Cache-Control is
+// absent.
+func parseRequest(p Preset, f FieldReader) request {
+	q := request{fields: f, authorized: has(f, "Authorization")}
+	if has(f, "Cache-Control") {
+		q.control = parseControl(f)
+	} else if line, ok := f.Line("Pragma", 0); ok && httpfield.PragmaNoCache(line) {
+		q.control.Has = httpfield.NoCache
+	}
+	if p == Safe {
+		q.control = httpfield.CacheControl{Has: q.control.Has & httpfield.OnlyIfCached}
+	}
+	return q
+}

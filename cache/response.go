@@ -1,0 +1,97 @@
+package cache
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/anyedge/anyedge/cache/httpfield"
+)
+
+// responseOverhead is what a stored response costs beyond its content and fields, in bytes: the structs, the index's
+// and the residency's entries.
+const responseOverhead = 300
+
+// Response is a stored response. It never changes, except for the notes that the last fields take; a newer one replaces
+// it as a whole, and who still reads it keeps it.
+type Response struct {
+	status       int
+	fields       block // the stored header section, without Age and Content-Length
+	trailer      block
+	figures      figures
+	etag         httpfield.ETag
+	lastModified time.Time // zero for none, or one that can't be compared
+	date         time.Time
+	vary         []varyField
+	tags         []uint64 // hashes
+	born         uint64   // the purge sequence when it was asked for
+	content      Content  // nil while it is still coming
+	length       int64    // of the content; -1 while it is still coming and unknown
+
+	checked      atomic.Uint64 // the purge sequence that it was last held against
+	soft         atomic.Bool   // purged softly: stale whatever the figures say
+	revalidating atomic.Bool   // a validation behind a client's back is under way
+}
+
+// Status is the response's status code.
+func (s *Response) Status() int { return s.status }
+
+// FieldBlock is the stored header section: lines of "Name: value\r\n". It lacks what each use makes anew: Age,
+// Content-Length and Cache-Status.
+func (s *Response) FieldBlock() string { return string(s.fields) }
+
+// TrailerBlock is the stored trailer section in the same form, empty for none.
+func (s *Response) TrailerBlock() string { return string(s.trailer) }
+
+// Content is the stored content. It must not be changed.
+func (s *Response) Content() Content { return s.content }
+
+// Length is the content's, in bytes.
+func (s *Response) Length() int64 { return s.length }
+
+// cost is what the response takes of the memory budget, in bytes.
+func (s *Response) cost() int64 {
+	return s.content.size() + int64(len(s.fields)+len(s.trailer)) + responseOverhead
+}
+
+// newResponse returns a response to store, or to share while its content comes. request is the one that brought it.
+func newResponse(r *received, fields block, request FieldReader, p Policy) *Response {
+	s := &Response{
+		status: r.status, fields: fields, figures: newFigures(r, p), date: r.date,
+		vary: newVary(r.fields, request), length: -1,
+	}
+	s.setValidators(r)
+	return s
+}
+
+// setValidators notes the validators, RFC 9110 §8.8. A malformed one is none.
+func (s *Response) setValidators(r *received) {
+	if value, ok := singular(s.fields, "Etag"); ok {
+		s.etag, _ = httpfield.ParseETag(value)
+	}
+	if value, ok := singular(s.fields, "Last-Modified"); ok {
+		s.lastModified, _ = httpfield.ParseDate(value, r.at)
+	}
+}
+
+// validates tells whether the origin can be asked for a change.
+func (s *Response) validates() bool { return s.etag.Opaque != "" || !s.lastModified.IsZero() }
+
+// useful tells whether a response can ever be used again: fresh, stale, or once validated.
+func (s *Response) useful() bool {
+	f := &s.figures
+	return s.validates() || !f.noCache && f.lifetime+max(f.whileRevalidate, f.ifError) > f.initialAge
+}
+
+// shareable tells whether requests that waited for the response may have it as well: it is fresh now.
+func (s *Response) shareable() bool {
+	return !s.figures.noCache && s.figures.lifetime > s.figures.initialAge
+}
+
+// with returns the response as it is stored: with its whole content.
+func (s *Response) with(c Content, trailer block) *Response {
+	return &Response{
+		status: s.status, fields: s.fields, trailer: trailer, figures: s.figures, etag: s.etag,
+		lastModified: s.lastModified, date: s.date, vary: s.vary, tags: s.tags, born: s.born,
+		content: c, length: c.size(),
+	}
+}

@@ -1,0 +1,120 @@
+package cache
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/anyedge/anyedge/cache/httpfield"
+)
+
+// Reason is why a response was not stored; empty when it was. Cache-Status tells it as its detail.
+type Reason string
+
+// The reasons.
+const (
+	ReasonMethod        Reason = "method"
+	ReasonStatus        Reason = "status"
+	ReasonPartial       Reason = "partial"
+	ReasonNoStore       Reason = "no-store"
+	ReasonPrivate       Reason = "private"
+	ReasonAuthorization Reason = "authorization"
+	ReasonVary          Reason = "vary"
+	ReasonSetCookie     Reason = "set-cookie"
+	ReasonNotExplicit   Reason = "not-explicit" // the status isn't cacheable by itself, and nothing says it may be stored
+	ReasonUseless       Reason = "useless"      // stale at once, and nothing to validate it with
+	ReasonTooLarge      Reason = "too-large"
+	ReasonNoRoom        Reason = "no-room" // the memory for fills is in use
+	ReasonPurged        Reason = "purged"  // invalidated while it came
+)
+
+// received is a response as the rules see it.
+type received struct {
+	status  int
+	fields  FieldReader
+	control httpfield.CacheControl // what applies to us, see controlOf
+	// targeted is set when control is a targeted field's, so that Expires doesn't count.
+	targeted bool
+	// requested and at are when the request left and the response's header section came.
+	requested, at time.Time
+	date          time.Time // as Date says, or else at
+}
+
+func newReceived(status int, f FieldReader, requested, at time.Time) *received {
+	r := &received{status: status, fields: f, requested: requested, at: at, date: at}
+	r.control, r.targeted = controlOf(f)
+	if line, ok := f.Line("Date", 0); ok {
+		if t, ok := httpfield.ParseDate(line, at); ok {
+			r.date = t
+		}
+	}
+	return r
+}
+
+// controlOf returns the directives for us: a valid targeted field's instead of Cache-Control's, RFC 9213 §2.2.
+func controlOf(f FieldReader) (c httpfield.CacheControl, targeted bool) {
+	if has(f, "Cdn-Cache-Control") {
+		if c, ok := httpfield.ParseTargeted(joined(f, "Cdn-Cache-Control")); ok {
+			return c, true
+		}
+	}
+	return parseControl(f), false
+}
+
+// storable decides whether a shared cache may store the response to a GET, RFC 9111 §3.
+func storable(p Preset, q *request, r *received) Reason {
+	c := &r.control
+	switch {
+	case r.status < 200 || r.status == http.StatusNotModified:
+		return ReasonStatus
+	case r.status == http.StatusPartialContent || has(r.fields, "Content-Range"):
+		return ReasonPartial // §3.3: only slices, which know what they asked for, may be combined
+	case c.Is(httpfield.MustUnderstand) && !understood(r.status):
+		return ReasonStatus
+	case c.Is(httpfield.NoStore) && !c.Is(httpfield.MustUnderstand): // §5.2.2.3 lets must-understand override
+		return ReasonNoStore
+	case q.control.Is(httpfield.NoStore): // §5.2.1.5
+		return ReasonNoStore
+	case c.Is(httpfield.Private):
+		return ReasonPrivate
+	case q.authorized && !c.Is(sharedWithCredentials):
+		return ReasonAuthorization
+	case varyAny(r.fields):
+		return ReasonVary
+	case p == Safe && has(r.fields, "Set-Cookie"):
+		return ReasonSetCookie
+	case !explicit(r) && !heuristicallyCacheable(r.status):
+		return ReasonNotExplicit
+	}
+	return ""
+}
+
+// sharedWithCredentials let a shared cache store the response to a request with credentials, RFC 9111 §3.5.
+const sharedWithCredentials = httpfield.MustRevalidate | httpfield.Public | httpfield.SMaxAge
+
+// explicit tells whether something says that the response may be stored, RFC 9111 §3, the last item.
+func explicit(r *received) bool {
+	return r.control.Is(httpfield.Public|httpfield.MaxAge|httpfield.SMaxAge) || !r.targeted && has(r.fields, "Expires")
+}
+
+// heuristicallyCacheable lists the final statuses that are cacheable unless something says otherwise, RFC 9110 §15.1.
+func heuristicallyCacheable(status int) bool {
+	switch status {
+	case 200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501:
+		return true
+	}
+	return false
+}
+
+// understood tells whether we know and obey what the status means for caching, RFC 9111 §3: those of RFC 9110, except
+// 206 and 304, which are more than a response to store.
+func understood(status int) bool {
+	switch {
+	case status >= 200 && status <= 205, status >= 300 && status <= 303, status == 307, status == 308:
+		return true
+	case status >= 400 && status <= 417, status == 421, status == 422, status == 426:
+		return true
+	case status >= 500 && status <= 505:
+		return true
+	}
+	return false
+}

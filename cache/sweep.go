@@ -1,0 +1,45 @@
+package cache
+
+import "sync/atomic"
+
+// sweeper frees what purges have killed, behind them: a purge itself only makes it unusable.
+type sweeper struct {
+	wanted  atomic.Bool // a purge came since the last sweep began
+	running atomic.Bool
+}
+
+// sweep begins a sweep, or has the running one followed by another. Close waits for it.
+func (c *Cache) sweep() {
+	c.sweeper.wanted.Store(true)
+	if c.sweeper.running.CompareAndSwap(false, true) && !c.work.start(c.sweepAll) {
+		c.sweeper.running.Store(false)
+	}
+}
+
+func (c *Cache) sweepAll() {
+	for c.sweeper.wanted.Swap(false) && !c.work.closed() {
+		c.sweepOnce()
+	}
+	c.sweeper.running.Store(false)
+	if c.sweeper.wanted.Load() {
+		c.sweep()
+	}
+}
+
+// sweepOnce holds everything that is stored against the purges, after which those are forgotten that no fill in flight
+// can be older than.
+func (c *Cache) sweepOnce() {
+	seq := min(c.purges.seq.Load(), c.flights.oldest())
+	c.index.each(c.sweepSlot)
+	c.purges.forget(seq)
+}
+
+func (c *Cache) sweepSlot(s *slot) {
+	dead := func(r *Response) bool { return !c.purges.alive(s.key, r) }
+	for _, r := range s.list() {
+		if dead(r) {
+			c.discard(s.hash, s.key, dead)
+			return
+		}
+	}
+}

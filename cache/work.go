@@ -1,0 +1,60 @@
+package cache
+
+import (
+	"context"
+	"sync"
+)
+
+// work owns the goroutines that outlive a request: fills and sweeps.
+type work struct {
+	ctx    context.Context // ends when they must stop
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu   sync.Mutex // guards the following field
+	over bool       // nothing new begins
+}
+
+func newWork() *work {
+	w := new(work)
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	return w
+}
+
+// start runs f in a goroutine that close waits for; false when nothing new may begin.
+func (w *work) start(f func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		return false
+	}
+	w.wg.Go(f)
+	return true
+}
+
+func (w *work) closed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.over
+}
+
+// close waits for what runs; when ctx ends first, it is told to stop.
+func (w *work) close(ctx context.Context) error {
+	w.mu.Lock()
+	w.over = true
+	w.mu.Unlock()
+	idle := make(chan struct{})
+	go func() { // ends with the last of the work
+		w.wg.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+		w.cancel()
+		return nil
+	case <-ctx.Done():
+		w.cancel()
+		<-idle
+		return ctx.Err()
+	}
+}
