@@ -1,7 +1,10 @@
 package configs
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/health"
@@ -65,4 +68,20 @@ type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn, error
 	Format string `yaml:"format"` // text or json, for what the node does; the access log is always JSON
 	Access string `yaml:"access"` // stdout, off, or a file's path, reopened on SIGHUP
+}
+
+// SetDefaults sets the values that serve when the configuration is silent.
+func (l *Log) SetDefaults() { *l = Log{Level: "info", Format: "text", Access: "stdout"} }
+
+// Check reports every value that can't be right.
+func (l *Log) Check(report func(key, problem string)) {
+	if levels := []string{"debug", "info", "warn", "error"}; !slices.Contains(levels, l.Level) {
+		report("level", fmt.Sprintf("%q is none of %s", l.Level, strings.Join(levels, ", ")))
+	}
+	if l.Format != "text" && l.Format != "json" {
+		report("format", fmt.Sprintf("%q is neither text nor json", l.Format))
+	}
+	if l.Access == "" {
+		report("access", "is empty: stdout, off or a file's path")
+	}
 }

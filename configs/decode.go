@@ -1,0 +1,325 @@
+package configs
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Bounds on what a file may make of itself by aliases: each use of one counts anew.
+const (
+	maxNodes = 1 << 20
+	maxDepth = 64
+)
+
+type (
+	defaulter interface{ SetDefaults() }
+	checker   interface {
+		Check(report func(key, problem string))
+	}
+)
+
+// decoder walks YAML nodes and Go values side by side and collects every mistake.
+type decoder struct {
+	file      string
+	mistakes  Mistakes
+	positions map[string]*yaml.Node // the value of each key that the file has, by path
+	bad       map[string]bool       // paths with a mistake: nothing more is said of them
+	nodes     int
+}
+
+func newDecoder(file string) *decoder {
+	return &decoder{file: file, positions: map[string]*yaml.Node{}, bad: map[string]bool{}}
+}
+
+func (d *decoder) add(line, col int, key, problem string) {
+	d.mistakes = append(d.mistakes, Mistake{d.file, line, col, key, problem})
+	d.bad[key] = true
+}
+
+func (d *decoder) wrong(n *yaml.Node, path, problem string) {
+	d.add(max(n.Line, 1), max(n.Column, 1), path, problem)
+}
+
+// report says what is wrong at path, at the nearest place that the file has. What has a mistake already, itself or
+// around it, is passed over: one mistake must not look like two.
+func (d *decoder) report(path, problem string) {
+	for p := path; p != ""; p = parent(p) {
+		if d.bad[p] {
+			return
+		}
+	}
+	for p := path; p != ""; p = parent(p) {
+		if n := d.positions[p]; n != nil {
+			d.wrong(n, path, problem)
+			return
+		}
+	}
+	d.add(1, 1, path, problem)
+}
+
+// parent is the path without its last key or index.
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func (d *decoder) config(root *yaml.Node, cfg *Config) {
+	d.value(root, reflect.ValueOf(cfg).Elem(), "", "", 0)
+}
+
+// value decodes n into v, which is settable.
+func (d *decoder) value(n *yaml.Node, v reflect.Value, path, unit string, depth int) {
+	if n = d.resolve(n, path, depth); n == nil {
+		return
+	}
+	d.positions[path] = n
+	if isNull(n) {
+		d.wrong(n, path, "is empty: give it a value, or leave the key out")
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	if n.Kind == yaml.ScalarNode && d.text(n, v, path) {
+		return
+	}
+	switch {
+	case isScalarType(v.Type()):
+		d.scalar(n, v, path, unit)
+	case v.Kind() == reflect.Struct:
+		d.structure(n, v, path, depth)
+	case v.Kind() == reflect.Map:
+		d.mapping(n, v, path, depth)
+	case v.Kind() == reflect.Slice:
+		d.list(n, v, path, unit, depth)
+	}
+}
+
+// resolve follows an alias and keeps the bounds; nil after reporting that one was passed.
+func (d *decoder) resolve(n *yaml.Node, path string, depth int) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	d.nodes++
+	if d.nodes > maxNodes || depth > maxDepth {
+		if !d.bad[""] {
+			d.wrong(n, "", "is too large or too deep: do aliases multiply?")
+		}
+		return nil
+	}
+	return n
+}
+
+// text lets a type that has a short form read it from a scalar.
+func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) bool {
+	if isScalarType(v.Type()) || v.Kind() == reflect.String {
+		return false
+	}
+	u, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
+	if !ok {
+		return false
+	}
+	if err := u.UnmarshalText([]byte(n.Value)); err != nil {
+		d.wrong(n, path, err.Error())
+	}
+	return true
+}
+
+func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string, depth int) {
+	setDefaults(v)
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n, path, "must be a mapping of keys to values, not "+kindOf(n))
+		return
+	}
+	fields := fieldsOf(v.Type())
+	d.pairs(n, path, func(key, value *yaml.Node) {
+		f, ok := fields[key.Value]
+		if !ok {
+			d.unknown(key, path, fields)
+			return
+		}
+		at := join(path, key.Value)
+		if f.later != "" {
+			d.positions[at] = value
+			d.wrong(key, at, "not supported yet: "+f.later)
+			return
+		}
+		d.value(value, v.FieldByIndex(f.index), at, f.unit, depth+1)
+	})
+	// What the file leaves out has defaults and checks of its own.
+	for name, f := range fields {
+		if field := v.FieldByIndex(f.index); d.positions[join(path, name)] == nil && field.Kind() == reflect.Struct && !isScalarType(field.Type()) && path == "" {
+			setDefaults(field)
+			d.check(field, name)
+		}
+	}
+	d.check(v, path)
+}
+
+func setDefaults(v reflect.Value) {
+	if s, ok := v.Addr().Interface().(defaulter); ok {
+		s.SetDefaults()
+	}
+}
+
+func (d *decoder) check(v reflect.Value, path string) {
+	if c, ok := v.Addr().Interface().(checker); ok {
+		c.Check(func(key, problem string) { d.report(join(path, key), problem) })
+	}
+}
+
+// pairs calls f for each key that comes once, in the file's order.
+func (d *decoder) pairs(n *yaml.Node, path string, f func(key, value *yaml.Node)) {
+	lines := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		switch line := lines[key.Value]; {
+		case key.Kind != yaml.ScalarNode:
+			d.wrong(key, path, "has a key that is not a word")
+		case key.Value == "<<" && key.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0:
+			d.wrong(key, join(path, "<<"), "merge keys are not supported: write the keys out, or use an alias for the whole value")
+		case line != 0:
+			d.wrong(key, join(path, key.Value), fmt.Sprintf("is a duplicate: line %d has it already", line))
+		default:
+			lines[key.Value] = key.Line
+			f(key, value)
+		}
+	}
+}
+
+func (d *decoder) unknown(key *yaml.Node, path string, fields map[string]field) {
+	known := make([]string, 0, len(fields))
+	for name := range fields {
+		known = append(known, name)
+	}
+	hint := didYouMean(key.Value, known)
+	if hint == "" {
+		if places := placesOf(key.Value); len(places) > 0 {
+			hint = "; it belongs to " + strings.Join(places, " or ")
+		}
+	}
+	d.wrong(key, join(path, key.Value), "unknown key"+hint)
+}
+
+func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int) {
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n, path, "must be a mapping of names to values, not "+kindOf(n))
+		return
+	}
+	if v.IsNil() {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	d.pairs(n, path, func(key, value *yaml.Node) {
+		k, problem := mapKey(key.Value, v.Type().Key())
+		if problem != "" {
+			d.wrong(key, join(path, key.Value), problem)
+			return
+		}
+		element := reflect.New(v.Type().Elem()).Elem()
+		d.value(value, element, join(path, key.Value), "", depth+1)
+		v.SetMapIndex(k, element)
+	})
+}
+
+func mapKey(s string, t reflect.Type) (reflect.Value, string) {
+	if t.Kind() == reflect.String {
+		if s == "" {
+			return reflect.Value{}, "a name must not be empty"
+		}
+		return reflect.ValueOf(s).Convert(t), ""
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return reflect.Value{}, "must be a number"
+	}
+	return reflect.ValueOf(n).Convert(t), ""
+}
+
+func (d *decoder) list(n *yaml.Node, v reflect.Value, path, unit string, depth int) {
+	if n.Kind != yaml.SequenceNode {
+		d.wrong(n, path, "must be a list, such as [a, b], not "+kindOf(n))
+		return
+	}
+	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	for i, item := range n.Content {
+		d.value(item, list.Index(i), fmt.Sprintf("%s[%d]", path, i), unit, depth+1)
+	}
+	v.Set(list)
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+func kindOf(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	default:
+		return strconv.Quote(shorten(n.Value))
+	}
+}
+
+// shorten keeps messages readable whatever the file holds.
+func shorten(s string) string {
+	const most = 60
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return s
+}
+
+// field is a key of a struct.
+type field struct {
+	index []int
+	unit  string
+	later string
+}
+
+// fieldsOf are the keys of t, with those of its inlined structs.
+func fieldsOf(t reflect.Type) map[string]field {
+	fields := map[string]field{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case name == "-":
+		case options == "inline":
+			for k, inner := range fieldsOf(f.Type) {
+				inner.index = append([]int{i}, inner.index...)
+				fields[k] = inner
+			}
+		case name != "":
+			fields[name] = field{index: []int{i}, unit: f.Tag.Get("unit"), later: f.Tag.Get("later")}
+		}
+	}
+	return fields
+}
+
+// placesOf are the paths in the schema that end with key, at most two.
+func placesOf(key string) []string {
+	var places []string
+	for _, k := range schema() {
+		if k.path == key || strings.HasSuffix(k.path, "."+key) {
+			places = append(places, k.path)
+		}
+	}
+	slices.Sort(places)
+	return places[:min(len(places), 2)]
+}

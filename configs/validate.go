@@ -1,0 +1,275 @@
+package configs
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/anyedge/anyedge/proxy"
+)
+
+// validate reports what no package can see by itself: what refers to what, and what excludes what.
+func (d *decoder) validate(cfg *Config) {
+	d.validateNode(&cfg.Node)
+	d.validateNames(cfg)
+	d.validateVIPs(cfg)
+	d.validateSites(cfg)
+	d.validatePeers(cfg)
+}
+
+// namePattern keeps names fit for logs, metrics and fields: the node's is a token in Via and Cache-Status.
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+const nameRule = "must begin with a letter or a digit and have only letters, digits, '.', '_' and '-', at most 63"
+
+func (d *decoder) validateNode(n *Node) {
+	switch {
+	case n.Name == "":
+		d.report("node.name", "is missing: a name that no other node of the fleet has")
+	case !namePattern.MatchString(n.Name):
+		d.report("node.name", nameRule)
+	}
+	if n.Metro != "" && !namePattern.MatchString(n.Metro) {
+		d.report("node.metro", nameRule)
+	}
+}
+
+func (d *decoder) validateNames(cfg *Config) {
+	for section, names := range map[string][]string{
+		"vips": slices.Collect(maps.Keys(cfg.VIPs)), "origins": slices.Collect(maps.Keys(cfg.Origins)), "sites": slices.Collect(maps.Keys(cfg.Sites)),
+	} {
+		for _, name := range names {
+			if !namePattern.MatchString(name) {
+				d.report(join(section, name), "the name "+nameRule)
+			}
+		}
+	}
+}
+
+func (d *decoder) validateVIPs(cfg *Config) {
+	if len(cfg.VIPs) == 0 {
+		d.report("vips", "is missing: the service addresses that clients use")
+	}
+	owner := map[netip.Addr]string{}
+	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+		v, path := cfg.VIPs[name], join("vips", name)
+		if v == nil {
+			continue
+		}
+		for i, a := range v.Addresses {
+			d.validateAddress(cfg, owner, a, name, fmt.Sprintf("%s.addresses[%d]", path, i))
+		}
+		d.validateAnnounce(cfg, v, path)
+	}
+}
+
+func (d *decoder) validateAddress(cfg *Config, owner map[netip.Addr]string, a netip.Addr, vip, path string) {
+	if !a.IsValid() {
+		return
+	}
+	switch first, twice := owner[a.Unmap()]; {
+	case twice && first == vip:
+		d.report(path, fmt.Sprintf("%s is given twice", a))
+	case twice:
+		d.report(path, fmt.Sprintf("%s belongs to vips.%s already", a, first))
+	case a == cfg.Node.Address && !a.IsLoopback():
+		d.report(path, fmt.Sprintf("%s is node.address, which must be this node's alone", a))
+	}
+	owner[a.Unmap()] = vip
+}
+
+// validateAnnounce fills in the host routes, and checks what will be announced.
+func (d *decoder) validateAnnounce(cfg *Config, v *VIP, path string) {
+	if len(v.Announce) == 0 && !d.bad[path+".announce"] {
+		for _, a := range v.Addresses {
+			if a.IsValid() {
+				v.Announce = append(v.Announce, netip.PrefixFrom(a, a.BitLen()))
+			}
+		}
+	}
+	for i, p := range v.Announce {
+		if problem := cfg.checkPrefix(p); problem != "" {
+			d.report(fmt.Sprintf("%s.announce[%d]", path, i), problem)
+		}
+	}
+	for i, a := range v.Addresses {
+		covers := func(p netip.Prefix) bool { return p.Contains(a) }
+		if a.IsValid() && !cfg.BGP.Lab && !slices.ContainsFunc(v.Announce, covers) {
+			d.report(fmt.Sprintf("%s.addresses[%d]", path, i), fmt.Sprintf("%s is in no prefix of announce: its traffic would not come here", a))
+		}
+	}
+}
+
+// The longest prefixes that networks take from each other.
+const longest4, longest6 = 24, 48
+
+// bogons are addresses that no router of the public net should route (RFC 6890 and its successors).
+var bogons = prefixesOf("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+	"192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/8", "100::/64", "fc00::/7", "fe80::/10", "ff00::/8")
+
+func prefixesOf(texts ...string) []netip.Prefix {
+	list := make([]netip.Prefix, len(texts))
+	for i, t := range texts {
+		list[i] = netip.MustParsePrefix(t)
+	}
+	return list
+}
+
+// checkPrefix says what is wrong with announcing p. Without peers nothing leaves, so anything that is a prefix goes.
+func (cfg *Config) checkPrefix(p netip.Prefix) string {
+	if !p.IsValid() {
+		return ""
+	}
+	if p != p.Masked() {
+		return fmt.Sprintf("%s has bits set behind its length; did you mean %s?", p, p.Masked())
+	}
+	if p.Bits() == 0 {
+		return "is the default route: it would attract everything"
+	}
+	if cfg.BGP.Lab || len(cfg.BGP.Peers) == 0 {
+		return ""
+	}
+	for _, b := range bogons {
+		if b.Overlaps(p) {
+			return fmt.Sprintf("%s lies in %s, which nobody routes; for a private network or a lab set bgp.lab: true", p, b)
+		}
+	}
+	if most := map[bool]int{true: longest4, false: longest6}[p.Addr().Is4()]; p.Bits() > most {
+		return fmt.Sprintf("%s is longer than /%d: other networks drop it. Announce a covering prefix, or set bgp.lab: true where only your own routers hear it", p, most)
+	}
+	return ""
+}
+
+func (d *decoder) validateSites(cfg *Config) {
+	taken := map[string]map[string]string{} // VIP → host → site
+	for vip := range cfg.VIPs {
+		taken[vip] = map[string]string{}
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Sites)) {
+		s, path := cfg.Sites[name], join("sites", name)
+		if s == nil {
+			continue
+		}
+		d.validateOrigins(cfg, s, path)
+		for i, vip := range s.VIPs {
+			d.validateVIPOf(cfg, vip, fmt.Sprintf("%s.vips[%d]", path, i))
+		}
+		for i, h := range s.Hosts {
+			d.validateHost(cfg, s, taken, name, strings.ToLower(h), fmt.Sprintf("%s.hosts[%d]", path, i))
+		}
+	}
+}
+
+func (d *decoder) validateOrigins(cfg *Config, s *proxy.SiteOptions, path string) {
+	if s.Origin == "" {
+		d.report(path+".origin", "is missing: the name of an entry of origins")
+	} else {
+		d.refer(s.Origin, path+".origin", "origins", slices.Collect(maps.Keys(cfg.Origins)))
+	}
+	for prefix, p := range s.Paths {
+		if p.Origin != "" {
+			d.refer(p.Origin, path+".paths."+prefix+".origin", "origins", slices.Collect(maps.Keys(cfg.Origins)))
+		}
+	}
+}
+
+// refer reports a reference to nothing.
+func (d *decoder) refer(name, path, section string, known []string) {
+	if !slices.Contains(known, name) {
+		d.report(path, fmt.Sprintf("%s has no %q%s", section, name, didYouMean(name, known)))
+	}
+}
+
+func (d *decoder) validateVIPOf(cfg *Config, vip, path string) {
+	v := cfg.VIPs[vip]
+	if v == nil {
+		d.refer(vip, path, "vips", slices.Collect(maps.Keys(cfg.VIPs)))
+		return
+	}
+	if v.HTTPS == 0 && v.HTTP == 0 {
+		d.report(path, fmt.Sprintf("vips.%s is not served: it has neither https nor http", vip))
+	}
+}
+
+// validateHost reports a host that two sites have on one VIP: which would answer?
+func (d *decoder) validateHost(cfg *Config, s *proxy.SiteOptions, taken map[string]map[string]string, site, host, path string) {
+	for _, vip := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+		if len(s.VIPs) > 0 && !slices.Contains(s.VIPs, vip) {
+			continue
+		}
+		if other, twice := taken[vip][host]; twice {
+			where := "sites." + other
+			if other == site {
+				where = "this site"
+			}
+			d.report(path, fmt.Sprintf("%q is a host of %s already, on vips.%s", host, where, vip))
+			return
+		}
+		taken[vip][host] = site
+	}
+}
+
+func (d *decoder) validatePeers(cfg *Config) {
+	if len(cfg.BGP.Peers) == 0 {
+		return
+	}
+	if !cfg.Node.Address.IsValid() {
+		d.report("node.address", "is missing: BGP and origins need this node's own unicast address, since answers to a VIP may go to another node")
+	}
+	names, addresses := map[string]bool{}, map[netip.AddrPort]bool{}
+	var families [2]bool // IPv4, IPv6
+	for i, p := range cfg.BGP.Peers {
+		path := fmt.Sprintf("bgp.peers[%d]", i)
+		switch {
+		case !namePattern.MatchString(p.Name):
+			d.report(path+".name", nameRule)
+		case names[p.Name]:
+			d.report(path+".name", fmt.Sprintf("%q is another peer's name", p.Name))
+		}
+		at := netip.AddrPortFrom(p.Address, p.Port)
+		if p.Address.IsValid() && addresses[at] {
+			d.report(path+".address", fmt.Sprintf("%s is another peer's address", p.Address))
+		}
+		names[p.Name], addresses[at] = true, true
+		families[family(p.Address)] = true
+	}
+	d.validateFamilies(cfg, families)
+}
+
+// validateFamilies reports prefixes that no session carries: each carries only the family of its own addresses.
+func (d *decoder) validateFamilies(cfg *Config, families [2]bool) {
+	for name, v := range cfg.VIPs {
+		if v == nil {
+			continue
+		}
+		for i, p := range v.Announce {
+			if p.IsValid() && !families[family(p.Addr())] {
+				d.report(fmt.Sprintf("vips.%s.announce[%d]", name, i),
+					fmt.Sprintf("%s would be heard by nobody: no peer in bgp.peers has an %s address", p, [2]string{"IPv4", "IPv6"}[family(p.Addr())]))
+			}
+		}
+	}
+}
+
+func family(a netip.Addr) int {
+	if a.Is4() || a.Is4In6() {
+		return 0
+	}
+	return 1
+}
+
+// needCertificates reports VIPs that serve HTTPS with nothing to serve it by.
+func needCertificates(file string, cfg *Config) Mistakes {
+	if len(cfg.TLS.Certificates) > 0 {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+		if cfg.VIPs[name].HTTPS != 0 {
+			return Mistakes{{file, 1, 1, "tls.certificates", fmt.Sprintf("is missing: vips.%s serves https, which needs a certificate", name)}}
+		}
+	}
+	return nil
+}

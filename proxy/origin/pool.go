@@ -1,0 +1,137 @@
+package origin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/anyedge/anyedge/health"
+)
+
+// Reporter hears how an origin does; *health.Tracker fulfils it. It is called from requests and must not block.
+type Reporter interface {
+	// Fill is told of each request that an origin was sent, once its outcome is known.
+	Fill(origin string, f health.Fill)
+	// Servers is told how many servers active probes find up, after each probe.
+	Servers(origin string, up, total int, detail string)
+}
+
+// Pool is the servers of one origin. Its methods may be called concurrently.
+type Pool struct {
+	name     string
+	options  Options
+	reporter Reporter
+	journal  *health.Journal
+	log      *slog.Logger
+	servers  []*server
+	budget   budget
+	counts   counts
+
+	mu      sync.Mutex // guards the following field, and the state of the servers
+	waiting []*waiter  // first come, first served
+}
+
+// counts are the pool's figures since it was made.
+type counts struct {
+	retries, ejections, refused atomic.Int64
+}
+
+// New makes the pool of the origin with that name, from options that Check found good. It reads the CA file, and
+// connects to nobody yet. A nil reporter hears nothing.
+func New(name string, o Options, r Reporter, j *health.Journal, log *slog.Logger) (*Pool, error) {
+	p := &Pool{name: name, options: o, reporter: r, journal: j, log: log}
+	if r == nil {
+		p.reporter = silence{}
+	}
+	roots, err := readRoots(o.TLS.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("origins.%s.tls.ca_file: %w", name, err)
+	}
+	now := time.Now()
+	for _, s := range o.Servers {
+		u, err := url.Parse(s)
+		if err != nil {
+			return nil, fmt.Errorf("origins.%s.servers: %w", name, err)
+		}
+		p.servers = append(p.servers, newServer(u, o, roots, now))
+	}
+	if len(p.servers) == 0 {
+		return nil, fmt.Errorf("origins.%s.servers: is empty", name)
+	}
+	return p, nil
+}
+
+// silence is the reporter of a pool whose doings interest nobody.
+type silence struct{}
+
+func (silence) Fill(string, health.Fill)         {}
+func (silence) Servers(string, int, int, string) {}
+
+// Name is the origin's name.
+func (p *Pool) Name() string { return p.name }
+
+// Options are what the pool was made from.
+func (p *Pool) Options() Options { return p.options }
+
+// RoundTrip sends r to a server and returns the response once its header section has come. r.URL needs no scheme and
+// host. The response's content streams from Body, which must be closed; it holds a place at the server until its end.
+// A request to upgrade (Connection: Upgrade) is answered with status 101 and a Body that is an io.ReadWriteCloser.
+// Errors are *Error, or r's context's.
+func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.budget.request(time.Now())
+	content := holdContent(r)
+	var failed *server
+	for try := 0; ; try++ {
+		s, err := p.acquire(r.Context(), failed)
+		if err != nil {
+			return nil, err
+		}
+		resp, sent, err := p.send(s, r, content)
+		if err == nil {
+			return resp, nil
+		}
+		if !p.mayRetry(r, content, sent, try) {
+			return nil, err
+		}
+		p.counts.retries.Add(1)
+		p.journal.Add(health.EventFill, p.name, "retried: "+err.Error())
+		failed = s
+	}
+}
+
+// Close drops the idle connections; those in use end with their requests.
+func (p *Pool) Close() {
+	for _, s := range p.servers {
+		s.closeIdle()
+	}
+}
+
+// failed takes note of a request that failed at s, and ejects s where it is one too many.
+func (p *Pool) failed(s *server, err error) {
+	p.mu.Lock()
+	ejected := s.failed(time.Now(), p.options.Ejection, err)
+	p.mu.Unlock()
+	if ejected > 0 {
+		p.counts.ejections.Add(1)
+		p.journal.Add(health.EventOrigin, p.name, fmt.Sprintf("%s ejected for %s: %v", s.url, ejected, err))
+		p.log.Warn("server ejected", "origin", p.name, "server", s.url.String(), "for", ejected, "error", err)
+	}
+}
+
+func (p *Pool) succeeded(s *server) {
+	p.mu.Lock()
+	readmitted := s.succeeded()
+	p.mu.Unlock()
+	if readmitted {
+		p.journal.Add(health.EventOrigin, p.name, s.url.String()+" readmitted")
+	}
+}
+
+// clientLeft says whether err is no fault of the server: whoever asked has gone.
+func clientLeft(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }

@@ -1,0 +1,108 @@
+package origin
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"time"
+)
+
+// Bounds of a transport that nobody needs to set.
+const (
+	idlePerServer  = 256              // idle H1 connections kept to one server
+	tcpKeepAlive   = 15 * time.Second // finds connections that a firewall forgot
+	expectContinue = time.Second      // how long a server may think about Expect: 100-continue
+	maxHeader      = 1 << 20          // of a response, in bytes
+	sessionCache   = 64               // TLS sessions to one server
+)
+
+// newTransport returns what speaks to one server: H2 where the options and h2 allow, else H1 alone.
+func newTransport(u *url.URL, o Options, roots *x509.CertPool, h2 bool) *http.Transport {
+	t := &http.Transport{
+		Proxy:                  nil, // the environment's proxies are for clients
+		DialContext:            (&dialer{local: o.LocalAddress, timeout: o.ConnectTimeout}).dial,
+		TLSClientConfig:        tlsConfig(u, o, roots),
+		TLSHandshakeTimeout:    o.ConnectTimeout,
+		DisableCompression:     true, // the content passes as it is
+		MaxIdleConns:           0,
+		MaxIdleConnsPerHost:    idlePerServer,
+		IdleConnTimeout:        o.KeepAlive,
+		ResponseHeaderTimeout:  o.FirstByteTimeout,
+		ExpectContinueTimeout:  expectContinue,
+		MaxResponseHeaderBytes: maxHeader,
+		Protocols:              new(http.Protocols),
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: tcpKeepAlive, PingTimeout: o.ConnectTimeout},
+	}
+	t.Protocols.SetHTTP1(!h2 || !o.H2C || u.Scheme == "https")
+	t.Protocols.SetHTTP2(h2 && o.HTTP2)
+	t.Protocols.SetUnencryptedHTTP2(h2 && o.H2C && u.Scheme == "http")
+	return t
+}
+
+func tlsConfig(u *url.URL, o Options, roots *x509.CertPool) *tls.Config {
+	name := o.TLS.ServerName
+	if name == "" {
+		name = u.Hostname()
+	}
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		RootCAs:            roots,
+		ServerName:         name,
+		ClientSessionCache: tls.NewLRUClientSessionCache(sessionCache),
+	}
+}
+
+// readRoots returns the authorities in file, or nil for the system's.
+func readRoots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+	}
+	return roots, nil
+}
+
+// dialer connects from the node's own address.
+type dialer struct {
+	local   netip.Addr
+	timeout time.Duration
+}
+
+// dial connects to address. Names are resolved at each call. The local address binds to servers of its own family; to
+// the others the kernel chooses.
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	plain := net.Dialer{Timeout: d.timeout, KeepAlive: tcpKeepAlive}
+	if !d.binds(address) {
+		return plain.DialContext(ctx, network, address)
+	}
+	bound := plain
+	bound.LocalAddr = &net.TCPAddr{IP: d.local.AsSlice()}
+	c, err := bound.DialContext(ctx, network, address)
+	var none *net.AddrError
+	if errors.As(err, &none) { // the name has no address of the family
+		return plain.DialContext(ctx, network, address)
+	}
+	return c, err
+}
+
+// binds says whether connections to address come from the local one: not to an address of the other family.
+func (d *dialer) binds(address string) bool {
+	if !d.local.IsValid() {
+		return false
+	}
+	to, err := netip.ParseAddrPort(address)
+	return err != nil || to.Addr().Unmap().Is4() == d.local.Is4()
+}
