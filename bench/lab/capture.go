@@ -28,14 +28,20 @@ func (e End) Capture(filter string) *Capture {
 	return c
 }
 
-// Updates ends the capture and decodes the BGP UPDATEs in it.
-func (c *Capture) Updates() []Update {
+// Stop ends the capture and decodes the BGP UPDATEs in it.
+func (c *Capture) Stop() []Update {
 	c.lab.Helper()
 	c.Signal(syscall.SIGINT)
 	_ = c.Wait(10 * time.Second) // its exit code says nothing more than the file
+	return c.Updates()
+}
+
+// Updates decodes the BGP UPDATEs that were captured so far.
+func (c *Capture) Updates() []Update {
+	c.lab.Helper()
 	file, err := os.Open(c.file)
 	if err != nil {
-		c.lab.Fatal(err)
+		c.lab.Fatalf("%v", err)
 	}
 	defer file.Close()
 	updates, err := ReadUpdates(file)

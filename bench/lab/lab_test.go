@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	lab.Main(m, lab.Program{Name: "listen", Run: listen})
+	lab.Main(m, lab.Program{Name: "listen", Run: listen}, lab.Program{Name: "leak", Run: leak})
 }
 
 // A link that is cut is seen by its hosts, one that swallows packets isn't; both come back whole.
@@ -92,7 +92,7 @@ func TestRouters(t *testing.T) {
 		_, ok := lab.Learned(f.Ams.Router, lab.Prefix4, f.Ams.ToNode.B.V4)
 		return !ok
 	})
-	updates := wire.Updates()
+	updates := wire.Stop()
 	if err := asIntended(updates); err != nil {
 		t.Errorf("on the wire: %v\n%v", err, updates)
 	}
@@ -186,16 +186,21 @@ func connect(from *lab.Host, to netip.Addr, port uint16) error {
 // standIn is the configuration of a BIRD that announces in a node's place.
 func standIn(t *testing.T, m *lab.Metro, depreferred bool) string {
 	t.Helper()
-	file, err := template.ParseFiles("testdata/standin.bird.conf")
+	return execute(t, "standin.bird.conf", map[string]any{
+		"Metro": m, "Depreferred": depreferred,
+		"Prefix4": lab.Prefix4, "Prefix6": lab.Prefix6, "NodeAS": lab.NodeAS,
+	})
+}
+
+// execute fills in a template of testdata.
+func execute(t *testing.T, file string, data any) string {
+	t.Helper()
+	parsed, err := template.ParseFiles("testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var s strings.Builder
-	err = file.Execute(&s, map[string]any{
-		"Metro": m, "Depreferred": depreferred,
-		"Prefix4": lab.Prefix4, "Prefix6": lab.Prefix6, "NodeAS": lab.NodeAS,
-	})
-	if err != nil {
+	if err := parsed.Execute(&s, data); err != nil {
 		t.Fatal(err)
 	}
 	return s.String()

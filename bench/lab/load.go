@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -106,9 +107,14 @@ func (f *Fleet) HTTP(address string) *http.Client {
 func (l *Load) Stop() Requests {
 	l.stop()
 	l.done.Wait()
+	return l.Requests()
+}
+
+// Requests is what the load saw so far.
+func (l *Load) Requests() Requests {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.requests
+	return slices.Clone(l.requests)
 }
 
 func (l *Load) add(r Request) {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 )
 
@@ -90,20 +91,21 @@ type FRR struct {
 	dir string
 }
 
-// FRR starts FRR on the host. Its daemons insist on their own user, so the sockets are in a directory of that user's.
+// FRR starts FRR on the host with a configuration for bgpd. Its daemons insist on their own user, so the sockets are in a directory of that user's.
 func (h *Host) FRR(config string) *FRR {
 	h.lab.Helper()
 	f := &FRR{dir: h.lab.dir + "/" + h.Name}
 	h.must("install", "-d", "-o", "frr", "-g", "frr", f.dir)
-	file := h.lab.write(h.Name+".frr.conf", config)
 	zebra := f.dir + "/zserv.api"
-	args := func(name string) []string {
-		return []string{"-f", file, "--vty_socket", f.dir, "-z", zebra, "-i", f.dir + "/" + name + ".pid", "-P", "0", "--log", "stdout"}
+	start := func(daemon, config string) *Process {
+		file := h.lab.write(h.Name+"."+daemon+".conf", config)
+		return h.Start("/usr/lib/frr/"+daemon, "-f", file, "--log", "stdout", "--vty_socket", f.dir, "-P", "0",
+			"-z", zebra, "-i", filepath.Join(f.dir, daemon+".pid"))
 	}
-	f.Zebra = h.Start("/usr/lib/frr/zebra", args("zebra")...)
+	f.Zebra = start("zebra", "! what bgpd tells it\n")
 	f.Zebra.waitSocket(zebra)
-	f.BGP = h.Start("/usr/lib/frr/bgpd", args("bgpd")...)
-	h.lab.onFailure("FRR on "+h.Name, func() string { return f.Sessions() + f.show("show bgp all detail") })
+	f.BGP = start("bgpd", config)
+	h.lab.onFailure("FRR on "+h.Name, func() string { return f.Sessions() + f.show("show bgp ipv4 unicast") + f.show("show bgp ipv6 unicast") })
 	f.BGP.waitSocket(f.dir + "/bgpd.vty")
 	return f
 }
