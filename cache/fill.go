@@ -240,7 +240,7 @@ func (f *fill) commit(last int) {
 		return
 	}
 	f.c.figures.stored.Add(1)
-	f.c.admit(f.hash, f.c.index.add(f.hash, f.key, s))
+	f.c.admit(f.hash, f.c.index.add(f.hash, f.key, s, header(f.client)))
 }
 
 const (

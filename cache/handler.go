@@ -279,7 +279,7 @@ func answered(x *exchange) step {
 		return lookup
 	case f.err != nil:
 		x.leave()
-		x.err = f.err
+		x.err, x.status.FwdStatus = f.err, f.status
 		return fail
 	case isServerError(f.status) && x.staleUsable():
 		x.leave()

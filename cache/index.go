@@ -70,8 +70,9 @@ func (s *slot) list() []*Response {
 	return nil
 }
 
-// add stores a response in place of those that the same requests select, and returns what its slot now costs.
-func (ix *index) add(hash uint64, key string, r *Response) (cost int64) {
+// add stores the response to a request in place of those that the request selects as well, and returns what its slot
+// now costs.
+func (ix *index) add(hash uint64, key string, r *Response, request FieldReader) (cost int64) {
 	sh := ix.shard(hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -82,13 +83,13 @@ func (ix *index) add(hash uint64, key string, r *Response) (cost int64) {
 		sh.slots[hash] = s
 		ix.slots.Add(1)
 	}
-	return ix.swap(s, append([]*Response{r}, without(s.list(), r)...))
+	return ix.swap(s, append([]*Response{r}, others(s.list(), request)...))
 }
 
-// without returns the other variants, no more than leave room for r.
-func without(list []*Response, r *Response) (others []*Response) {
+// others returns the variants that a request doesn't select, no more than leave room for one.
+func others(list []*Response, request FieldReader) (others []*Response) {
 	for _, old := range list {
-		if !sameVary(old.vary, r.vary) && len(others) < maxVariants-1 {
+		if !selects(old.vary, request) && len(others) < maxVariants-1 {
 			others = append(others, old)
 		}
 	}

@@ -75,6 +75,9 @@ func judge(p Preset, q *request, r *Response, now time.Time) Found {
 	v, fwd := reuse(p, q, &r.figures, r.soft.Load(), now)
 	age := r.figures.age(now)
 	found := Found{State: Validate, Response: r, Age: age, TTL: r.figures.lifetime - age, Fwd: fwd}
+	if r.soft.Load() {
+		found.TTL = min(found.TTL, 0)
+	}
 	switch v {
 	case verdictFresh:
 		found.State = Fresh
