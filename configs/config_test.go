@@ -1,0 +1,228 @@
+package configs_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anyedge/anyedge/configs"
+)
+
+// The design's example is the contract: nothing of it is a mistake but what is not supported yet. Its IPv6 prefix
+// needs an IPv6 peer, which the example leaves out.
+func TestDesignExample(t *testing.T) {
+	_, err := configs.Load("testdata/design.yaml")
+	var mistakes configs.Mistakes
+	if !errors.As(err, &mistakes) {
+		t.Fatalf("%v", err)
+	}
+	want := []string{"vips.www.announce[1]", "vips.dns.probes", "tls.acme", "cache.disk", "fleet"}
+	var got []string
+	for _, m := range mistakes {
+		got = append(got, m.Key)
+		if m.Key != "vips.www.announce[1]" && !strings.Contains(m.Problem, "not supported yet: ") {
+			t.Errorf("%s", m)
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("mistakes at %v, want %v", got, want)
+	}
+}
+
+func TestMetrosLoad(t *testing.T) {
+	files, err := filepath.Glob("metros/*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, f := range files {
+		cfg, err := configs.Load(f)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if want := strings.TrimSuffix(filepath.Base(f), ".yaml"); cfg.Node.Name != want {
+			t.Errorf("%s is the node %s", f, cfg.Node.Name)
+		}
+		testRoundTrip(t, cfg)
+	}
+}
+
+// What Print writes is the same configuration.
+func testRoundTrip(t *testing.T, cfg *configs.Config) {
+	t.Helper()
+	var text bytes.Buffer
+	if err := configs.Print(&text, cfg); err != nil {
+		t.Fatal(err)
+	}
+	again, err := configs.Parse("printed.yaml", text.Bytes())
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text.String())
+	}
+	if !reflect.DeepEqual(cfg, again) {
+		t.Errorf("not the same after printing:\n%s", text.String())
+	}
+}
+
+const good = `node: {name: a, address: 192.0.2.11}
+vips: {www: {addresses: [198.51.100.10], announce: [198.51.100.0/24], https: 443}}
+origins: {shop: {servers: ["http://192.0.2.80"]}}
+sites: {shop: {hosts: [shop.example.com], origin: shop}}
+`
+
+func TestDefaultsServe(t *testing.T) {
+	cfg, err := configs.Parse("good.yaml", []byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Admin.Listen != "127.0.0.1:9180" || cfg.Origins["shop"].ConnectTimeout != 3*time.Second || cfg.Log.Access != "stdout" {
+		t.Errorf("%+v", cfg)
+	}
+	testRoundTrip(t, cfg)
+}
+
+func TestHostRoutesByDefault(t *testing.T) {
+	text := strings.Replace(good, "addresses: [198.51.100.10], announce: [198.51.100.0/24]", `addresses: [198.51.100.10, "2001:db8::10"]`, 1)
+	cfg, err := configs.Parse("x", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range cfg.VIPs["www"].Announce {
+		got = append(got, p.String())
+	}
+	if want := []string{"198.51.100.10/32", "2001:db8::10/128"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// A level that the file gives replaces that level; the others keep their defaults.
+func TestLevelsOverride(t *testing.T) {
+	cfg, err := configs.Parse("x", []byte(good+"bgp: {levels: {1: {prepend: 7}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := cfg.BGP.Levels; l[1].Prepend != 7 || l[1].LocalPref != nil || !l[2].GracefulShutdown {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestAliases(t *testing.T) {
+	text := strings.Replace(good, "hosts: [shop.example.com]", "hosts: &h [shop.example.com]", 1) +
+		"  # the same policy twice\n"
+	text = strings.Replace(text, "origin: shop}", "origin: shop, cache: &c {stale_if_error: 1d}, paths: {/a: {cache: *c}}}", 1)
+	cfg, err := configs.Parse("x", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cfg.Sites["shop"].Paths["/a"].Cache.StaleIfError; d != 24*time.Hour {
+		t.Errorf("%s", d)
+	}
+}
+
+// Ten levels of ten aliases each are ten thousand million nodes.
+func TestAliasesCantMultiply(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("sites:\n  a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
+	for i := 1; i < 12; i++ {
+		prev := "*a" + string(rune('a'+i-1))
+		if i == 1 {
+			prev = "*a0"
+		}
+		b.WriteString("  a" + string(rune('a'+i)) + ": &a" + string(rune('a'+i)) + " {hosts: [" + strings.Repeat(prev+",", 9) + prev + "]}\n")
+	}
+	if _, err := configs.Parse("bomb.yaml", []byte(b.String())); err == nil {
+		t.Error("taken")
+	}
+}
+
+func TestCertificateIsNeeded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.yaml")
+	if err := os.WriteFile(file, []byte(good), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := configs.Load(file); err == nil || !strings.Contains(err.Error(), "tls.certificates: is missing") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Each testdata/*.bad.yaml begins with the mistakes that it must give, as comments: `# LINE:COL: key: problem`, all of
+// them, in order. A problem may be shortened to its beginning by "…".
+func TestMistakes(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.bad.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = configs.Parse("f", data)
+			if err == nil {
+				t.Fatal("no mistake was found")
+			}
+			compare(t, strings.Split(err.Error(), "\n"), wanted(string(data)))
+		})
+	}
+}
+
+func wanted(data string) (lines []string) {
+	for _, line := range strings.Split(data, "\n") {
+		line, ok := strings.CutPrefix(line, "# ")
+		if !ok {
+			return lines
+		}
+		lines = append(lines, "f:"+line)
+	}
+	return lines
+}
+
+func compare(t *testing.T, got, want []string) {
+	t.Helper()
+	for i := range max(len(got), len(want)) {
+		var g, w string
+		if i < len(got) {
+			g = got[i]
+		}
+		if i < len(want) {
+			w = want[i]
+		}
+		if begin, ok := strings.CutSuffix(w, "…"); g != w && (!ok || !strings.HasPrefix(g, begin)) {
+			t.Errorf("got  %s\nwant %s", g, w)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	for _, pattern := range []string{"testdata/*.yaml", "metros/*.yaml"} {
+		files, _ := filepath.Glob(pattern)
+		for _, file := range files {
+			if data, err := os.ReadFile(file); err == nil {
+				f.Add(data)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cfg, err := configs.Parse("f", data)
+		if err == nil {
+			testRoundTrip(t, cfg)
+			return
+		}
+		var mistakes configs.Mistakes
+		if !errors.As(err, &mistakes) || len(mistakes) == 0 {
+			t.Fatalf("%T %v", err, err)
+		}
+		for _, m := range mistakes {
+			if m.Line < 1 || m.Col < 1 || m.Problem == "" {
+				t.Errorf("%+v", m)
+			}
+		}
+	})
+}
