@@ -27,13 +27,13 @@ type Pool interface {
 	RoundTrip(r *http.Request) (*http.Response, error)
 }
 
-// ChainOptions is what a chain is built from. Zero values turn the optional parts off.
+// ChainOptions is what a chain is built from. Zero values of the second part turn it off.
 type ChainOptions struct {
 	Node  string                  // this node's name in Via, CDN-Loop and Proxy-Status
 	Sites map[string]*SiteOptions // by name
 	Pools map[string]Pool         // by origin name
+	Cache Cache
 
-	Cache      Cache               // nil: every request goes to its origin
 	Admission  *admission.Limiter  // nil: no limits
 	SelfToken  string              // proves that a request is the node's own self check; empty: there are none
 	Demand     func(origin string) // told of every request for an origin's content, a hit or not; nil: nobody is
@@ -68,6 +68,9 @@ func NewChain(o ChainOptions) (*Chain, error) {
 	if !validPseudonym(o.Node) {
 		return nil, errors.New("node.name: must be letters, digits and -._~ only: it is sent in Via and CDN-Loop")
 	}
+	if o.Cache == nil {
+		return nil, errors.New("chain: no cache")
+	}
 	var err error
 	if c.sites, err = c.newSiteTable(); err != nil {
 		return nil, err
@@ -101,20 +104,15 @@ func (c *Chain) steps() []step {
 // ServeHTTP answers r.
 func (c *Chain) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
 
-// serve hands r to its path's cache. A GET or HEAD with content passes it by: the content may change the answer, and
-// no cache key holds it.
+// serve hands r to the cache, with what its path's rule says.
 func (c *Chain) serve(w http.ResponseWriter, r *http.Request) {
 	rule := exchangeFrom(r.Context()).rule
 	c.demand(rule)
 	if r.ProtoMajor == 1 && r.ContentLength != 0 {
-		// gRPC-Web and others answer while they are still being asked.
+		// Some answer while they are still being asked.
 		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
-	if r.ContentLength != 0 && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		rule.passed.ServeHTTP(w, r)
-		return
-	}
-	rule.cached.ServeHTTP(w, r)
+	rule.handler.ServeHTTP(w, r)
 }
 
 func (c *Chain) demand(r *rule) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/proxy/admission"
+	"github.com/anyedge/anyedge/proxy/origin"
 )
 
 // failure is an answer of our own: what the client gets to see, and what the access log says beyond that. It is an
@@ -41,15 +42,21 @@ func failureOf(err error) *failure {
 func classify(err error) *failure {
 	var own *failure
 	var limit *admission.Error
+	var content *contentError
+	var pool *origin.Error
 	switch {
 	case errors.As(err, &limit):
 		return limitFailure(limit)
 	case errors.As(err, &own):
 		return own
+	case errors.As(err, &content):
+		return refusal(http.StatusBadRequest, content.Error())
+	case errors.As(err, &pool):
+		return &failure{status: pool.Status, kind: string(pool.Type), reason: pool.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{status: http.StatusGatewayTimeout, kind: "http_response_timeout", reason: err.Error()}
 	}
-	return poolFailure(err)
+	return &failure{status: http.StatusBadGateway, kind: "connection_terminated", reason: err.Error()}
 }
 
 func limitFailure(e *admission.Error) *failure {
@@ -60,7 +67,9 @@ func limitFailure(e *admission.Error) *failure {
 	return f
 }
 
-// poolFailure is for what no part of the proxy has a name for: the connection to the origin broke.
-func poolFailure(err error) *failure {
-	return &failure{status: http.StatusBadGateway, kind: "connection_terminated", reason: err.Error()}
-}
+// contentError is why a request's content could not be read: the client's doing, whatever it made of the fill.
+type contentError struct{ err error }
+
+func (e *contentError) Error() string { return "read the request's content: " + e.err.Error() }
+
+func (e *contentError) Unwrap() error { return e.err }

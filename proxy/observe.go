@@ -90,5 +90,8 @@ type countedContent struct {
 func (c *countedContent) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	c.ex.received.Add(int64(n))
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader returns io.EOF itself
+		err = &contentError{err}
+	}
 	return n, err
 }

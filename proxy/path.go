@@ -15,7 +15,8 @@ import (
 //   - loosely, as the most obliging origin would: decoded as often as there is something to decode, "\" as "/",
 //     ";parameters" cut off each segment, and everything after a decoded "?" or "#" cut off.
 //
-// Both drop empty and "." segments, as nginx does for its locations. When the two lead to different rules, the request
+// Both drop empty and "." segments, as nginx does for its locations: links with // in them are too common to refuse, and
+// an origin that tells them apart can say by Cache-Control what it wants. When the two lead to different rules, the request
 // is refused with 400: see chooseSite. Every other reading lies between the two: rules hold none of these characters,
 // so decoding and cutting more can lengthen the match but never shorten it. Hence a path on which the two agree can't
 // be confused.
@@ -45,8 +46,10 @@ func readPath(target string) (strict, loose string, ok bool) {
 	if !ok {
 		return "", "", false
 	}
-	loose, ok = readLoosely(raw)
-	return strict, loose, ok
+	if loose, ok = readLoosely(raw); !ok {
+		return "", "", false
+	}
+	return strict, loose, true
 }
 
 // readStrictly decodes each segment on its own; a slash in one stays %2F.

@@ -21,8 +21,7 @@ type site struct {
 type rule struct {
 	origin    string
 	forwarder *Forwarder
-	cached    http.Handler // to the origin through the cache
-	passed    http.Handler // to the origin past what is stored
+	handler   http.Handler // the cache before the forwarder
 }
 
 // match returns the rule with the longest prefix of path, which has no empty or dot segments but may end in a slash.

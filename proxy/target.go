@@ -102,7 +102,7 @@ func targetURL(target string) (*url.URL, error) {
 	if strings.HasPrefix(target, "//") { // an opaque one can't begin so
 		return nil, &url.Error{Op: "parse", URL: target, Err: url.InvalidHostError(target)}
 	}
-	u.Opaque = target
+	u.Opaque, _, _ = strings.Cut(target, "?")
 	return u, nil
 }
 
