@@ -9,14 +9,14 @@ import (
 type Options struct {
 	// PathFall is how long a path or load signal must be critical before the VIP is depreferred.
 	// Local causes don't wait.
-	PathFall time.Duration `yaml:"path_fall"`
+	PathFall time.Duration `yaml:"path_fall" json:"path_fall"`
 	// Rise is how long all must be well before each step up.
-	Rise time.Duration `yaml:"rise"`
+	Rise time.Duration `yaml:"rise" json:"rise"`
 	// WarmUp is how long a VIP stays depreferred after the node has proven that it serves,
 	// so that a cold cache fills before it attracts all its traffic.
-	WarmUp time.Duration `yaml:"warm_up"`
+	WarmUp time.Duration `yaml:"warm_up" json:"warm_up"`
 	// DrainLead is how long a drained VIP stays depreferred before it is withdrawn.
-	DrainLead time.Duration `yaml:"drain_lead"`
+	DrainLead time.Duration `yaml:"drain_lead" json:"drain_lead"`
 }
 
 // SetDefaults sets the values that serve when the configuration is silent.

@@ -1,0 +1,269 @@
+package routing
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/anyedge/anyedge/health"
+)
+
+const (
+	// tick is the longest time between two rounds: what only windows tell shows this late at most, which is little
+	// beside their spans.
+	tick = 500 * time.Millisecond
+	// historySize is how many decisions are kept for each VIP.
+	historySize = 32
+)
+
+// Source is where signals come from. *health.Tracker fulfils it.
+type Source interface {
+	Signals(now time.Time) []health.Signal
+	// Shares returns each origin's share of the recent requests for all of them; the map is the caller's.
+	Shares(origins []string) map[string]float64
+	// Changed holds a token when Signals may have changed.
+	Changed() <-chan struct{}
+}
+
+// Controller decides for each VIP, tells the speaker, and remembers why. All methods may be called at any time by
+// anyone, before Run too; what they change is decided before they return. Only Run and Withdraw talk to the speaker.
+type Controller struct {
+	source    Source
+	journal   *health.Journal
+	log       *slog.Logger
+	metrics   *metrics
+	announcer *announcer
+	kick      chan struct{}          // wakes Run
+	view      atomic.Pointer[[]view] // the last round, for readers; immutable
+
+	mu       sync.Mutex // guards the following fields: one round at a time
+	options  Options
+	vips     []*tracked // as configured
+	operator operator
+}
+
+// tracked is a VIP with what was decided for it.
+type tracked struct {
+	VIP
+	state   State
+	last    Record
+	history []Record // changes of level or reason, oldest first; never changed in place, since views share it
+}
+
+// view is what one round decided for one VIP.
+type view struct {
+	vip     VIP
+	record  Record
+	history []Record
+}
+
+// NewController decides for vips by o from what src tells. sp is told from Run on; decisions are noted in j and log.
+func NewController(o Options, vips []VIP, src Source, sp Speaker, j *health.Journal, log *slog.Logger) *Controller {
+	m := newMetrics()
+	c := &Controller{
+		source: src, journal: j, log: log, metrics: m, announcer: newAnnouncer(sp, m, j, log),
+		kick: make(chan struct{}, 1), operator: operator{byVIP: map[string]*Drain{}},
+	}
+	c.view.Store(&[]view{})
+	c.Configure(o, vips)
+	return c
+}
+
+// Run decides and tells the speaker until ctx ends. It withdraws nothing when it ends: Withdraw does.
+func (c *Controller) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.source.Changed():
+		case <-c.kick:
+		case <-timer.C:
+		}
+		now := time.Now()
+		c.mu.Lock()
+		c.round(now)
+		c.mu.Unlock()
+		retry := c.announcer.sync(ctx, c.routes)
+		timer.Reset(max(time.Until(c.due(now, retry)), 0))
+	}
+}
+
+// due is when the next round is: after a tick, or when a decision or the speaker's retry is due before that.
+func (c *Controller) due(now, retry time.Time) time.Time {
+	due := now.Add(tick)
+	if !retry.IsZero() && retry.Before(due) {
+		due = retry
+	}
+	for _, v := range *c.view.Load() {
+		for _, n := range v.record.Decision.Next {
+			if n.At.After(now) && n.At.Before(due) {
+				due = n.At
+			}
+		}
+	}
+	return due
+}
+
+// Configure takes a new configuration. VIPs that stay keep their state; those that are gone are withdrawn.
+func (c *Controller) Configure(o Options, vips []VIP) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	was := map[string]*tracked{}
+	for _, t := range c.vips {
+		was[t.Name] = t
+	}
+	c.options = o
+	c.vips = make([]*tracked, 0, len(vips))
+	for _, v := range vips {
+		t := was[v.Name]
+		if t == nil {
+			t = &tracked{state: State{Level: Withdrawn, Since: now}}
+		}
+		t.VIP = v
+		c.vips = append(c.vips, t)
+		delete(was, v.Name)
+	}
+	for _, gone := range was {
+		c.remove(gone)
+	}
+	c.round(now)
+	c.announcer.repair()
+	c.wake()
+}
+
+func (c *Controller) remove(t *tracked) {
+	delete(c.operator.byVIP, t.Name)
+	if t.state.Level == Withdrawn {
+		return
+	}
+	d := Decision{From: t.state.Level, To: Withdrawn, Reason: Removed, Text: string(Removed)}
+	c.tell(t.Name, d)
+}
+
+// Drain takes vip, or all if it is empty, out of service by degrees; reason is for explain and events. Asked again it
+// changes nothing but the reason. The error names the VIPs that there are.
+func (c *Controller) Drain(vip, reason string) error {
+	return c.operate(vip, "drain", reason, func(now time.Time, _ []string) { c.operator.drain(vip, reason, now) })
+}
+
+// Undrain puts vip, or all if it is empty, back into service, by steps. The error names the VIPs that there are.
+func (c *Controller) Undrain(vip string) error {
+	return c.operate(vip, "undrain", "", func(_ time.Time, vips []string) { c.operator.undrain(vip, vips) })
+}
+
+// operate does what an operator asks, and decides at once, so that explain already shows it.
+func (c *Controller) operate(vip, verb, reason string, do func(now time.Time, vips []string)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names := make([]string, len(c.vips))
+	for i, t := range c.vips {
+		names[i] = t.Name
+	}
+	if err := known(vip, names); err != nil {
+		return err
+	}
+	text := "operator: " + verb
+	if vip == "" {
+		text += " all"
+	}
+	if reason != "" {
+		text += ": " + reason
+	}
+	c.journal.Add(health.EventDecision, vip, text)
+	now := time.Now()
+	do(now, names)
+	c.round(now)
+	c.wake()
+	return nil
+}
+
+// Withdraw withdraws every route at once, for the end of the process: nothing is announced again. It returns what the
+// speaker says, or ctx's error if the speaker doesn't come round in time.
+func (c *Controller) Withdraw(ctx context.Context, reason string) error {
+	if reason == "" {
+		reason = "asked for"
+	}
+	c.mu.Lock()
+	c.operator.stop = reason
+	c.round(time.Now())
+	c.mu.Unlock()
+	return c.announcer.set(ctx, c.routes)
+}
+
+func (c *Controller) wake() {
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// round decides for every VIP and publishes it. c.mu is held.
+func (c *Controller) round(now time.Time) {
+	signals := bySubject(c.source.Signals(now))
+	views := make([]view, len(c.vips))
+	for i, t := range c.vips {
+		c.decide(t, now, signals)
+		views[i] = view{vip: t.VIP, record: t.last, history: t.history}
+	}
+	c.view.Store(&views)
+}
+
+func (c *Controller) decide(t *tracked, now time.Time, signals index) {
+	in := Input{
+		Now: now, VIP: t.Name, SelfChecks: t.SelfChecks, Signals: signals.of(&t.VIP), Shares: c.source.Shares(t.Origins),
+		Drain: c.operator.of(t.Name), Stop: c.operator.stop, State: t.state, Options: c.options,
+	}
+	was := t.last.Decision.Reason
+	t.last = Record{Input: in, Decision: Decide(in)}
+	d := t.last.Decision
+	t.state = d.State
+	if d.From == d.To && d.Reason == was {
+		return
+	}
+	t.history = append(slices.Clone(t.history[max(0, len(t.history)-historySize+1):]), t.last)
+	if d.From != d.To {
+		c.tell(t.Name, d)
+	}
+}
+
+// tell notes a change of level wherever people look.
+func (c *Controller) tell(vip string, d Decision) {
+	c.metrics.transition(vip, d)
+	c.journal.Add(health.EventDecision, vip, d.Sentence(vip))
+	c.log.Info("level changed", "vip", vip, "from", d.From.String(), "to", d.To.String(), "reason", string(d.Reason), "why", d.Text)
+}
+
+// index finds signals by what they are about. An origin and a VIP may share a name.
+type index map[subject][]health.Signal
+
+type subject struct {
+	cause health.Cause
+	name  string
+}
+
+func bySubject(signals []health.Signal) index {
+	x := make(index, len(signals))
+	for _, s := range signals {
+		k := subject{s.Cause, s.Subject}
+		x[k] = append(x[k], s)
+	}
+	return x
+}
+
+// of returns what counts for v: its own signals, if it asks itself, and those of its origins.
+func (x index) of(v *VIP) []health.Signal {
+	var list []health.Signal
+	if v.SelfChecks {
+		list = append(list, x[subject{health.Local, v.Name}]...)
+	}
+	for _, o := range v.Origins {
+		list = append(list, x[subject{health.Path, o}]...)
+	}
+	return list
+}

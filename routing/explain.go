@@ -1,0 +1,81 @@
+package routing
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/anyedge/anyedge/health"
+)
+
+// Explanation says why a VIP is at its level, from the very record of the decision. It is what /v1/explain answers.
+type Explanation struct {
+	Now       time.Time          `json:"now"` // when it was asked
+	VIP       string             `json:"vip"`
+	Level     Level              `json:"level"`
+	LevelName string             `json:"level_name"`
+	Since     time.Time          `json:"since"` // when the level was entered
+	Reason    Reason             `json:"reason"`
+	Text      string             `json:"text"`              // the reason and its figures in one sentence
+	Because   []health.Signal    `json:"because,omitempty"` // the signals that decided
+	Next      []Next             `json:"next"`              // what would change the level, the likeliest first
+	Signals   []health.Signal    `json:"signals"`           // all that count for the VIP
+	Shares    map[string]float64 `json:"shares,omitempty"`  // each origin's share of its requests
+	Drain     *Drain             `json:"drain,omitempty"`
+	Prefixes  []PrefixLevel      `json:"prefixes"`
+	Peers     []Peer             `json:"peers"`
+	// SpeakerError is why the peers' tables may not be what was decided. It is tried again.
+	SpeakerError string   `json:"speaker_error,omitempty"`
+	History      []Record `json:"history"` // changes of level or reason with all their inputs, newest first
+}
+
+// PrefixLevel is one prefix of a VIP. Another VIP that has the same prefix and a worse level holds it there.
+type PrefixLevel struct {
+	Prefix netip.Prefix `json:"prefix"`
+	Level  Level        `json:"level"`
+	HeldBy string       `json:"held_by,omitempty"` // that other VIP
+}
+
+// Explain says why vip, or every VIP if it is empty, is at its level. The error names the VIPs that there are.
+func (c *Controller) Explain(vip string) ([]Explanation, error) {
+	views := *c.view.Load()
+	names := make([]string, len(views))
+	for i, v := range views {
+		names[i] = v.vip.Name
+	}
+	if err := known(vip, names); err != nil {
+		return nil, err
+	}
+	held, peers, failure, now := holders(views), c.announcer.speaker.Peers(), c.announcer.failure.Load(), time.Now()
+	list := make([]Explanation, 0, len(views))
+	for i := range views {
+		if vip != "" && vip != names[i] {
+			continue
+		}
+		e := views[i].explain(now, held)
+		e.Peers = peers
+		if failure != nil {
+			e.SpeakerError = *failure
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+func (v *view) explain(now time.Time, held map[netip.Prefix]*view) Explanation {
+	in, d := v.record.Input, v.record.Decision
+	e := Explanation{
+		Now: now, VIP: v.vip.Name, Level: d.To, LevelName: d.To.String(), Since: d.State.Since, Reason: d.Reason, Text: d.Text,
+		Because: d.Because, Next: d.Next, Signals: in.Signals, Shares: in.Shares, Drain: in.Drain, History: slices.Clone(v.history),
+	}
+	slices.Reverse(e.History)
+	for _, p := range v.vip.Prefixes {
+		h := held[p.Masked()]
+		l := PrefixLevel{Prefix: p, Level: h.level()}
+		if h.vip.Name != v.vip.Name {
+			l.HeldBy = h.vip.Name
+		}
+		e.Prefixes = append(e.Prefixes, l)
+	}
+	return e
+}

@@ -1,0 +1,72 @@
+package routing
+
+import (
+	"time"
+
+	"github.com/anyedge/anyedge/health"
+)
+
+// Input is everything that a decision rests on: the same input always gives the same decision, so that a record of
+// one can be replayed. Decide changes nothing in it.
+type Input struct {
+	Now        time.Time          `json:"now"`
+	VIP        string             `json:"vip"`
+	SelfChecks bool               `json:"self_checks"`      // see VIP.SelfChecks
+	Signals    []health.Signal    `json:"signals"`          // those that count for this VIP: its own, and its origins'
+	Shares     map[string]float64 `json:"shares,omitempty"` // each of its origins' share of the recent requests; sum 1
+	Drain      *Drain             `json:"drain,omitempty"`  // nil unless an operator asked for it
+	Stop       string             `json:"stop,omitempty"`   // why the node is stopping; empty unless it is
+	State      State              `json:"state"`
+	Options    Options            `json:"options"`
+}
+
+// Drain is an operator's wish to take a VIP out of service.
+type Drain struct {
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// State is what one decision hands to the next. A zero time says that it isn't so.
+type State struct {
+	Level Level     `json:"level"`
+	Since time.Time `json:"since"` // when Level was entered
+	// Proven: the node has served itself through the VIP at least once.
+	Proven bool `json:"proven"`
+	// Warm: it has been announced at least once, so the cache isn't cold.
+	Warm bool `json:"warm"`
+	// AbleSince: proven, no local cause, no operator against it. It may be announced at some level.
+	AbleSince time.Time `json:"able_since,omitzero"`
+	// BadSince: origins with at least half of the requests are critical.
+	BadSince time.Time `json:"bad_since,omitzero"`
+	// WellSince: able, and no path is bad. It may rise.
+	WellSince time.Time `json:"well_since,omitzero"`
+	// Shares are what the origins' shares were when the path turned bad, until the VIP is announced again. A path is
+	// weighed by these as well: once the VIP is depreferred, demand leaves it and would weigh nothing.
+	Shares map[string]float64 `json:"shares,omitempty"`
+	// Falls counts the falls for a path or a local cause since the VIP was last announced for steadyAfter.
+	Falls int `json:"falls,omitempty"`
+}
+
+// Decision is the level that a VIP gets, and why.
+type Decision struct {
+	From    Level           `json:"from"`
+	To      Level           `json:"to"`
+	Reason  Reason          `json:"reason"`
+	Text    string          `json:"text"`              // the reason and its figures in one sentence
+	Because []health.Signal `json:"because,omitempty"` // the signals that decided
+	Next    []Next          `json:"next,omitempty"`    // what would change the level, the likeliest first
+	State   State           `json:"state"`             // for the next decision
+}
+
+// Next is a change that would come.
+type Next struct {
+	Level     Level     `json:"level"`
+	At        time.Time `json:"at,omitzero"` // when it's due; zero if nobody can know
+	Condition string    `json:"condition"`   // "if all stays well", "30s after origin shop has recovered"
+}
+
+// Record is one decision with all that it rests on.
+type Record struct {
+	Input    Input    `json:"input"`
+	Decision Decision `json:"decision"`
+}

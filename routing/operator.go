@@ -1,0 +1,70 @@
+package routing
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// operator is what operators have asked for.
+type operator struct {
+	all   *Drain            // of every VIP, those of later reloads included
+	byVIP map[string]*Drain // of one; it outranks all
+	stop  string            // why the node is stopping; empty unless it is
+}
+
+// drain asks for vip, or for all if it is empty. Asked again, the first time counts, and the last reason given.
+func (o *operator) drain(vip, reason string, now time.Time) {
+	was := o.all
+	if vip != "" {
+		was = o.of(vip)
+	}
+	d := &Drain{Since: now, Reason: reason}
+	if was != nil {
+		d.Since = was.Since
+		if reason == "" {
+			d.Reason = was.Reason
+		}
+	}
+	if vip == "" {
+		o.all = d
+		return
+	}
+	o.byVIP[vip] = d
+}
+
+// undrain takes back what was asked for vip, or everything if it is empty. Of a drain of all, the other vips' part stays.
+func (o *operator) undrain(vip string, vips []string) {
+	if vip == "" {
+		o.all = nil
+		clear(o.byVIP)
+		return
+	}
+	if o.all != nil {
+		for _, other := range vips {
+			o.byVIP[other] = o.of(other)
+		}
+		o.all = nil
+	}
+	delete(o.byVIP, vip)
+}
+
+// of is the drain that holds for vip, or nil.
+func (o *operator) of(vip string) *Drain {
+	if d := o.byVIP[vip]; d != nil {
+		return d
+	}
+	return o.all
+}
+
+// known returns nil if vip is one of vips, or empty, which means all of them.
+func known(vip string, vips []string) error {
+	switch {
+	case vip == "" || slices.Contains(vips, vip):
+		return nil
+	case len(vips) == 0:
+		return fmt.Errorf("no VIP %q: the configuration has none", vip)
+	}
+	return fmt.Errorf("no VIP %q: there are %s", vip, strings.Join(slices.Sorted(slices.Values(vips)), ", "))
+}

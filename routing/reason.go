@@ -1,0 +1,36 @@
+package routing
+
+// Reason is why a VIP is at its level: one closed set for explain, events, logs and metrics alike.
+type Reason string
+
+// The reasons, by the order in which they outrank each other.
+const (
+	Stopped            Reason = "stopped"              // the node is stopping; nothing is announced any more
+	NotProven          Reason = "not_proven"           // the node hasn't served itself through the VIP yet
+	SelfCheckFailed    Reason = "self_check_failed"    // it no longer does
+	Draining           Reason = "drain"                // an operator takes the VIP out of service; it is still announced
+	Drained            Reason = "drained"              // an operator took the VIP out of service
+	OriginPathCritical Reason = "origin_path_critical" // origins with at least half of its requests can't be filled from
+	Holding            Reason = "holding"              // they can't, but not for long enough yet to act
+	WarmingUp          Reason = "warming_up"           // proven for the first time; the cache fills before all traffic comes
+	Rising             Reason = "rising"               // all is well again, but not for long enough yet
+	Well               Reason = "well"                 // nothing speaks against announcing it
+	Removed            Reason = "removed"              // the configuration no longer has it
+)
+
+var reasonTexts = map[Reason]string{
+	Stopped:            "the node is stopping: nothing is announced any more",
+	NotProven:          "nothing is announced before the node has served itself through the VIP",
+	SelfCheckFailed:    "the node no longer serves itself through the VIP, so nobody else can be served",
+	Draining:           "an operator takes it out of service by degrees",
+	Drained:            "an operator took it out of service",
+	OriginPathCritical: "origins with at least half of its requests are critical; it is used only where nobody else is",
+	Holding:            "origins with at least half of its requests are critical, but not for long enough yet to act",
+	WarmingUp:          "it has proven itself; the cache fills before all traffic comes",
+	Rising:             "all is well again, but not for long enough yet for the next step up",
+	Well:               "nothing speaks against announcing it",
+	Removed:            "the configuration no longer has it",
+}
+
+// Text says what the reason means, in a clause.
+func (r Reason) Text() string { return reasonTexts[r] }
