@@ -1,0 +1,37 @@
+// Package proxy is what the node does with a packet's request: it answers from the cache, or asks an origin.
+//
+// # Life of a request
+//
+// A listener hands each request of H1, H2 and H3 to [Server], which hands it to its present [Chain]. From there the
+// steps follow in the order of chain.go; each name is a function that can be searched for.
+//
+//	observe      opens the exchange, in which the steps keep what they learn; measures and logs at the end
+//	rescue       turns a panic into a 500
+//	selfCheck    answers the node's own checks: 204
+//	breakLoop    refuses what was here before: 508
+//	admit        refuses what is too much or too slow: 413, 429, 503, 408 (package admission)
+//	checkMethod  refuses CONNECT and TRACE: 501, 405
+//	readTarget   reads host and path: 400
+//	chooseSite   finds the site by VIP and host, the rule by path: 421, 400
+//	redirect     sends the plain port's clients to https: 308
+//	cleanFields  drops hop-by-hop and spoofed fields: 400, 417
+//	upgrade      leads WebSocket to the origin and joins both ends: tunnel.go
+//	serve        hands the rest to the cache
+//
+//	cache ─ hit ────────────────────────────────────────────────► response
+//	  └─ miss ─► Forwarder.RoundTrip ─► outgoing ─► Pool ─► origin
+//	                   │ cleanResponse ◄──────────────┘
+//	                   └─ on an error ─► Chain.fail ─► a page with Proxy-Status (RFC 9209)
+//
+// # What holds throughout
+//
+//   - The origin gets the target as the client wrote it, octet for octet, or the request is refused. What is matched
+//     is read apart from that: path.go has the reasons.
+//   - The cache sees the fields that the origin will see: nothing is dropped behind its key.
+//   - Framing is never copied. net/http and quic-go parse a message and the pool writes a new one, so that nothing
+//     ambiguous gets through. Content streams both ways in buffers of 32 KiB.
+//   - Clients are the public: what they say in Forwarded and X-Forwarded-* is replaced, not appended to.
+//   - A response that has begun and can't be completed is broken off, never ended as if it were whole.
+//
+// It imports cache, health, and its own listener, origin and admission; nothing of the control path.
+package proxy
