@@ -24,7 +24,7 @@ const (
 )
 
 // hearings are GoBGP's messages that tell what becomes of a connection. In v4 an attempt to connect runs beside the state
-// machine up to OpenConfirm, and its failures cause no event. bgp_test.go holds these texts to the version in go.mod.
+// machine up to OpenConfirm, and its failures cause no event. session_test.go holds these texts to the version in go.mod.
 var hearings = map[string]hearing{
 	"failed to connect":            dialFailed,
 	"outgoing connection IO error": closedEarly,

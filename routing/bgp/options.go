@@ -92,7 +92,7 @@ func (o *Options) Check(report func(key, problem string)) {
 }
 
 func (o *Options) checkLevels(report func(key, problem string)) {
-	newLadder(o.Levels, func(key, problem string) { report("levels."+key, problem) })
+	newLadder(o.Levels, report)
 	for _, l := range slices.Sorted(maps.Keys(o.Levels)) {
 		if l < 0 || l >= int(routing.Withdrawn) {
 			report(fmt.Sprintf("levels.%d", l), "only levels 0 to 3 are announced; 4 is withdrawn")

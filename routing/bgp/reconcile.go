@@ -83,7 +83,7 @@ func (s *Speaker) difference() (*change, error) {
 		old, there := s.placed[p]
 		c.next[p] = next
 		if there && old.level != next.level || !there {
-			c.events = append(c.events, event{r.VIP, fmt.Sprintf("%s at level %d, %s", p, r.Level, r.Level)})
+			c.events = append(c.events, event{r.VIP, fmt.Sprintf("%s %s (level %d)", p, r.Level, r.Level)})
 		}
 		if there && old.fingerprint == next.fingerprint {
 			continue

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 )
 
@@ -42,25 +41,80 @@ func (r Route) String() string {
 	return b.String()
 }
 
-// newRoute reads a path of a unicast family.
-func newRoute(p *apiutil.Path) (Route, bool) {
-	nlri, ok := p.Nlri.(*gobgp.IPAddrPrefix)
-	if !ok {
-		return Route{}, false
+// newUpdate reads an UPDATE: IPv4 has its prefixes in the message itself, IPv6 in attributes (RFC 4760).
+func newUpdate(m *gobgp.BGPUpdate) Update {
+	u := Update{Withdrawn: prefixes(m.WithdrawnRoutes)}
+	announced := prefixes(m.NLRI)
+	var attributes Route
+	for _, attr := range m.PathAttributes {
+		switch a := attr.(type) {
+		case *gobgp.PathAttributeMpReachNLRI:
+			announced = append(announced, prefixes(a.Value)...)
+			attributes.NextHop = a.Nexthop
+		case *gobgp.PathAttributeMpUnreachNLRI:
+			u.Withdrawn = append(u.Withdrawn, prefixes(a.Value)...)
+		default:
+			attributes.take(attr)
+		}
 	}
-	r := Route{Prefix: nlri.Prefix}
-	for _, attr := range p.Attrs {
-		r.take(attr)
+	for _, p := range announced {
+		route := attributes
+		route.Prefix = p
+		u.Announced = append(u.Announced, route)
 	}
-	return r, true
+	return u
 }
 
+func prefixes(list []gobgp.PathNLRI) []netip.Prefix {
+	var all []netip.Prefix
+	for _, n := range list {
+		if p, ok := n.NLRI.(*gobgp.IPAddrPrefix); ok {
+			all = append(all, p.Prefix)
+		}
+	}
+	return all
+}
+
+// announcement is an UPDATE of our own for p.
+func announcement(p netip.Prefix, o Options) (*gobgp.BGPMessage, error) {
+	attrs := []gobgp.PathAttributeInterface{gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP)}
+	var path []gobgp.AsPathParamInterface
+	if o.ASN != o.PeerASN {
+		path = append(path, gobgp.NewAs4PathParam(gobgp.BGP_ASPATH_ATTR_TYPE_SEQ, []uint32{o.ASN}))
+	}
+	attrs = append(attrs, gobgp.NewPathAttributeAsPath(path), gobgp.NewPathAttributeLocalPref(100))
+	nlri, err := gobgp.NewIPAddrPrefix(p)
+	if err != nil {
+		return nil, err
+	}
+	list := []gobgp.PathNLRI{{NLRI: nlri}}
+	if p.Addr().Is6() {
+		reach, err := gobgp.NewPathAttributeMpReachNLRI(gobgp.RF_IPv6_UC, list, o.Address)
+		return gobgp.NewBGPUpdateMessage(nil, append(attrs, reach), nil), err
+	}
+	nextHop, err := gobgp.NewPathAttributeNextHop(o.Address)
+	return gobgp.NewBGPUpdateMessage(nil, append(attrs, nextHop), list), err
+}
+
+// withdrawal is an UPDATE that takes p back.
+func withdrawal(p netip.Prefix) (*gobgp.BGPMessage, error) {
+	nlri, err := gobgp.NewIPAddrPrefix(p)
+	if err != nil {
+		return nil, err
+	}
+	list := []gobgp.PathNLRI{{NLRI: nlri}}
+	if p.Addr().Is4() {
+		return gobgp.NewBGPUpdateMessage(list, nil, nil), nil
+	}
+	unreach, err := gobgp.NewPathAttributeMpUnreachNLRI(gobgp.RF_IPv6_UC, list)
+	return gobgp.NewBGPUpdateMessage(nil, []gobgp.PathAttributeInterface{unreach}, nil), err
+}
+
+// take reads one attribute.
 func (r *Route) take(attr gobgp.PathAttributeInterface) {
 	switch a := attr.(type) {
 	case *gobgp.PathAttributeNextHop:
 		r.NextHop = a.Value
-	case *gobgp.PathAttributeMpReachNLRI:
-		r.NextHop = a.Nexthop
 	case *gobgp.PathAttributeAsPath:
 		for _, segment := range a.Value {
 			r.ASPath = append(r.ASPath, segment.GetAS()...)

@@ -1,0 +1,6 @@
+//go:build !race
+
+package bgp_test
+
+// tests is how many tests run at once, however few cores there are: nearly all their time is GoBGP's timers.
+const tests = "32"
