@@ -36,14 +36,15 @@ type fill struct {
 	stale   *Response     // what it validates, nil for none
 	heir    bool          // it took over from a leader that failed
 	cancel  context.CancelFunc
+	stream  *stream
 
 	answered chan struct{} // closed when the following fields are set
 	err      error
 	status   int
 	reason   Reason // why the response isn't stored
 	stored   *Response
-	header   http.Header // as the origin sent it, for the leader
-	stream   *stream
+	header   http.Header    // as the origin sent it, for the leader
+	shared   bool           // the content comes by stream
 	response *http.Response // of a private answer, until the leader takes it
 
 	// guarded by flights.mu
@@ -141,12 +142,11 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	if !s.useful() {
 		return ReasonUseless
 	}
-	f.stream = newStream(&f.c.fills)
 	f.stream.trailerNames = trailerNames(response.Trailer)
 	if s.length >= 0 && !f.stream.prepay(s.length) {
 		return ReasonNoRoom
 	}
-	f.stored = s
+	f.stored, f.shared = s, true
 	return ""
 }
 
@@ -251,7 +251,7 @@ const (
 
 // nearlyDone tells whether so little is missing that it would be a waste to abort.
 func (f *fill) nearlyDone() bool {
-	if !f.hasAnswered() || f.stream == nil || f.stored.length < 0 {
+	if !f.hasAnswered() || !f.shared || f.stored.length < 0 {
 		return false
 	}
 	f.stream.mu.Lock()

@@ -18,36 +18,44 @@ func newFlights() *flights {
 	return &flights{open: make(map[string][]*fill), all: make(map[*fill]struct{})}
 }
 
-// join enters a fill for that key that fits, or else the one that begin makes, which others may then join. leads tells
-// that it is the latter.
-func (t *flights) join(key string, fits func(*fill) bool, begin func() *fill) (f *fill, leads bool) {
+// join enters a fill for that key that fits, or else the one that begin makes, which others may then join; leads tells
+// that it is the latter. The reader is attached now, when no byte of the content is gone yet.
+func (t *flights) join(key string, fits func(*fill) bool, begin func() *fill) (f *fill, r *streamReader, leads bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, f := range t.open[key] {
-		if !f.doomed && fits(f) {
+		if f.doomed || !fits(f) {
+			continue
+		}
+		if r := f.stream.attach(); r != nil {
 			f.interested++
-			return f, false
+			return f, r, false
 		}
 	}
 	f = begin()
 	t.open[key] = append(t.open[key], f)
-	t.add(f)
-	return f, true
+	return f, t.lead(f), true
 }
 
-// enter adds a fill that nobody may join.
-func (t *flights) enter(f *fill) {
+// enter adds a fill that nobody else may join.
+func (t *flights) enter(f *fill) *streamReader {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.add(f)
+	return t.lead(f)
 }
 
-func (t *flights) add(f *fill) {
+// enterBehind adds a fill that no request waits for.
+func (t *flights) enterBehind(f *fill) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f.background = true
 	t.all[f] = struct{}{}
-	if !f.background {
-		f.interested++
-		f.led = true
-	}
+}
+
+func (t *flights) lead(f *fill) *streamReader {
+	t.all[f] = struct{}{}
+	f.interested, f.led = 1, true
+	return f.stream.attach()
 }
 
 // leave ends a request's interest in a fill; leads tells that it began it. A fill that nobody wants any more is

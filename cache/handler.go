@@ -29,11 +29,12 @@ type exchange struct {
 	found   Found
 	interim *interim
 
-	fill  *fill // waited for, nil for none
-	leads bool
-	heir  bool // a leader failed already
-	tries int  // fills that were waited for
-	err   error
+	fill   *fill // waited for, nil for none
+	reader *streamReader
+	leads  bool
+	heir   bool // a leader failed already
+	tries  int  // fills that were waited for
+	err    error
 
 	status cacheStatus
 }
@@ -126,37 +127,20 @@ func serve(x *exchange) step {
 // fetch joins a fill that another request began, or begins one.
 func fetch(x *exchange) step {
 	x.interim = newInterim(x.w, x.r)
-	x.fill, x.leads = x.enter()
-	if x.fill == nil {
-		return pass
+	begin := func() *fill { return x.newFill(x.interim.traced(x.r.Context())) }
+	if x.collapses() {
+		x.fill, x.reader, x.leads = x.c.flights.join(string(x.key), x.fits, begin)
+	} else {
+		x.fill, x.leads = begin(), true
+		x.reader = x.c.flights.enter(x.fill)
 	}
 	x.tries++
+	if x.leads && !x.c.work.start(x.fill.run) { // the cache is closing
+		x.fill.cancel()
+		x.c.flights.remove(x.fill)
+		return pass
+	}
 	return await
-}
-
-// enter joins or begins a fill; nil when the cache is closing.
-func (x *exchange) enter() (f *fill, leads bool) {
-	if !x.collapses() {
-		f = x.newFill(x.interim.traced(x.r.Context()))
-		x.c.flights.enter(f)
-		return x.begin(f)
-	}
-	f, leads = x.c.flights.join(string(x.key), x.fits, func() *fill {
-		return x.newFill(x.interim.traced(x.r.Context()))
-	})
-	if !leads {
-		return f, false
-	}
-	return x.begin(f)
-}
-
-func (x *exchange) begin(f *fill) (*fill, bool) {
-	if !x.c.work.start(f.run) {
-		x.c.flights.remove(f)
-		f.cancel()
-		return nil, false
-	}
-	return f, true
 }
 
 // collapses tells whether the request may share a fill with others.
@@ -171,7 +155,7 @@ func (x *exchange) newFill(ctx context.Context) *fill {
 	stop := context.AfterFunc(x.c.work.ctx, cancel)
 	f := &fill{
 		target: x.target(), c: x.c, next: x.next, heir: x.heir,
-		cancel: func() { stop(); cancel() }, answered: make(chan struct{}),
+		cancel: func() { stop(); cancel() }, stream: newStream(&x.c.fills), answered: make(chan struct{}),
 	}
 	if s := x.found.Response; s != nil && s.validates() {
 		f.stale = s
@@ -231,8 +215,7 @@ func (x *exchange) validateBehind() {
 		return
 	}
 	f := x.newFill(x.r.Context())
-	f.background = true
-	x.c.flights.enter(f)
+	x.c.flights.enterBehind(f)
 	if x.c.work.start(func() { f.run(); s.revalidating.Store(false) }) {
 		return
 	}
@@ -265,6 +248,7 @@ func await(x *exchange) step {
 // leave ends the request's interest in its fill.
 func (x *exchange) leave() {
 	x.interim.stop()
+	x.reader.detach()
 	x.c.flights.leave(x.fill, x.leads)
 }
 
@@ -294,7 +278,7 @@ func answered(x *exchange) step {
 	switch {
 	case f.response != nil:
 		return serveResponse
-	case f.stream != nil:
+	case f.shared:
 		return serveStream
 	}
 	return serveUpdated
@@ -311,19 +295,12 @@ func serveUpdated(x *exchange) step {
 // serveStream answers with a content that is still coming.
 func serveStream(x *exchange) step {
 	defer x.leave()
-	reader := x.fill.stream.attach()
-	if reader == nil { // its begin is gone already
-		x.status.Collapsed, x.status.Stored = false, false
-		x.tries = maxTries
-		return lookup
-	}
-	defer reader.detach()
 	s := x.fill.stored
 	add := s.fields.addTo
 	if x.leads {
 		add = func(h http.Header) { copyFields(h, x.fill.header) }
 	}
-	x.answer(s, add, &streamSource{reader: reader, ctx: x.r.Context()})
+	x.answer(s, add, &streamSource{reader: x.reader, ctx: x.r.Context()})
 	return nil
 }
 
