@@ -49,9 +49,12 @@ func (d *decoder) wrong(n *yaml.Node, path, problem string) {
 // report says what is wrong at path, at the nearest place that the file has. What has a mistake already, itself or
 // around it, is passed over: one mistake must not look like two.
 func (d *decoder) report(path, problem string) {
-	for p := path; p != ""; p = parent(p) {
+	for p := path; ; p = parent(p) {
 		if d.bad[p] {
 			return
+		}
+		if p == "" {
+			break
 		}
 	}
 	for p := path; p != ""; p = parent(p) {
@@ -209,7 +212,9 @@ func (d *decoder) unknown(key *yaml.Node, path string, fields map[string]field) 
 		known = append(known, name)
 	}
 	hint := didYouMean(key.Value, known)
-	if hint == "" {
+	if meant := nearest(key.Value, known); meant != "" {
+		d.bad[join(path, meant)] = true // that it is missing says the same again
+	} else {
 		if places := placesOf(key.Value); len(places) > 0 {
 			hint = "; it belongs to " + strings.Join(places, " or ")
 		}

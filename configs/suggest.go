@@ -4,16 +4,21 @@ import "slices"
 
 // didYouMean is "; did you mean …" with the known name that is nearest to got, or nothing where none is near.
 func didYouMean(got string, known []string) string {
+	if best := nearest(got, known); best != "" {
+		return `; did you mean "` + best + `"?`
+	}
+	return ""
+}
+
+// nearest is the known name that takes the fewest edits, or nothing where none is near.
+func nearest(got string, known []string) string {
 	best, distance := "", len(got)/2+1
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := editDistance(got, k); d < distance {
 			best, distance = k, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return `; did you mean "` + best + `"?`
+	return best
 }
 
 // editDistance is Levenshtein's: how many characters to insert, delete or replace.

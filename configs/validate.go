@@ -89,6 +89,7 @@ func (d *decoder) validateAnnounce(cfg *Config, v *VIP, path string) {
 				v.Announce = append(v.Announce, netip.PrefixFrom(a, a.BitLen()))
 			}
 		}
+		return // for the team's own routers, which aggregate
 	}
 	for i, p := range v.Announce {
 		if problem := cfg.checkPrefix(p); problem != "" {
@@ -219,39 +220,27 @@ func (d *decoder) validatePeers(cfg *Config) {
 	if !cfg.Node.Address.IsValid() {
 		d.report("node.address", "is missing: BGP and origins need this node's own unicast address, since answers to a VIP may go to another node")
 	}
-	names, addresses := map[string]bool{}, map[netip.AddrPort]bool{}
-	var families [2]bool // IPv4, IPv6
-	for i, p := range cfg.BGP.Peers {
-		path := fmt.Sprintf("bgp.peers[%d]", i)
-		switch {
-		case !namePattern.MatchString(p.Name):
-			d.report(path+".name", nameRule)
-		case names[p.Name]:
-			d.report(path+".name", fmt.Sprintf("%q is another peer's name", p.Name))
-		}
-		at := netip.AddrPortFrom(p.Address, p.Port)
-		if p.Address.IsValid() && addresses[at] {
-			d.report(path+".address", fmt.Sprintf("%s is another peer's address", p.Address))
-		}
-		names[p.Name], addresses[at] = true, true
-		families[family(p.Address)] = true
-	}
-	d.validateFamilies(cfg, families)
 }
 
-// validateFamilies reports prefixes that no session carries: each carries only the family of its own addresses.
-func (d *decoder) validateFamilies(cfg *Config, families [2]bool) {
-	for name, v := range cfg.VIPs {
-		if v == nil {
-			continue
-		}
-		for i, p := range v.Announce {
-			if p.IsValid() && !families[family(p.Addr())] {
-				d.report(fmt.Sprintf("vips.%s.announce[%d]", name, i),
-					fmt.Sprintf("%s would be heard by nobody: no peer in bgp.peers has an %s address", p, [2]string{"IPv4", "IPv6"}[family(p.Addr())]))
+// Warnings says what is no mistake, yet surely not meant.
+func (cfg *Config) Warnings() []string {
+	if len(cfg.BGP.Peers) == 0 {
+		return []string{"bgp.peers is empty: nothing is announced"}
+	}
+	var heard [2]bool // IPv4, IPv6
+	for _, p := range cfg.BGP.Peers {
+		heard[family(p.Address)] = true
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+		for _, p := range cfg.VIPs[name].Announce {
+			if f := family(p.Addr()); !heard[f] {
+				list = append(list, fmt.Sprintf("vips.%s.announce: %s is heard by nobody: a session carries the family of its own addresses, and no peer has an %s address",
+					name, p, [2]string{"IPv4", "IPv6"}[f]))
 			}
 		}
 	}
+	return list
 }
 
 func family(a netip.Addr) int {

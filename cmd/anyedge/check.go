@@ -43,6 +43,9 @@ It needs no root, binds nothing and sends nothing.`,
 		if err := checkFiles(cfg); err != nil {
 			return err
 		}
+		for _, w := range cfg.Warnings() {
+			fmt.Fprintf(c.ErrOrStderr(), "%s: warning: %s\n", file, w)
+		}
 		_, err = fmt.Fprintf(c.OutOrStdout(), "%s: good: node %s, %d VIPs, %d sites, %d origins, %d BGP peers\n",
 			file, cfg.Node.Name, len(cfg.VIPs), len(cfg.Sites), len(cfg.Origins), len(cfg.BGP.Peers))
 		return err
@@ -53,7 +56,7 @@ It needs no root, binds nothing and sends nothing.`,
 // checkFiles reads the files that the configuration names, as a start would.
 func checkFiles(cfg *configs.Config) error {
 	_, err := edgetls.Load(cfg.TLS.Options)
-	pools, poolErr := newPools(cfg, nil, discard{})
+	pools, poolErr := newPools(cfg, nil, nil, nil, discardLog())
 	for _, p := range pools {
 		p.Close()
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -17,32 +19,34 @@ const (
 	exitUsage = 2 // the command line is wrong
 )
 
-func main() { os.Exit(execute(os.Args[1:])) }
+func main() { os.Exit(execute(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
 
-func execute(args []string) int {
+func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	root, ran := newRoot()
 	root.SetArgs(args)
-	err := root.Execute()
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:
 		return exitGood
 	case !*ran || errors.As(err, new(usageError)):
-		fmt.Fprintf(os.Stderr, "anyedge: %v\nSee anyedge --help.\n", err)
+		fmt.Fprintf(errOut, "anyedge: %v\nSee anyedge --help.\n", err)
 		return exitUsage
 	default:
-		report(err)
+		report(errOut, err)
 		return exitBad
 	}
 }
 
 // report prints mistakes in a configuration as they are, one a line, for editors that jump to FILE:LINE:COL.
-func report(err error) {
+func report(w io.Writer, err error) {
 	var mistakes configs.Mistakes
 	if errors.As(err, &mistakes) {
-		fmt.Fprintln(os.Stderr, mistakes)
+		fmt.Fprintln(w, mistakes)
 		return
 	}
-	fmt.Fprintf(os.Stderr, "anyedge: %v\n", err)
+	fmt.Fprintf(w, "anyedge: %v\n", err)
 }
 
 // usageError is a mistake on the command line that a command found itself.

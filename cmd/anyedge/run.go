@@ -9,13 +9,13 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/cache/memory"
@@ -26,8 +26,181 @@ import (
 	"github.com/anyedge/anyedge/proxy/admin"
 	"github.com/anyedge/anyedge/proxy/admission"
 	"github.com/anyedge/anyedge/proxy/listener"
-	"github.com/anyedge/anyedge/proxy/origin"
 	"github.com/anyedge/anyedge/routing"
 	"github.com/anyedge/anyedge/routing/bgp"
 	edgetls "github.com/anyedge/anyedge/tls"
 )
+
+func newRun() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use:   "run -c FILE",
+		Short: "Run this node in the foreground",
+		Long: `Run serves until SIGTERM or SIGINT, which drains: the VIPs are depreferred, withdrawn, and only then the listeners
+close. A second one withdraws at once and stops. SIGHUP reloads the configuration; a mistake in it changes nothing.`,
+		Example: "  anyedge run -c /etc/anyedge/node.yaml",
+		GroupID: "node",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return run(c.Context(), file) },
+	}
+	c.Flags().StringVarP(&file, "config", "c", "", "the configuration file")
+	_ = c.MarkFlagRequired("config") // fails only for a flag that isn't there
+	return c
+}
+
+func run(ctx context.Context, file string) error {
+	cfg, err := configs.Load(file)
+	if err != nil {
+		return err
+	}
+	log := newLog(os.Stderr, cfg.Log)
+	for _, w := range cfg.Warnings() {
+		log.Warn(w)
+	}
+	n, err := newNode(cfg, file, log)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	watching := make(chan struct{})
+	go func() { // ends when signals is closed, below
+		defer close(watching)
+		n.obey(signals, stop)
+	}()
+	err = n.Run(ctx)
+	signal.Stop(signals)
+	close(signals)
+	<-watching
+	return err
+}
+
+// obey turns signals into what they ask for.
+func (n *node) obey(signals <-chan os.Signal, stop func()) {
+	stopping := false
+	for s := range signals {
+		switch {
+		case s == syscall.SIGHUP:
+			_ = n.Reload() // it has logged and kept the mistake for status
+		case stopping:
+			n.log.Warn("stopping at once", "signal", s.String())
+			n.hurryOnce()
+		default:
+			n.log.Info("draining, then stopping; a second signal stops at once", "signal", s.String())
+			stopping = true
+			stop()
+		}
+	}
+}
+
+// node is one running anyedge: everything that stays over a reload, and the live part that a reload swaps.
+type node struct {
+	file     string
+	log      *slog.Logger
+	started  time.Time
+	registry *prometheus.Registry
+	journal  *health.Journal
+	tracker  *health.Tracker
+	token    string // proves to a self check that this process answered it
+
+	certs       *edgetls.Store
+	server      *proxy.Server
+	connections *listener.Metrics
+	requests    *proxy.Metrics
+	gate        *listener.Gate
+	limiter     *admission.Limiter
+	cache       *cache.Cache
+	access      *accessLog
+	speaker     *bgp.Speaker
+	control     *routing.Controller
+	checks      *probe.Runner
+	admin       *admin.Server
+
+	work      context.Context // ends the workers, after the goodbye
+	endWork   context.CancelFunc
+	workers   sync.WaitGroup
+	hurry     chan struct{} // closed: no more waiting in the goodbye
+	hurryOnce func()
+	live      atomic.Pointer[live]
+	reloading sync.Mutex // one reload at a time
+	mistake   atomic.Pointer[mistake]
+}
+
+// newNode builds a node and binds its sockets, all or nothing; Run makes it serve.
+func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err error) {
+	n := &node{
+		file: file, log: log, started: time.Now(), token: rand.Text(), hurry: make(chan struct{}),
+		registry: prometheus.NewRegistry(), journal: health.NewJournal(4096), server: proxy.NewServer(),
+	}
+	n.hurryOnce = sync.OnceFunc(func() { close(n.hurry) })
+	n.work, n.endWork = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			n.endWork()
+		}
+	}()
+	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	n.tracker = health.NewTracker(cfg.Health, n.journal)
+	n.limiter = admission.New(cfg.Limits, n.registry)
+	n.connections, n.requests, n.gate = listener.NewMetrics(n.registry), proxy.NewMetrics(n.registry), listener.NewGate(cfg.Limits.Connections)
+	n.cache = cache.New(cfg.Cache.Options, cfg.Node.Name, memory.New(cfg.Cache.Memory), log)
+	n.cache.RegisterMetrics(n.registry)
+	var certErr, accessErr, speakerErr error
+	n.certs, certErr = edgetls.Load(cfg.TLS.Options)
+	n.access, accessErr = openAccessLog(cfg.Log.Access)
+	n.speaker, speakerErr = newSpeaker(cfg, n.journal, log)
+	if err := errors.Join(certErr, accessErr, speakerErr); err != nil {
+		return nil, err
+	}
+	n.control = routing.NewController(cfg.Routing, announcedVIPs(cfg), n.tracker, n.speaker, n.journal, log)
+	n.checks = probe.NewRunner(n.selfChecked, cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
+
+	next, err := n.build(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	if n.admin, err = admin.New(cfg.Admin, n, n.journal, n.registry, log); err != nil {
+		next.discard(nil)
+		return nil, err
+	}
+	n.swap(next)
+	n.registry.MustRegister(n.tracker.Collector(), n.control.Collector(), n.speaker.Collector(), n.originCollector())
+	return n, nil
+}
+
+// Run serves until ctx ends, says goodbye and returns when everything has stopped.
+func (n *node) Run(ctx context.Context) error {
+	defer n.endWork()
+	if err := n.speaker.Start(n.work); err != nil {
+		return err
+	}
+	n.start("announcements", n.control.Run)
+	n.start("self checks", n.checks.Run)
+	n.start("admin API", n.admin.Serve)
+	n.start("certificates", func(ctx context.Context) error { return n.certs.Watch(ctx, certInterval, n.certsChanged) })
+	n.journal.Add(health.EventNode, n.config().Node.Name, "started "+version())
+	n.log.Info("serving", "node", n.config().Node.Name, "admin", n.admin.Addr().String())
+
+	<-ctx.Done()
+	err := n.goodbye()
+	n.endWork()
+	n.workers.Wait()
+	return err
+}
+
+// start runs a worker until the node's work ends. One that fails is reported and missed: the rest goes on serving,
+// and what the failure breaks shows in the signals.
+func (n *node) start(what string, work func(context.Context) error) {
+	n.workers.Go(func() {
+		if err := work(n.work); err != nil && n.work.Err() == nil {
+			n.log.Error(what+" stopped", "error", err)
+			n.journal.Add(health.EventNode, n.config().Node.Name, fmt.Sprintf("%s stopped: %v", what, err))
+		}
+	})
+}
+
+func (n *node) config() *configs.Config { return n.live.Load().cfg }

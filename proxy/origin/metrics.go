@@ -25,7 +25,11 @@ func NewCollector(pools func() []*Pool) prometheus.Collector {
 }
 
 // Describe implements prometheus.Collector.
-func (c *collector) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, to) }
+func (c *collector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.up, c.inFlight, c.waiting, c.retries, c.ejections, c.refused} {
+		to <- d
+	}
+}
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(to chan<- prometheus.Metric) {

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/configs"
+	"github.com/anyedge/anyedge/routing"
+)
+
+// The methods below make *node the admin API's Backend.
+
+// Status is the node at a glance.
+func (n *node) Status() any {
+	l := n.live.Load()
+	s := Status{
+		Node: l.cfg.Node.Name, Metro: l.cfg.Node.Metro, Version: version(), Started: n.started,
+		Config: ConfigStatus{File: n.file, Loaded: l.loaded},
+		VIPs:   n.vipStatus(l.cfg), Peers: n.speaker.Peers(),
+		Cache: n.cache.Stats(), Certificates: n.certs.Certificates(),
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.pools)) {
+		s.Origins = append(s.Origins, l.pools[name].Status())
+	}
+	if m := n.mistake.Load(); m != nil {
+		s.Config.Mistake, s.Config.MistakeAt = m.err.Error(), &m.at
+	}
+	return s
+}
+
+func (n *node) vipStatus(cfg *configs.Config) []VIPStatus {
+	all, _ := n.control.Explain("") // fails for a name that isn't there, and this is none
+	var list []VIPStatus
+	for _, e := range all {
+		v := VIPStatus{Name: e.VIP, Level: e.Level, LevelName: e.Level.String(), Since: e.Since, Text: e.Text}
+		if c := cfg.VIPs[e.VIP]; c != nil {
+			v.Addresses, v.Announce = texts(c.Addresses), texts(c.Announce)
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+func texts[T interface{ String() string }](values []T) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = v.String()
+	}
+	return list
+}
+
+// Explain says why vip, or every VIP, is at its level.
+func (n *node) Explain(vip string) (any, error) { return n.control.Explain(vip) }
+
+// Purge drops stored responses of this node.
+func (n *node) Purge(_ context.Context, p cache.PurgeRequest) (cache.PurgeResult, error) {
+	return n.cache.Purge(p)
+}
+
+// Drain takes vip, or all, out of service.
+func (n *node) Drain(vip, reason string) error { return n.control.Drain(vip, reason) }
+
+// Undrain puts vip, or all, back into service.
+func (n *node) Undrain(vip string) error { return n.control.Undrain(vip) }
+
+// Ready returns nil while some VIP is announced at some level.
+func (n *node) Ready() error {
+	all, err := n.control.Explain("")
+	if err != nil {
+		return err
+	}
+	var why []string
+	for _, e := range all {
+		if e.Level != routing.Withdrawn {
+			return nil
+		}
+		why = append(why, e.VIP+": "+e.Text)
+	}
+	return errors.New("no VIP is announced: " + strings.Join(why, "; "))
+}

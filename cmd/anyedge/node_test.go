@@ -1,0 +1,448 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anyedge/anyedge/configs"
+	"github.com/anyedge/anyedge/routing"
+	"github.com/anyedge/anyedge/routing/bgp/bgptest"
+	edgetls "github.com/anyedge/anyedge/tls"
+)
+
+// edge is a node under test with an origin and a router of its own, all on loopback.
+type edge struct {
+	t         *testing.T
+	file      string
+	https     uint16
+	plainHTTP uint16
+	origin    *httptest.Server
+	asked     atomic.Int64 // requests that reached the origin, without the probes
+	router    *bgptest.Router
+	node      *node
+	admin     string
+	stop      context.CancelFunc
+	ended     chan error
+}
+
+const edgeConfig = `node: {name: test-1, metro: lab, address: 127.0.0.1}
+vips:
+  www: {addresses: [127.0.0.1], announce: [198.51.100.0/24], https: %[1]d, http: %[2]d}
+tls: {certificates: [{cert: %[3]s/cert.pem, key: %[3]s/key.pem}]}
+origins:
+  shop: {servers: ["%[4]s"], probe: {path: /healthz, interval: 50ms, timeout: 1s, fall: 2, rise: 1}}
+sites:
+  shop: {hosts: [shop.example.com, localhost], origin: shop}
+health: {self_check: {interval: 50ms, rise: 1}}
+routing: {path_fall: 100ms, rise: 200ms, warm_up: 50ms, drain_lead: 200ms}
+bgp:
+  asn: 64512
+  router_id: 127.0.0.1
+  lab: true
+  peers: [{name: router, address: 127.0.0.1, port: %[5]d, asn: 64496}]
+admin: {listen: "127.0.0.1:0"}
+log: {access: "%[3]s/access.log"}
+`
+
+// startEdge starts a node from a file, as run does.
+func startEdge(t *testing.T) *edge {
+	t.Helper()
+	e := &edge{t: t, file: filepath.Join(t.TempDir(), "node.yaml"), ended: make(chan error, 1)}
+	e.origin = httptest.NewServer(http.HandlerFunc(e.serve))
+	t.Cleanup(e.origin.Close)
+	var err error
+	if e.router, err = bgptest.Start(bgptest.Options{ASN: 64496, PeerASN: 64512}, discardLog()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.router.Close)
+	e.https, e.plainHTTP = unusedPort(t), unusedPort(t)
+	writePair(t, filepath.Dir(e.file), "shop.example.com", "localhost")
+	e.write(e.configText())
+
+	cfg, err := configs.Load(e.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.node, err = newNode(cfg, e.file, slog.New(slog.NewTextHandler(testWriter{t}, nil))); err != nil {
+		t.Fatal(err)
+	}
+	e.admin = "http://" + e.node.admin.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	go func() { e.ended <- e.node.Run(ctx) }()
+	t.Cleanup(func() {
+		e.node.hurryOnce()
+		e.end()
+	})
+	return e
+}
+
+func (e *edge) configText() string {
+	return fmt.Sprintf(edgeConfig, e.https, e.plainHTTP, filepath.Dir(e.file), e.origin.URL, e.router.Port())
+}
+
+func (e *edge) serve(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/healthz" {
+		return
+	}
+	n := e.asked.Add(1)
+	w.Header().Set("Cache-Control", "max-age=60")
+	fmt.Fprintf(w, "page %d of %s%s", n, r.Host, r.URL.Path)
+}
+
+// end stops the node and waits; a second call does nothing.
+func (e *edge) end() {
+	e.stop()
+	if err, ok := <-e.ended; ok {
+		close(e.ended)
+		if err != nil {
+			e.t.Error("run: ", err)
+		}
+	}
+}
+
+func (e *edge) write(text string) {
+	e.t.Helper()
+	if err := os.WriteFile(e.file, []byte(text), 0o600); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// command runs a client command against the node and returns its exit code and output.
+func (e *edge) command(args ...string) (int, string) {
+	e.t.Helper()
+	return command(e.t, append(args, "--admin", e.admin)...)
+}
+
+func command(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	var out bytes.Buffer
+	code := execute(t.Context(), args, &out, &out)
+	return code, out.String()
+}
+
+func (e *edge) await(what string, done func() bool) {
+	e.t.Helper()
+	const limit = 20 * time.Second
+	for deadline := time.Now().Add(limit); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			_, text := e.command("explain")
+			e.t.Fatalf("not within %s: %s\nrouter: %v\n%s", limit, what, e.router.Table(), text)
+		}
+	}
+}
+
+func (e *edge) level() routing.Level {
+	all, err := e.node.control.Explain("www")
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return all[0].Level
+}
+
+func (e *edge) awaitAnnounced() {
+	e.t.Helper()
+	e.await("announced in the router", func() bool { return e.level() == routing.Announced && len(e.router.Table()) == 1 })
+}
+
+// get asks the VIP for https://host/path over proto.
+func (e *edge) get(proto, host, path string) (*http.Response, string) {
+	e.t.Helper()
+	d := e.client()
+	transport, done := d.transport(proto)
+	defer done()
+	return e.getBy(transport, host, path)
+}
+
+// client is the demo's, which trusts the test's certificate.
+func (e *edge) client() *demo {
+	e.t.Helper()
+	b, err := os.ReadFile(filepath.Join(filepath.Dir(e.file), "cert.pem"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	d := &demo{roots: x509.NewCertPool()}
+	d.roots.AppendCertsFromPEM(b)
+	return d
+}
+
+func (e *edge) getBy(transport http.RoundTripper, host, path string) (*http.Response, string) {
+	e.t.Helper()
+	req, err := http.NewRequestWithContext(e.t.Context(), "GET", fmt.Sprintf("https://127.0.0.1:%d%s", e.https, path), nil)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	req.Host = host
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return resp, string(b)
+}
+
+func TestOneFileOneNode(t *testing.T) {
+	e := startEdge(t)
+	e.awaitAnnounced()
+	var first string
+	for i, proto := range []string{"HTTP/1.1", "HTTP/2.0", "HTTP/3.0"} {
+		resp, content := e.get(proto, "shop.example.com", "/")
+		if i == 0 {
+			first = content
+		}
+		if want := i > 0; resp.StatusCode != 200 || content != first || strings.Contains(resp.Header.Get("Cache-Status"), "hit") != want {
+			t.Errorf("%s: %d %q, Cache-Status %q", proto, resp.StatusCode, content, resp.Header.Get("Cache-Status"))
+		}
+	}
+	if n := e.asked.Load(); n != 1 {
+		t.Errorf("the origin was asked %d times", n)
+	}
+	if resp, _ := e.get("HTTP/2.0", "other.example.com", "/"); resp.StatusCode != 421 {
+		t.Errorf("an unknown host: %d", resp.StatusCode)
+	}
+
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"status"}, "test-1"},
+		{[]string{"status", "--json"}, `"level_name": "announced"`},
+		{[]string{"explain"}, "www"},
+		{[]string{"explain", "www", "--json"}, `"vip": "www"`},
+		{[]string{"events"}, "www"},
+		{[]string{"events", "--json"}, `"kind":"decision"`},
+		{[]string{"purge", "--url", "https://shop.example.com/"}, "purged 1 "},
+		{[]string{"purge", "--all", "--json"}, `"count": 0`},
+	} {
+		if code, out := e.command(c.args...); code != 0 || !strings.Contains(out, c.want) {
+			t.Errorf("%v: %d %s; want %q", c.args, code, out, c.want)
+		}
+	}
+	if code, out := e.command("explain", "ww"); code != 1 || !strings.Contains(out, "www") {
+		t.Errorf("explain of an unknown VIP should list what there is: %d %s", code, out)
+	}
+	if _, content := e.get("HTTP/1.1", "shop.example.com", "/"); content == first {
+		t.Error("the purged page was served")
+	}
+	e.checkAccessLog()
+}
+
+// checkAccessLog looks for the first request's line.
+func (e *edge) checkAccessLog() {
+	e.t.Helper()
+	b, err := os.ReadFile(filepath.Join(filepath.Dir(e.file), "access.log"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	var fields map[string]any
+	if err := json.Unmarshal(line, &fields); err != nil {
+		e.t.Fatalf("%s: %v", line, err)
+	}
+	for _, key := range []string{"time", "client", "host", "method", "target", "status", "bytes", "duration", "cache", "server", "proto", "node"} {
+		if _, ok := fields[key]; !ok {
+			e.t.Errorf("the access log lacks %s: %s", key, line)
+		}
+	}
+}
+
+func TestOriginDeathMovesTheRoute(t *testing.T) {
+	e := startEdge(t)
+	e.awaitAnnounced()
+	e.origin.Close()
+	e.await("depreferred in the router", func() bool {
+		table := e.router.Table()
+		return e.level() == routing.Depreferred && len(table) == 1 && depreferred(table[0])
+	})
+	_, text := e.command("explain", "www")
+	for _, want := range []string{"depreferred", "origin_probe", "shop", "100%"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("explain doesn't say %q:\n%s", want, text)
+		}
+	}
+	resp, content := e.get("HTTP/2.0", "shop.example.com", "/new")
+	if resp.StatusCode != 502 || resp.Header.Get("Proxy-Status") == "" || strings.Contains(content, "127.0.0.1") {
+		t.Errorf("%d, Proxy-Status %q: %s", resp.StatusCode, resp.Header.Get("Proxy-Status"), content)
+	}
+}
+
+func TestReloadIsAllOrNothing(t *testing.T) {
+	e := startEdge(t)
+	e.awaitAnnounced()
+	d := e.client()
+	connection, done := d.transport("HTTP/2.0")
+	defer done()
+	_, first := e.getBy(connection, "shop.example.com", "/")
+
+	// A mistake: nothing changes, and status says what.
+	e.write(strings.Replace(e.configText(), "origin: shop}", "origin: shoe}", 1))
+	if err := e.node.Reload(); err == nil {
+		t.Fatal("a reload with a mistake succeeded")
+	}
+	if _, out := e.command("status"); !strings.Contains(out, "REFUSED") || !strings.Contains(out, `did you mean "shop"`) {
+		t.Errorf("status doesn't show the mistake:\n%s", out)
+	}
+	// What a reload can't do: it says so.
+	e.write(strings.Replace(e.configText(), "asn: 64512", "asn: 64513", 1))
+	if err := e.node.Reload(); err == nil || !strings.Contains(err.Error(), "restart") {
+		t.Errorf("another ASN: %v", err)
+	}
+	// A port in use: the new listener can't be had, so nothing changes.
+	busy := e.origin.Listener.Addr().String()
+	e.write(strings.Replace(e.configText(), fmt.Sprintf("http: %d", e.plainHTTP), "http: "+busy[strings.LastIndex(busy, ":")+1:], 1))
+	if err := e.node.Reload(); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a port in use: %v", err)
+	}
+	if _, content := e.getBy(connection, "shop.example.com", "/"); content != first {
+		t.Errorf("after the refused reloads: %q", content)
+	}
+
+	// A good one: a new host, another plain port; connections, cache and session stay.
+	flaps := e.node.speaker.Peers()[0].Flaps
+	other := unusedPort(t)
+	text := strings.Replace(e.configText(), "localhost]", "localhost, new.example.com]", 1)
+	e.write(strings.Replace(text, fmt.Sprintf("http: %d", e.plainHTTP), fmt.Sprintf("http: %d", other), 1))
+	if err := e.node.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if _, content := e.getBy(connection, "shop.example.com", "/"); content != first {
+		t.Errorf("the cache is gone: %q", content)
+	}
+	if resp, _ := e.getBy(connection, "new.example.com", "/"); resp.StatusCode != 200 {
+		t.Errorf("the new host: %d", resp.StatusCode)
+	}
+	if e.level() != routing.Announced || len(e.router.Table()) != 1 || e.node.speaker.Peers()[0].Flaps != flaps {
+		t.Errorf("the announcement moved: level %s, %v", e.level(), e.router.Table())
+	}
+	resp, err := http.DefaultTransport.RoundTrip(httptest.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/", other), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+}
+
+func TestDrainAndUndrain(t *testing.T) {
+	e := startEdge(t)
+	e.awaitAnnounced()
+	if code, out := e.command("drain", "www", "--reason", "a new switch"); code != 0 {
+		t.Fatalf("%d %s", code, out)
+	}
+	e.await("withdrawn", func() bool { return e.level() == routing.Withdrawn && len(e.router.Table()) == 0 })
+	if _, out := e.command("explain"); !strings.Contains(out, "a new switch") {
+		t.Errorf("explain doesn't give the reason:\n%s", out)
+	}
+	if resp, _ := e.get("HTTP/1.1", "shop.example.com", "/"); resp.StatusCode != 200 {
+		t.Errorf("a drained VIP must still serve: %d", resp.StatusCode)
+	}
+	if code, out := e.command("undrain"); code != 0 {
+		t.Fatalf("%d %s", code, out)
+	}
+	e.awaitAnnounced()
+}
+
+// The route must be gone while the listener still answers: whoever still comes is served.
+func TestStopWithdrawsBeforeItCloses(t *testing.T) {
+	e := startEdge(t)
+	e.awaitAnnounced()
+	e.stop()
+	e.await("the route is gone", func() bool { return len(e.router.Table()) == 0 })
+	if resp, _ := e.get("HTTP/1.1", "shop.example.com", "/"); resp.StatusCode != 200 {
+		t.Errorf("after the withdrawal: %d", resp.StatusCode)
+	}
+	e.end()
+}
+
+func TestUsage(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("node: {nam: x}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--help"}, exitGood, "anyedge demo"},
+		{[]string{"version"}, exitGood, "anyedge "},
+		{[]string{"nope"}, exitUsage, "unknown command"},
+		{[]string{"run"}, exitUsage, "config"},
+		{[]string{"run", "-c", bad, "more"}, exitUsage, "more"},
+		{[]string{"status", "--nope"}, exitUsage, "--nope"},
+		{[]string{"status", "--admin", "here"}, exitUsage, "--admin"},
+		{[]string{"status", "--admin", "http://127.0.0.1:1"}, exitBad, "is anyedge running there"},
+		{[]string{"purge"}, exitUsage, "url"},
+		{[]string{"purge", "--all", "--tag", "x"}, exitUsage, "all"},
+		{[]string{"purge", "--all", "--fleet"}, exitBad, "not supported yet"},
+		{[]string{"check", "-c", bad}, exitBad, bad + ":1:8: node.nam: "},
+		{[]string{"check", "-c", bad + "x"}, exitBad, "no such file"},
+	} {
+		if code, out := command(t, c.args...); code != c.code || !strings.Contains(out, c.want) {
+			t.Errorf("%v: %d %s; want %d with %q", c.args, code, out, c.code, c.want)
+		}
+	}
+}
+
+func TestDemoTellsItsStory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 15 s")
+	}
+	var out bytes.Buffer
+	if code := execute(t.Context(), []string{"demo", "--once"}, &out, &out); code != exitGood {
+		t.Fatalf("%d\n%s", code, out.String())
+	}
+}
+
+func unusedPort(t *testing.T) uint16 {
+	t.Helper()
+	p, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+// writePair writes a certificate for hosts into dir, as cert.pem and key.pem.
+func writePair(t *testing.T, dir string, hosts ...string) {
+	t.Helper()
+	pair, _, err := edgetls.SelfSigned(hosts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{
+		"cert.pem": {Type: "CERTIFICATE", Bytes: pair.Certificate[0]},
+		"key.pem":  {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anyedge/anyedge/configs"
+	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/health/probe"
+	"github.com/anyedge/anyedge/proxy"
+	"github.com/anyedge/anyedge/proxy/listener"
+	"github.com/anyedge/anyedge/proxy/origin"
+	"github.com/anyedge/anyedge/routing"
+	"github.com/anyedge/anyedge/routing/bgp"
+)
+
+// certInterval is how often the certificates' files are looked at: ACME clients renew weeks ahead.
+const certInterval = 2 * time.Second
+
+// The functions below translate the configuration into what each package is built from.
+
+func newSpeaker(cfg *configs.Config, j *health.Journal, log *slog.Logger) (*bgp.Speaker, error) {
+	return bgp.New(cfg.BGP, prefixes(cfg), j, log)
+}
+
+// prefixes is the allow-list: what BGP may announce.
+func prefixes(cfg *configs.Config) []netip.Prefix {
+	var all []netip.Prefix
+	for _, v := range cfg.VIPs {
+		all = append(all, v.Announce...)
+	}
+	return all
+}
+
+func announcedVIPs(cfg *configs.Config) []routing.VIP {
+	var list []routing.VIP
+	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+		v := cfg.VIPs[name]
+		list = append(list, routing.VIP{
+			Name: name, Prefixes: v.Announce, Origins: originsOf(cfg, name), SelfChecks: v.HTTPS != 0 || v.HTTP != 0,
+		})
+	}
+	return list
+}
+
+// originsOf are the origins that the sites on vip fill from.
+func originsOf(cfg *configs.Config, vip string) []string {
+	found := map[string]bool{}
+	for _, s := range cfg.Sites {
+		if !on(s, vip) {
+			continue
+		}
+		found[s.Origin] = true
+		for _, p := range s.Paths {
+			found[p.Origin] = true
+		}
+	}
+	delete(found, "") // a path that leaves the site's
+	return slices.Sorted(maps.Keys(found))
+}
+
+func on(s *proxy.SiteOptions, vip string) bool {
+	return len(s.VIPs) == 0 || slices.Contains(s.VIPs, vip)
+}
+
+// selfChecks are the addresses at which the node asks itself.
+func (n *node) selfChecks(cfg *configs.Config) []probe.Self {
+	var list []probe.Self
+	for name, v := range cfg.VIPs {
+		for _, a := range v.Addresses {
+			if v.HTTPS == 0 && v.HTTP == 0 {
+				continue
+			}
+			list = append(list, probe.Self{
+				VIP: name, Node: cfg.Node.Name, Token: n.token, ServerName: serverName(cfg, name),
+				HTTPS: at(a, v.HTTPS), QUIC: at(a, v.HTTPS), HTTP: at(a, v.HTTP),
+			})
+		}
+	}
+	return list
+}
+
+// at is a's port p, or nothing where there is no p.
+func at(a netip.Addr, p uint16) netip.AddrPort {
+	if p == 0 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a, p)
+}
+
+// serverName is a host that vip serves, for the self check's handshake.
+func serverName(cfg *configs.Config, vip string) string {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Sites)) {
+		s := cfg.Sites[name]
+		if !on(s, vip) {
+			continue
+		}
+		for _, h := range s.Hosts {
+			if h != "*" {
+				return strings.Replace(h, "*", "self-check", 1)
+			}
+		}
+	}
+	return ""
+}
+
+func originOptions(cfg *configs.Config, name string) origin.Options {
+	o := *cfg.Origins[name]
+	o.LocalAddress = cfg.Node.Address
+	return o
+}
+
+// newPools builds every origin's pool, keeping those of old whose options are the same: with their connections, and
+// with what they know of their servers. The errors of all come at once.
+func newPools(cfg *configs.Config, old map[string]*pool, r origin.Reporter, j *health.Journal, log *slog.Logger) (map[string]*pool, error) {
+	pools := map[string]*pool{}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(cfg.Origins)) {
+		o := originOptions(cfg, name)
+		if old[name] != nil && reflect.DeepEqual(old[name].Options(), o) {
+			pools[name] = old[name]
+			continue
+		}
+		p, err := origin.New(name, o, r, j, log)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		pools[name] = &pool{Pool: p, stop: func() {}}
+	}
+	return pools, errors.Join(errs...)
+}
+
+func (n *node) chainOptions(l *live) proxy.ChainOptions {
+	pools := map[string]proxy.Pool{}
+	for name, p := range l.pools {
+		pools[name] = p
+	}
+	return proxy.ChainOptions{
+		Node: l.cfg.Node.Name, Sites: l.cfg.Sites, Pools: pools, Cache: n.cache, Admission: n.limiter, Metrics: n.requests,
+		SelfToken: n.token, Demand: n.tracker.Request, AccessLog: n.access.logger(), Journal: n.journal, Log: n.log,
+	}
+}
+
+// sockets are the listeners that cfg wants.
+func sockets(cfg *configs.Config) []socket {
+	var list []socket
+	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+		v := cfg.VIPs[name]
+		for _, a := range v.Addresses {
+			if v.HTTPS != 0 {
+				list = append(list, socket{vip: name, at: at(a, v.HTTPS), tls: true})
+			}
+			if v.HTTP != 0 {
+				list = append(list, socket{vip: name, at: at(a, v.HTTP)})
+			}
+		}
+	}
+	return list
+}
+
+func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
+	c := listener.Config{
+		VIP: s.vip, Limits: cfg.Limits, TLS: n.certs.Config(), Handler: n.server,
+		Gate: n.gate, Metrics: n.connections, Journal: n.journal, Log: n.log,
+	}
+	c.Addresses = []netip.Addr{s.at.Addr()}
+	if s.tls {
+		c.HTTPS = s.at.Port()
+	} else {
+		c.HTTP, c.Handler = s.at.Port(), n.plain(s.vip)
+	}
+	return listener.Open(c)
+}
+
+// plain is the handler of vip's plain port: a reload may change whether it redirects, and where to.
+func (n *node) plain(vip string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		info := *listener.InfoFrom(r.Context())
+		if v := n.config().VIPs[vip]; v != nil {
+			info.Plain, info.HTTPSPort = v.Plain, v.HTTPS
+		}
+		n.server.ServeHTTP(w, r.WithContext(listener.WithInfo(r.Context(), &info)))
+	})
+}
+
+// selfChecked takes the outcome of a self check to the signals, and offers H3 for as long as QUIC answers.
+func (n *node) selfChecked(vip string, name health.SignalName, err error) {
+	n.tracker.SelfCheck(vip, name, err)
+	if name != health.SelfQUIC {
+		return
+	}
+	for _, s := range n.tracker.Signals(time.Now()) {
+		if s.Name == health.SelfQUIC && s.Subject == vip && s.Grade != health.Unknown {
+			n.offerQUIC(vip, s.Grade == health.OK)
+		}
+	}
+}
+
+func (n *node) offerQUIC(vip string, answers bool) {
+	for s, l := range n.live.Load().listeners {
+		if s.vip == vip && s.tls {
+			l.SetQUICAnswers(answers)
+		}
+	}
+}
+
+// originCollector reads the metrics of the live pools.
+func (n *node) originCollector() prometheus.Collector {
+	return origin.NewCollector(func() []*origin.Pool {
+		var list []*origin.Pool
+		for _, p := range n.live.Load().pools {
+			list = append(list, p.Pool)
+		}
+		return list
+	})
+}
+
+// certsChanged is told of each reload of the certificates' files.
+func (n *node) certsChanged(err error) {
+	if err != nil {
+		n.log.Error("certificates: the old ones go on", "error", err)
+		n.journal.Add(health.EventNode, n.config().Node.Name, "certificates not reloaded: "+firstLine(err))
+		return
+	}
+	n.log.Info("certificates reloaded")
+	n.journal.Add(health.EventNode, n.config().Node.Name, "certificates reloaded")
+}

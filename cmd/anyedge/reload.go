@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anyedge/anyedge/configs"
+	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/proxy"
+	"github.com/anyedge/anyedge/proxy/listener"
+	"github.com/anyedge/anyedge/proxy/origin"
+	edgetls "github.com/anyedge/anyedge/tls"
+)
+
+// live is one configuration and what was built from it; a reload swaps it whole.
+type live struct {
+	cfg       *configs.Config
+	loaded    time.Time
+	chain     *proxy.Chain
+	pools     map[string]*pool
+	listeners map[socket]*listener.Listener
+}
+
+// pool is an origin's pool with the end of its probes.
+type pool struct {
+	*origin.Pool
+	stop context.CancelFunc
+}
+
+// socket identifies a listener over reloads: one that is wanted before and after keeps its socket and connections.
+// So there is one for each address and port of a VIP, and what may change on it is looked up at each request.
+type socket struct {
+	vip string
+	at  netip.AddrPort
+	tls bool
+}
+
+// mistake is why the last reload changed nothing.
+type mistake struct {
+	at  time.Time
+	err error
+}
+
+// Reload loads, validates and builds the configuration, then swaps it in. On a mistake nothing changes: the node goes
+// on with what it has, and status shows the mistake. Connections, the cache and unchanged BGP sessions stay.
+func (n *node) Reload() error {
+	n.reloading.Lock()
+	defer n.reloading.Unlock()
+	err := n.reload()
+	if err != nil {
+		n.mistake.Store(&mistake{time.Now(), err})
+		n.log.Error("reload: the old configuration goes on", "error", err)
+		n.journal.Add(health.EventNode, n.config().Node.Name, "reload refused: "+firstLine(err))
+		return err
+	}
+	n.mistake.Store(nil)
+	n.log.Info("reloaded", "file", n.file)
+	n.journal.Add(health.EventNode, n.config().Node.Name, "reloaded "+n.file)
+	return nil
+}
+
+func (n *node) reload() error {
+	cfg, err := configs.Load(n.file)
+	if err != nil {
+		return err
+	}
+	old := n.live.Load()
+	if err := fixed(old.cfg, cfg); err != nil {
+		return err
+	}
+	if _, err := edgetls.Load(cfg.TLS.Options); err != nil {
+		return err
+	}
+	next, err := n.build(cfg, old)
+	if err != nil {
+		return err
+	}
+	// The last two that can fail; a peer's session is only touched once the rest stands.
+	if err := n.access.reopen(cfg.Log.Access); err != nil {
+		next.discard(old)
+		return err
+	}
+	if err := n.speaker.Configure(n.work, cfg.BGP, prefixes(cfg)); err != nil {
+		next.discard(old)
+		return err
+	}
+	if err := n.certs.Replace(cfg.TLS.Options); err != nil {
+		n.log.Error("the certificates changed between check and use: the old ones go on", "error", err)
+	}
+	n.swap(next)
+	return nil
+}
+
+// fixed reports every change that only a restart can make.
+func fixed(old, cfg *configs.Config) error {
+	var errs []error
+	for key, same := range map[string]bool{
+		"node.name":     old.Node.Name == cfg.Node.Name,
+		"admin":         reflect.DeepEqual(old.Admin, cfg.Admin),
+		"cache.memory":  old.Cache.Memory == cfg.Cache.Memory,
+		"bgp.asn":       old.BGP.ASN == cfg.BGP.ASN,
+		"bgp.router_id": old.BGP.RouterID == cfg.BGP.RouterID,
+		"log.level":     old.Log.Level == cfg.Log.Level,
+		"log.format":    old.Log.Format == cfg.Log.Format,
+	} {
+		if !same {
+			errs = append(errs, fmt.Errorf("%s: a reload can't change it: restart the node", key))
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+// build makes what cfg asks for beside old, which goes on untouched, or nothing.
+func (n *node) build(cfg *configs.Config, old *live) (*live, error) {
+	next := &live{cfg: cfg, loaded: time.Now(), listeners: map[socket]*listener.Listener{}}
+	var kept map[string]*pool
+	if old != nil {
+		kept = old.pools
+	}
+	var err error
+	if next.pools, err = newPools(cfg, kept, n.tracker, n.journal, n.log); err != nil {
+		return nil, err
+	}
+	next.chain, err = proxy.NewChain(n.chainOptions(next))
+	if err == nil {
+		err = n.openListeners(next, old)
+	}
+	if err != nil {
+		next.discard(old)
+		return nil, err
+	}
+	return next, nil
+}
+
+func (n *node) openListeners(next, old *live) error {
+	var errs []error
+	for _, s := range sockets(next.cfg) {
+		if old != nil && old.listeners[s] != nil {
+			next.listeners[s] = old.listeners[s]
+			continue
+		}
+		l, err := n.open(s, next.cfg)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		next.listeners[s] = l
+	}
+	return errors.Join(errs...)
+}
+
+// discard closes what was built beside old and will not be used.
+func (l *live) discard(old *live) {
+	for name, p := range l.pools {
+		if old == nil || old.pools[name] != p {
+			p.Close()
+		}
+	}
+	for s, ln := range l.listeners {
+		if old == nil || old.listeners[s] != ln {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel() // nothing was accepted: close at once
+			_ = ln.Shutdown(ctx)
+		}
+	}
+}
+
+// close ends the pools; the listeners have said goodbye by now.
+func (l *live) close() {
+	for _, p := range l.pools {
+		p.stop()
+		p.Close()
+	}
+}
+
+// swap makes next the live configuration; requests under way finish on the old one.
+func (n *node) swap(next *live) {
+	old := n.live.Swap(next)
+	cfg := next.cfg
+	n.server.Swap(next.chain)
+	n.tracker.SetOptions(cfg.Health)
+	n.tracker.Retain(slices.Collect(maps.Keys(cfg.Origins)), slices.Collect(maps.Keys(cfg.VIPs)))
+	n.limiter.Configure(cfg.Limits)
+	n.gate.SetLimit(cfg.Limits.Connections)
+	n.cache.Configure(cfg.Cache.Options)
+	n.control.Configure(cfg.Routing, announcedVIPs(cfg))
+	n.checks.Configure(cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
+	n.checks.Set(n.selfChecks(cfg))
+	for name, p := range next.pools {
+		if old == nil || old.pools[name] != p {
+			n.probePool(p)
+		}
+	}
+	for s, l := range next.listeners {
+		if old == nil || old.listeners[s] != l {
+			n.start("listener "+s.String(), l.Serve)
+		}
+	}
+	if old != nil {
+		n.retire(old, next)
+	}
+}
+
+// retire ends what next no longer has: listeners say goodbye to their clients, pools end their probes.
+func (n *node) retire(old, next *live) {
+	for s, l := range old.listeners {
+		if next.listeners[s] == l {
+			continue
+		}
+		n.workers.Go(func() {
+			ctx, cancel := context.WithTimeout(n.work, requestsEnd)
+			defer cancel()
+			if err := l.Shutdown(ctx); err != nil {
+				n.log.Warn("closing a listener that the new configuration has not", "listener", s.String(), "error", err)
+			}
+		})
+	}
+	for name, p := range old.pools {
+		if next.pools[name] != p {
+			p.stop()
+			p.Close()
+		}
+	}
+}
+
+func (n *node) probePool(p *pool) {
+	ctx, stop := context.WithCancel(n.work)
+	p.stop = stop
+	n.workers.Go(func() {
+		if err := p.Run(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error("probes stopped", "origin", p.Name(), "error", err)
+		}
+	})
+}
+
+func (s socket) String() string { return s.vip + " " + s.at.String() }
+
+func firstLine(err error) string {
+	line, rest, more := strings.Cut(err.Error(), "\n")
+	if more {
+		return fmt.Sprintf("%s (and %d more)", line, 1+strings.Count(rest, "\n"))
+	}
+	return line
+}

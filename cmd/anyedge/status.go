@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/proxy/origin"
+	"github.com/anyedge/anyedge/routing"
+	edgetls "github.com/anyedge/anyedge/tls"
+)
+
+// Status is the node at a glance: what /v1/status answers.
+type Status struct {
+	Node         string                    `json:"node"`
+	Metro        string                    `json:"metro,omitempty"`
+	Version      string                    `json:"version"`
+	Started      time.Time                 `json:"started"`
+	Config       ConfigStatus              `json:"config"`
+	VIPs         []VIPStatus               `json:"vips"`
+	Peers        []routing.Peer            `json:"peers"`
+	Origins      []origin.Status           `json:"origins"`
+	Cache        cache.Stats               `json:"cache"`
+	Certificates []edgetls.CertificateInfo `json:"certificates"`
+}
+
+// ConfigStatus says which configuration is live, and what was wrong with the last that was refused.
+type ConfigStatus struct {
+	File      string     `json:"file"`
+	Loaded    time.Time  `json:"loaded"`
+	Mistake   string     `json:"mistake,omitempty"`
+	MistakeAt *time.Time `json:"mistake_at,omitempty"`
+}
+
+// VIPStatus is one VIP in one line.
+type VIPStatus struct {
+	Name      string        `json:"name"`
+	Addresses []string      `json:"addresses"`
+	Announce  []string      `json:"announce"`
+	Level     routing.Level `json:"level"`
+	LevelName string        `json:"level_name"`
+	Since     time.Time     `json:"since"`
+	Text      string        `json:"text"` // the reason, in words
+}
+
+func newStatus() *cobra.Command {
+	var f clientFlags
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "The node at a glance: VIPs, peers, origins, cache, certificates, the configuration",
+		Args:  cobra.NoArgs,
+	}
+	f.register(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		api, err := f.client()
+		if err != nil {
+			return err
+		}
+		var s Status
+		if err := api.get(c.Context(), "/v1/status", &s); err != nil {
+			return err
+		}
+		if f.json {
+			return printJSON(c.OutOrStdout(), s)
+		}
+		return s.write(c.OutOrStdout(), time.Now())
+	}
+	return c
+}
+
+// write prints the status for people.
+func (s Status) write(out io.Writer, now time.Time) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\t%s\tanyedge %s\tup %s\n", s.Node, s.Metro, s.Version, age(now, s.Started))
+	fmt.Fprintf(w, "config\t%s\tloaded %s ago\n", s.Config.File, age(now, s.Config.Loaded))
+	if s.Config.Mistake != "" {
+		fmt.Fprintf(w, "\tREFUSED\t%s\n", strings.ReplaceAll(s.Config.Mistake, "\n", "\n\t\t"))
+	}
+	for _, v := range s.VIPs {
+		fmt.Fprintf(w, "vip\t%s\t%s\tfor %s\t%s\n", v.Name, v.LevelName, age(now, v.Since), v.Text)
+	}
+	for _, p := range s.Peers {
+		fmt.Fprintf(w, "peer\t%s\t%s\tfor %s\tAS%d, %d prefixes%s\n", p.Name, p.State, age(now, p.Since), p.ASN, len(p.AdjOut), dash(p.LastError))
+	}
+	for _, o := range s.Origins {
+		for _, server := range o.Servers {
+			fmt.Fprintf(w, "origin\t%s\t%s\tfor %s\t%s, %d in flight%s\n", o.Name, server.State, age(now, server.Since), server.URL, server.InFlight, dash(server.LastError))
+		}
+	}
+	fmt.Fprintf(w, "cache\t%d responses\t%.1f MiB\t%d hits\t%s\n", s.Cache.Responses, float64(s.Cache.Bytes)/(1<<20), s.Cache.Hits, forwarded(s.Cache))
+	for _, c := range s.Certificates {
+		fmt.Fprintf(w, "cert\t%s\tuntil %s\t%s\t%s%s\n", strings.Join(c.Names, " "), c.NotAfter.Format(time.DateOnly), c.Key, firstOf(c.File, "made here"), dash(c.Warning))
+	}
+	return w.Flush()
+}
+
+// forwarded lists the requests that went to the origin, by reason.
+func forwarded(s cache.Stats) string {
+	var list []string
+	for _, why := range slices.Sorted(maps.Keys(s.Forwarded)) {
+		if n := s.Forwarded[why]; n > 0 {
+			list = append(list, fmt.Sprintf("%s %d", why, n))
+		}
+	}
+	return "forwarded: " + firstOf(strings.Join(list, ", "), "none")
+}
+
+// age is how long ago t was, to the second.
+func age(now, t time.Time) time.Duration { return now.Sub(t).Round(time.Second) }
+
+func dash(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " – " + s
+}

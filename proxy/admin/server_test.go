@@ -1,0 +1,317 @@
+package admin_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/proxy/admin"
+)
+
+// backend records what the API asked of it.
+type backend struct {
+	purged   cache.PurgeRequest
+	drained  admin.DrainRequest
+	undrains []string
+	notReady error
+}
+
+func (b *backend) Status() any { return map[string]string{"node": "ams-1"} }
+
+func (b *backend) Explain(vip string) (any, error) {
+	if vip != "" && vip != "www" {
+		return nil, errors.New("no VIP " + vip)
+	}
+	return []map[string]string{{"vip": "www", "text": "well"}}, nil
+}
+
+func (b *backend) Purge(_ context.Context, p cache.PurgeRequest) (cache.PurgeResult, error) {
+	b.purged = p
+	return cache.PurgeResult{Count: 3}, nil
+}
+
+func (b *backend) Drain(vip, reason string) error {
+	if vip == "nope" {
+		return errors.New("no VIP nope")
+	}
+	b.drained = admin.DrainRequest{VIP: vip, Reason: reason}
+	return nil
+}
+
+func (b *backend) Undrain(vip string) error {
+	b.undrains = append(b.undrains, vip)
+	return nil
+}
+
+func (b *backend) Ready() error { return b.notReady }
+
+// api is a server under test with a client of its own.
+type api struct {
+	t       *testing.T
+	base    string
+	client  *http.Client
+	backend *backend
+	journal *health.Journal
+}
+
+func start(t *testing.T, o admin.Options) *api {
+	t.Helper()
+	a := &api{t: t, client: &http.Client{}, backend: &backend{}, journal: health.NewJournal(64)}
+	s, err := admin.New(o, a.backend, a.journal, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		a.client.CloseIdleConnections()
+	})
+	a.base = "http://" + s.Addr().String()
+	if path, ok := strings.CutPrefix(o.Listen, "unix:"); ok {
+		a.base = "http://localhost"
+		a.client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		}}
+	}
+	return a
+}
+
+// call makes a request and returns the status and the content.
+func (a *api) call(method, path, content string, change ...func(*http.Request)) (int, string) {
+	a.t.Helper()
+	req, err := http.NewRequestWithContext(a.t.Context(), method, a.base+path, strings.NewReader(content))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for _, f := range change {
+		f(req)
+	}
+	resp, err := a.client.Do(req)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+func loopback() admin.Options { return admin.Options{Listen: "127.0.0.1:0"} }
+
+func TestAnswers(t *testing.T) {
+	a := start(t, loopback())
+	for _, c := range []struct {
+		name, method, path, content string
+		status                      int
+		contains                    string
+	}{
+		{"status", "GET", "/v1/status", "", 200, `"node": "ams-1"`},
+		{"explain all", "GET", "/v1/explain", "", 200, `"vip": "www"`},
+		{"explain one", "GET", "/v1/explain?vip=www", "", 200, `"text": "well"`},
+		{"explain an unknown VIP", "GET", "/v1/explain?vip=ww", "", 404, "no VIP ww"},
+		{"no events", "GET", "/v1/events", "", 200, "[]"},
+		{"bad after", "GET", "/v1/events?after=x", "", 400, "not an event's number"},
+		{"purge", "POST", "/v1/purge", `{"tag":"a"}`, 200, `3`},
+		{"purge with a misspelt key", "POST", "/v1/purge", `{"tags":"a"}`, 400, "unknown field"},
+		{"purge with broken JSON", "POST", "/v1/purge", `{`, 400, "read the request"},
+		{"purge by GET", "GET", "/v1/purge", "", 405, ""},
+		{"purge with too much", "POST", "/v1/purge", `{"tag":"` + strings.Repeat("a", 70<<10) + `"}`, 400, "too large"},
+		{"drain an unknown VIP", "POST", "/v1/drain", `{"vip":"nope"}`, 404, "no VIP nope"},
+		{"drain", "POST", "/v1/drain", `{"vip":"www","reason":"switch"}`, 200, `"vip": "www"`},
+		{"undrain", "POST", "/v1/undrain", `{}`, 200, `"vip": "www"`},
+		{"healthz", "GET", "/healthz", "", 200, "ok"},
+		{"readyz", "GET", "/readyz", "", 200, "ready"},
+		{"metrics", "GET", "/metrics", "", 200, ""},
+		{"pprof", "GET", "/debug/pprof/", "", 200, "goroutine"},
+		{"page", "GET", "/", "", 200, "<title>anyedge</title>"},
+		{"elsewhere", "GET", "/v2/status", "", 404, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, content := a.call(c.method, c.path, c.content)
+			if status != c.status || !strings.Contains(content, c.contains) {
+				t.Errorf("%s %s: %d %s; want %d with %q", c.method, c.path, status, content, c.status, c.contains)
+			}
+		})
+	}
+	if a.backend.purged.Tag != "a" || a.backend.drained != (admin.DrainRequest{VIP: "www", Reason: "switch"}) || len(a.backend.undrains) != 1 {
+		t.Errorf("the backend was asked for %+v, %+v, %v", a.backend.purged, a.backend.drained, a.backend.undrains)
+	}
+}
+
+func TestReadyzSaysWhyNot(t *testing.T) {
+	a := start(t, loopback())
+	a.backend.notReady = errors.New("no VIP is announced")
+	if status, content := a.call("GET", "/readyz", ""); status != 503 || !strings.Contains(content, "no VIP is announced") {
+		t.Errorf("%d %s", status, content)
+	}
+}
+
+func TestTokenIsAskedOfEveryoneButProbes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("s3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, admin.Options{Listen: "127.0.0.1:0", TokenFile: file})
+	bearer := func(token string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+	}
+	for _, path := range []string{"/v1/status", "/metrics", "/debug/pprof/", "/"} {
+		if status, _ := a.call("GET", path, ""); status != 401 {
+			t.Errorf("%s without a token: %d", path, status)
+		}
+		if status, _ := a.call("GET", path, "", bearer("s3cre")); status != 401 {
+			t.Errorf("%s with a wrong token: %d", path, status)
+		}
+		if status, _ := a.call("GET", path, "", bearer("s3cret")); status != 200 {
+			t.Errorf("%s with the token: %d", path, status)
+		}
+	}
+	if status, _ := a.call("GET", "/healthz", ""); status != 200 {
+		t.Errorf("/healthz: %d", status)
+	}
+}
+
+// A page in the operator's browser can make requests to loopback: by a name that resolves there, or by a form.
+func TestForeignPagesAreRefused(t *testing.T) {
+	a := start(t, loopback())
+	if status, _ := a.call("GET", "/v1/status", "", func(r *http.Request) { r.Host = "evil.example:9180" }); status != 421 {
+		t.Errorf("a foreign host: %d", status)
+	}
+	form := func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }
+	if status, _ := a.call("POST", "/v1/drain", `{}`, form); status != 415 {
+		t.Errorf("a form: %d", status)
+	}
+	for _, host := range []string{"localhost", "localhost:1", "127.0.0.1", "[::1]:2", "[::1]"} {
+		if status, _ := a.call("GET", "/v1/status", "", func(r *http.Request) { r.Host = host }); status != 200 {
+			t.Errorf("host %s: %d", host, status)
+		}
+	}
+}
+
+func TestEventsStream(t *testing.T) {
+	a := start(t, loopback())
+	a.journal.Add(health.EventNode, "ams-1", "started")
+	a.journal.Add(health.EventRoute, "www", "announced")
+
+	req, err := http.NewRequestWithContext(t.Context(), "GET", a.base+"/v1/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Last-Event-ID", "1")
+	resp, err := a.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	next := func() string {
+		for lines.Scan() {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				return data
+			}
+		}
+		t.Fatal("the stream ended: ", lines.Err())
+		return ""
+	}
+	if got := next(); !strings.Contains(got, "announced") {
+		t.Errorf("the first event after 1 is %s", got)
+	}
+	a.journal.Add(health.EventRoute, "www", "withdrawn")
+	if got := next(); !strings.Contains(got, "withdrawn") {
+		t.Errorf("the live event is %s", got)
+	}
+}
+
+func TestUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	// What a killed process leaves: a socket that nobody answers on.
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.SetUnlinkOnClose(false)
+	_ = stale.Close()
+
+	a := start(t, admin.Options{Listen: "unix:" + path})
+	if status, _ := a.call("GET", "/v1/status", ""); status != 200 {
+		t.Errorf("status %d", status)
+	}
+	if _, err := admin.New(admin.Options{Listen: "unix:" + path}, a.backend, a.journal, prometheus.NewRegistry(), slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("a second server took the socket of a living one")
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestNewSaysWhatToDo(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	empty := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, o := range map[string]admin.Options{
+		"ss -lntp":            {Listen: busy.Addr().String()},
+		"is empty":            {Listen: "127.0.0.1:0", TokenFile: empty},
+		"admin.token_file":    {Listen: "127.0.0.1:0", TokenFile: empty + "x"},
+		"admin.cert_file":     {Listen: "127.0.0.1:0", CertFile: empty, KeyFile: empty},
+		"admin.listen: liste": {Listen: "127.0.0.1:x"},
+	} {
+		_, err := admin.New(o, &backend{}, health.NewJournal(1), prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v; want %q", o, err, want)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for _, c := range []struct {
+		o    admin.Options
+		want string
+	}{
+		{admin.Options{Listen: "127.0.0.1:9180"}, ""},
+		{admin.Options{Listen: "[::1]:9180"}, ""},
+		{admin.Options{Listen: "localhost:9180"}, ""},
+		{admin.Options{Listen: "unix:/run/a.sock"}, ""},
+		{admin.Options{Listen: "unix:"}, "listen"},
+		{admin.Options{Listen: "9180"}, "listen"},
+		{admin.Options{Listen: ":9180"}, "listen"},
+		{admin.Options{Listen: "0.0.0.0:9180"}, "listen"},
+		{admin.Options{Listen: "0.0.0.0:9180", TokenFile: "t"}, ""},
+		{admin.Options{Listen: "127.0.0.1:9180", CertFile: "c"}, "cert_file"},
+		{admin.Options{Listen: "127.0.0.1:9180", ClientCAFile: "c"}, "client_ca_file"},
+	} {
+		var got bytes.Buffer
+		c.o.Check(func(key, _ string) { got.WriteString(key) })
+		if got.String() != c.want {
+			t.Errorf("%+v: %q, want %q", c.o, got.String(), c.want)
+		}
+	}
+}
