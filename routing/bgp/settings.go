@@ -31,7 +31,7 @@ func newSettings(o Options, allowed []netip.Prefix) (*settings, error) {
 		s.neighbors = append(s.neighbors, neighbor{Peer: p, password: password, ownASN: o.ASN, holdTime: o.HoldTime})
 	}
 	for _, p := range allowed {
-		if problem := checkPrefix(p, o.inside(), o.Lab); problem != "" {
+		if problem := o.CheckPrefix(p); problem != "" {
 			errs = append(errs, fmt.Errorf("announce %s: %s", p, problem))
 		}
 	}
