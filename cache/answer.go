@@ -71,7 +71,7 @@ func (x *exchange) answerWhole(s *Response, from source) {
 	if err := from.writeAll(x); err != nil {
 		x.abort()
 	}
-	addTrailer(h, from.trailer(), names)
+	addTrailer(x.w, from.trailer(), names)
 }
 
 // abort ends an answer whose content can't be completed: its end must not look like one, RFC 9112 §8.

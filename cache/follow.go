@@ -24,9 +24,9 @@ func (f *streamSource) writeAll(x *exchange) error { return f.writeRange(x, 0, -
 
 // writeRange writes what comes, and flushes it whenever there is nothing more at the moment.
 func (f *streamSource) writeRange(x *exchange, start, length int64) error {
-	flush := func() { _ = http.NewResponseController(x.w).Flush() }
+	idle := func() { flush(x.w) }
 	for pos := int64(0); length != 0; {
-		data, err := f.reader.next(f.ctx, flush)
+		data, err := f.reader.next(f.ctx, idle)
 		if err == io.EOF {
 			return nil
 		}
@@ -64,8 +64,13 @@ func copyFields(dst, src http.Header) {
 }
 
 // addTrailer adds the trailer section once the content is written; those fields that were announced under their own
-// names, others as net/http wants them.
-func addTrailer(h http.Header, trailer block, announced []string) {
+// names, others as net/http wants them. Without a flush a small content isn't chunked, and has no trailer section.
+func addTrailer(w http.ResponseWriter, trailer block, announced []string) {
+	if trailer == "" {
+		return
+	}
+	flush(w)
+	h := w.Header()
 	for name, value := range trailer.fields() {
 		if !slices.Contains(announced, name) {
 			name = http.TrailerPrefix + name
@@ -73,5 +78,8 @@ func addTrailer(h http.Header, trailer block, announced []string) {
 		h[name] = append(h[name], value)
 	}
 }
+
+// flush sends what is buffered; a writer that can't has nothing buffered, and an error comes back with the next write.
+func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
 
 func trailerNames(t http.Header) []string { return slices.Sorted(maps.Keys(t)) }

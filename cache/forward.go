@@ -27,14 +27,13 @@ func (x *exchange) forward(response *http.Response) {
 	if err := x.copy(response); err != nil {
 		x.abort()
 	}
-	addTrailer(h, newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) }), names)
+	addTrailer(x.w, newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) }), names)
 }
 
 // copy writes the content as it comes: what was read is flushed unless more was there than fits.
 func (x *exchange) copy(response *http.Response) error {
-	control := http.NewResponseController(x.w)
 	if response.ContentLength < 0 {
-		_ = control.Flush() // a stream's header section doesn't wait for its first byte
+		flush(x.w) // a stream's header section doesn't wait for its first byte
 	}
 	buf := copyBuffers.Get().(*[copyBuffer]byte)
 	defer copyBuffers.Put(buf)
@@ -51,7 +50,7 @@ func (x *exchange) copy(response *http.Response) error {
 			return err
 		}
 		if n > 0 && n < len(buf) && left != 0 {
-			_ = control.Flush()
+			flush(x.w)
 		}
 	}
 }

@@ -46,19 +46,23 @@ func respondText(text string, fields ...string) *http.Response {
 
 // newCache returns a cache that is closed with the test.
 func newCache(t testing.TB, change ...func(*cache.Options)) *cache.Cache {
-	var o cache.Options
-	o.SetDefaults()
-	o.Memory = 64 << 20
-	for _, f := range change {
-		f(&o)
-	}
-	c := cache.New(o, "edge", memory.New(o.Memory), slog.New(slog.DiscardHandler))
+	c := newCacheUnclosed(t, change...)
 	t.Cleanup(func() {
 		if err := c.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
 	return c
+}
+
+func newCacheUnclosed(_ testing.TB, change ...func(*cache.Options)) *cache.Cache {
+	var o cache.Options
+	o.SetDefaults()
+	o.Memory = 64 << 20
+	for _, f := range change {
+		f(&o)
+	}
+	return cache.New(o, "edge", memory.New(o.Memory), slog.New(slog.DiscardHandler))
 }
 
 func handle(c *cache.Cache, o cache.Origin) http.Handler {
