@@ -37,8 +37,23 @@ func (s *Speaker) Divergence() []string {
 	return list
 }
 
-// Placed is every prefix that GoBGP's own table holds, whoever it came from.
-func (s *Speaker) Placed() ([]netip.Prefix, error) { return s.engine.Load().table() }
+// Held is every prefix in GoBGP's table, whoever it came from.
+func (s *Speaker) Held() ([]netip.Prefix, error) { return s.engine.Load().table() }
+
+// Received counts the routes that the peer called name has announced, imported or not.
+func (s *Speaker) Received(name string) int {
+	n := 0
+	for _, session := range s.sessions.snapshot() {
+		if session.Name != name {
+			continue
+		}
+		req := apiutil.ListPathRequest{TableType: api.TableType_TABLE_TYPE_ADJ_IN, Name: session.Address.String(), Family: family(session.Address)}
+		if err := s.engine.Load().server.ListPath(req, func(gobgp.NLRI, []*apiutil.Path) { n++ }); err != nil {
+			panic(err)
+		}
+	}
+	return n
+}
 
 // ParseCommunity reads one community and returns its canonical form.
 func ParseCommunity(text string) (string, error) {
@@ -61,7 +76,7 @@ var CheckPrefix = checkPrefix
 // Truncate is truncate.
 var Truncate = truncate
 
-// table lists every prefix that GoBGP holds, whoever it came from.
+// table lists every prefix that GoBGP holds.
 func (e *engine) table() ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	for _, f := range []gobgp.Family{gobgp.RF_IPv4_UC, gobgp.RF_IPv6_UC} {

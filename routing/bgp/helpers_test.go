@@ -134,15 +134,15 @@ func (s *speaker) peer(name string) routing.Peer {
 	return routing.Peer{}
 }
 
-// await waits for met, asking again whenever the journal has something new.
+// await waits for met; GoBGP has no event for some of what is asked, so it asks again and again.
 func (s *speaker) await(what string, met func() bool) {
 	s.t.Helper()
-	news, cancel := s.journal.Subscribe()
-	defer cancel()
 	ctx := deadline(s.t)
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
 	for !met() {
 		select {
-		case <-news:
+		case <-again.C:
 		case <-ctx.Done():
 			s.t.Fatalf("not within %s: %s\npeers: %+v\njournal: %s", patience, what, s.Peers(), s.journalText())
 		}
@@ -160,6 +160,14 @@ func (s *speaker) established() {
 		}
 		return true
 	})
+}
+
+// up waits until the routers too know that their session is established.
+func up(t *testing.T, routers ...*bgptest.Router) {
+	t.Helper()
+	for _, r := range routers {
+		waitRouter(t, r, "session up", func() bool { return r.Session().Up })
+	}
 }
 
 func (s *speaker) journalText() string {

@@ -5,6 +5,7 @@ import "fmt"
 // Error codes of NOTIFICATION messages (RFC 4271 §4.5).
 const (
 	codeOpen       = 2
+	codeHoldTimer  = 4
 	codeFSM        = 5
 	codeCease      = 6
 	subBadPeerAS   = 2
@@ -12,7 +13,7 @@ const (
 )
 
 var codeNames = map[uint8]string{
-	1: "Message Header Error", codeOpen: "OPEN Message Error", 3: "UPDATE Message Error", 4: "Hold Timer Expired",
+	1: "Message Header Error", codeOpen: "OPEN Message Error", 3: "UPDATE Message Error", codeHoldTimer: "Hold Timer Expired",
 	codeFSM: "Finite State Machine Error", codeCease: "Cease", 7: "ROUTE-REFRESH Message Error",
 }
 

@@ -26,6 +26,9 @@ type session struct {
 	firm    bool   // blocked is more than a silent close
 }
 
+// holdTimerExpired says so in the operator's terms.
+const holdTimerExpired = "hold timer expired: the router fell silent"
+
 func newSession(n neighbor) *session {
 	return &session{neighbor: n, state: gobgp.BGP_FSM_IDLE, since: time.Now()}
 }
@@ -61,11 +64,13 @@ func (s *session) hear(h heard) string {
 	case closedEarly:
 		return s.block("the router closes the connection without a word: does it have a neighbour with our address?", false)
 	case notificationSent:
-		if s.established() {
-			s.ending = "we sent " + h.notification.String()
-			return ""
+		if !s.established() {
+			return s.block(s.ourComplaint(h.notification), true)
 		}
-		return s.block(s.ourComplaint(h.notification), true)
+		s.ending = "we sent " + h.notification.String()
+		if h.notification.code == codeHoldTimer {
+			s.ending = holdTimerExpired
+		}
 	case notificationReceived:
 		s.ending = "peer sent " + h.notification.String()
 	}

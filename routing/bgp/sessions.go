@@ -107,7 +107,7 @@ func (ss *sessions) snapshot() []session {
 func downReason(s apiutil.PeerState) string {
 	switch s.DisconnectReason {
 	case api.PeerState_DISCONNECT_REASON_HOLD_TIMER_EXPIRED:
-		return "hold timer expired: the router fell silent"
+		return holdTimerExpired
 	case api.PeerState_DISCONNECT_REASON_READ_FAILED:
 		return "the router closed the connection without a NOTIFICATION"
 	case api.PeerState_DISCONNECT_REASON_WRITE_FAILED:

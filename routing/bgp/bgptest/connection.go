@@ -111,6 +111,9 @@ func (c *connection) keepAlive(done <-chan struct{}) {
 		case <-done:
 			return
 		case <-tick.C:
+			if c.router.frozen.Load() {
+				continue
+			}
 			if c.send(gobgp.NewBGPKeepAliveMessage()) != nil {
 				return // the reader learns of it too
 			}

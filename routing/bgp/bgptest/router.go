@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,6 +37,7 @@ type Router struct {
 	listener net.Listener
 	work     sync.WaitGroup // accepting, and each connection
 	changed  chan struct{}
+	frozen   atomic.Bool
 
 	mu      sync.Mutex // guards the following fields
 	closed  bool
@@ -98,6 +100,9 @@ func (r *Router) Shutdown(message string) {
 
 // Kill stops the router like a crash: the connection closes without a word.
 func (r *Router) Kill() { r.stop(func(*connection) {}) }
+
+// Freeze stops the router's KEEPALIVEs: after the hold time the speaker must give the session up.
+func (r *Router) Freeze() { r.frozen.Store(true) }
 
 func (r *Router) stop(farewell func(*connection)) {
 	r.mu.Lock()
