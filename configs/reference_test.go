@@ -46,10 +46,7 @@ func wantedType(k key) string {
 }
 
 func wantedDefault(k key) string {
-	if k.later != "" {
-		return ""
-	}
-	if !isScalarType(k.value.Type()) || k.value.IsZero() && k.typ != "boolean" {
+	if k.later != "" || !isScalarType(k.value.Type()) || k.value.IsZero() && k.typ != "boolean" {
 		return "–"
 	}
 	unit := ""

@@ -83,17 +83,18 @@ func (d *decoder) validateAddress(cfg *Config, owner map[netip.Addr]string, a ne
 
 // validateAnnounce fills in the host routes, and checks what will be announced.
 func (d *decoder) validateAnnounce(cfg *Config, v *VIP, path string) {
+	where := "announce"
 	if len(v.Announce) == 0 && !d.bad[path+".announce"] {
+		where = "addresses"
 		for _, a := range v.Addresses {
 			if a.IsValid() {
 				v.Announce = append(v.Announce, netip.PrefixFrom(a, a.BitLen()))
 			}
 		}
-		return // for the team's own routers, which aggregate
 	}
 	for i, p := range v.Announce {
-		if problem := cfg.checkPrefix(p); problem != "" {
-			d.report(fmt.Sprintf("%s.announce[%d]", path, i), problem)
+		if problem := cfg.BGP.CheckPrefix(p); p.IsValid() && problem != "" {
+			d.report(fmt.Sprintf("%s.%s[%d]", path, where, i), fmt.Sprintf("%s %s", p, problem))
 		}
 	}
 	for i, a := range v.Addresses {
@@ -102,46 +103,6 @@ func (d *decoder) validateAnnounce(cfg *Config, v *VIP, path string) {
 			d.report(fmt.Sprintf("%s.addresses[%d]", path, i), fmt.Sprintf("%s is in no prefix of announce: its traffic would not come here", a))
 		}
 	}
-}
-
-// The longest prefixes that networks take from each other.
-const longest4, longest6 = 24, 48
-
-// bogons are addresses that no router of the public net should route (RFC 6890 and its successors).
-var bogons = prefixesOf("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-	"192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/8", "100::/64", "fc00::/7", "fe80::/10", "ff00::/8")
-
-func prefixesOf(texts ...string) []netip.Prefix {
-	list := make([]netip.Prefix, len(texts))
-	for i, t := range texts {
-		list[i] = netip.MustParsePrefix(t)
-	}
-	return list
-}
-
-// checkPrefix says what is wrong with announcing p. Without peers nothing leaves, so anything that is a prefix goes.
-func (cfg *Config) checkPrefix(p netip.Prefix) string {
-	if !p.IsValid() {
-		return ""
-	}
-	if p != p.Masked() {
-		return fmt.Sprintf("%s has bits set behind its length; did you mean %s?", p, p.Masked())
-	}
-	if p.Bits() == 0 {
-		return "is the default route: it would attract everything"
-	}
-	if cfg.BGP.Lab || len(cfg.BGP.Peers) == 0 {
-		return ""
-	}
-	for _, b := range bogons {
-		if b.Overlaps(p) {
-			return fmt.Sprintf("%s lies in %s, which nobody routes; for a private network or a lab set bgp.lab: true", p, b)
-		}
-	}
-	if most := map[bool]int{true: longest4, false: longest6}[p.Addr().Is4()]; p.Bits() > most {
-		return fmt.Sprintf("%s is longer than /%d: other networks drop it. Announce a covering prefix, or set bgp.lab: true where only your own routers hear it", p, most)
-	}
-	return ""
 }
 
 func (d *decoder) validateSites(cfg *Config) {
