@@ -1,6 +1,7 @@
 package httpfield
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -25,29 +26,45 @@ func AppendNormal(dst []byte, name, line string) []byte {
 	return appendList(dst, line, false, false)
 }
 
+// span is where an element stands in a buffer. Offsets, unlike slices, let the buffer stay on the stack.
+type span struct{ start, end int }
+
 func appendList(dst []byte, line string, fold, sort bool) []byte {
-	var buf [maxSorted]string
-	elements := buf[:0]
+	var text [256]byte
+	var list [maxSorted]span
+	buf, spans := text[:0], list[:0]
 	for element, rest := Next(line); element != ""; element, rest = Next(rest) {
-		if len(elements) == maxSorted {
+		if len(spans) == maxSorted {
 			return append(dst, TrimOWS(line)...)
 		}
-		elements = append(elements, element)
+		start := len(buf)
+		if fold {
+			buf = appendFolded(buf, element)
+		} else {
+			buf = append(buf, element...)
+		}
+		spans = append(spans, span{start, len(buf)})
 	}
 	if sort {
-		slices.SortFunc(elements, compareFold)
+		sortSpans(buf, spans)
 	}
-	for i, element := range elements {
+	for i, s := range spans {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if fold {
-			dst = appendFolded(dst, element)
-		} else {
-			dst = append(dst, element...)
-		}
+		dst = append(dst, buf[s.start:s.end]...)
 	}
 	return dst
+}
+
+// sortSpans orders few elements by their bytes.
+func sortSpans(buf []byte, spans []span) {
+	text := func(i int) []byte { return buf[spans[i].start:spans[i].end] }
+	for i := 1; i < len(spans); i++ {
+		for j := i; j > 0 && bytes.Compare(text(j), text(j-1)) < 0; j-- {
+			spans[j], spans[j-1] = spans[j-1], spans[j]
+		}
+	}
 }
 
 // appendFolded appends an element in lower case, without white space, and without a weight of 1.
@@ -60,7 +77,7 @@ func appendFolded(dst []byte, element string) []byte {
 			dst = append(dst, c)
 		}
 	}
-	if i := slices.Index(dst[start:], ';'); i >= 0 && isWeightOne(dst[start+i:]) {
+	if i := slices.Index(dst[start:], ';'); i > 0 && isWeightOne(dst[start+i:]) {
 		return dst[:start+i]
 	}
 	return dst
@@ -77,21 +94,4 @@ func isWeightOne(parameter []byte) bool {
 		}
 	}
 	return true
-}
-
-// compareFold orders by letters in lower case. It needn't be a proper collation, only the same for equal elements.
-func compareFold(a, b string) int {
-	for i := range min(len(a), len(b)) {
-		if d := int(lower(a[i])) - int(lower(b[i])); d != 0 {
-			return d
-		}
-	}
-	return len(a) - len(b)
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c | 0x20
-	}
-	return c
 }
