@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -139,10 +140,14 @@ func (h *Host) must(name string, args ...string) {
 	}
 }
 
+// routesText shows the routes but for those to the links.
 func (h *Host) routesText() string {
-	v4, _ := output(exec.Command("ip", "-n", h.ns, "route")) // its error is in the text
-	v6, _ := output(exec.Command("ip", "-n", h.ns, "-6", "route"))
-	return v4 + v6
+	routes, err := h.Routes()
+	if err != nil {
+		return err.Error()
+	}
+	routes = slices.DeleteFunc(routes, func(r Route) bool { return isLink(r.Prefix.Addr()) })
+	return lines(routes)
 }
 
 func output(c *exec.Cmd) (string, error) {

@@ -5,6 +5,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Link is a cable between two hosts, with an IPv4 /24 and an IPv6 /64 of its own.
@@ -41,6 +42,18 @@ func (l *Lab) Link(a, b *Host) *Link {
 	}
 	k.Restore()
 	return k
+}
+
+// The networks that links take theirs from.
+var linkNetworks = [...]netip.Prefix{
+	netip.MustParsePrefix("10.99.0.0/16"),
+	netip.MustParsePrefix("2001:db8:99::/48"),
+	netip.MustParsePrefix("fe80::/64"),
+}
+
+// isLink says whether an address is a link's.
+func isLink(a netip.Addr) bool {
+	return slices.ContainsFunc(linkNetworks[:], func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 func newEnd(h, other *Host, link, side int) End {

@@ -12,7 +12,8 @@ import (
 
 // Process is a program that runs on a host until it ends or the test does.
 type Process struct {
-	Name string
+	Name    string
+	Started time.Time
 
 	lab  *Lab
 	cmd  *exec.Cmd
@@ -29,7 +30,7 @@ func (h *Host) Start(name string, args ...string) *Process {
 
 func (h *Host) start(name string, c *exec.Cmd) *Process {
 	h.lab.Helper()
-	p := &Process{Name: name + " on " + h.Name, lab: h.lab, cmd: c, done: make(chan struct{})}
+	p := &Process{Name: name + " on " + h.Name, Started: time.Now(), lab: h.lab, cmd: c, done: make(chan struct{})}
 	c.Stdout, c.Stderr = &p.log, &p.log
 	if err := c.Start(); err != nil {
 		h.lab.Fatalf("start %s: %v", p.Name, err)

@@ -45,13 +45,19 @@ func (h *Host) BIRD(config string) *BIRD {
 	file := h.lab.write(h.Name+".bird.conf", config)
 	b := &BIRD{socket: h.lab.dir + "/" + h.Name + ".bird.ctl"}
 	b.Process = h.Start("bird", "-f", "-c", file, "-s", b.socket)
-	h.lab.onFailure("BIRD on "+h.Name, func() string { return b.Sessions() + b.show("route", "all") })
+	h.lab.onFailure("BIRD on "+h.Name, func() string { return b.Sessions() + b.services() })
 	b.waitSocket(b.socket)
 	return b
 }
 
 // Paths lists what BIRD's neighbours told it of a prefix.
 func (b *BIRD) Paths(p netip.Prefix) []Path { return parseBIRD(b.show("route", p.String(), "all")) }
+
+// services shows the routes but for those to the links.
+func (b *BIRD) services() string {
+	return b.show("route", "table", "master4", "where", "net !~ [10.99.0.0/16+]", "all") +
+		b.show("route", "table", "master6", "where", "net !~ [2001:db8:99::/48+]", "all")
+}
 
 // Sessions shows BIRD's protocols.
 func (b *BIRD) Sessions() string { return b.show("protocols") }
