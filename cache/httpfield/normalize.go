@@ -12,14 +12,15 @@ const maxSorted = 16
 // AppendNormal appends one line of a request's field in a form that is the same for lines that mean the same,
 // RFC 9111 §4.1. White space around elements never matters. For the Accept family, whose values are case-insensitive,
 // letters become lower case and a weight of 1 is dropped; the elements of Accept and Accept-Encoding are put in order,
-// since theirs has no meaning. name is in canonical form.
+// since theirs has no meaning. What holds quotes is left as it is, since its case and order may matter. name is in
+// canonical form.
 func AppendNormal(dst []byte, name, line string) []byte {
+	if strings.IndexByte(line, '"') >= 0 {
+		return appendList(dst, line, false, false)
+	}
 	switch name {
-	case "Accept-Encoding", "Accept-Charset":
+	case "Accept", "Accept-Encoding", "Accept-Charset":
 		return appendList(dst, line, true, true)
-	case "Accept":
-		// A parameter's quoted value may depend on case.
-		return appendList(dst, line, strings.IndexByte(line, '"') < 0, true)
 	case "Accept-Language":
 		return appendList(dst, line, true, false)
 	}
