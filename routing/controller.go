@@ -101,7 +101,7 @@ func (c *Controller) due(now, retry time.Time) time.Time {
 	}
 	for _, v := range *c.view.Load() {
 		for _, n := range v.record.Decision.Next {
-			if n.At.After(now) && n.At.Before(due) {
+			if !n.At.IsZero() && n.At.Before(due) {
 				due = n.At
 			}
 		}
@@ -258,7 +258,7 @@ func bySubject(signals []health.Signal) index {
 
 // of returns what counts for v: its own signals, if it asks itself, and those of its origins.
 func (x index) of(v *VIP) []health.Signal {
-	var list []health.Signal
+	list := make([]health.Signal, 0, 2+3*len(v.Origins))
 	if v.SelfChecks {
 		list = append(list, x[subject{health.Local, v.Name}]...)
 	}

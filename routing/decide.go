@@ -1,9 +1,7 @@
 package routing
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/anyedge/anyedge/health"
@@ -38,9 +36,15 @@ const (
 // A relapse costs more than staying: each fall since the VIP was last announced for steadyAfter doubles the dwell.
 func Decide(in Input) Decision {
 	d := decide(in)
-	if d.To != d.From { // what would change it next is what the decision after this one would wait for
-		in.State = d.State
-		d.Next = decide(in).Next
+	if d.To == d.From {
+		return d
+	}
+	// What would change it next is what the decision after this one would wait for.
+	in.State = d.State
+	after := decide(in)
+	d.Next = after.Next
+	if after.To != d.To {
+		d.Next = []Next{{after.To, in.Now, "at once"}}
 	}
 	return d
 }
@@ -64,80 +68,6 @@ func decide(in Input) Decision {
 		return a.rise()
 	}
 	return a.stay()
-}
-
-// assessment is an input looked at: which signals are critical, and since when what holds.
-type assessment struct {
-	Input
-	local []health.Signal // critical ones of this node's own
-	path  []health.Signal // critical ones of its origins, those with the most requests first
-	bad   bool            // path's origins have at least criticalShare of the requests, now or when it turned bad
-	next  State           // what becomes of Input.State before the level is chosen
-}
-
-func assess(in Input) *assessment {
-	a := &assessment{Input: in, next: in.State}
-	for _, s := range in.Signals {
-		switch {
-		case s.Grade != health.Crit:
-		case s.Cause == health.Local:
-			a.local = append(a.local, s)
-		case s.Cause == health.Path:
-			a.path = append(a.path, s)
-		}
-	}
-	slices.SortStableFunc(a.path, func(x, y health.Signal) int { return cmp.Compare(a.share(y.Subject), a.share(x.Subject)) })
-	a.bad = a.weight(in.Shares) >= criticalShare || a.weight(in.State.Shares) >= criticalShare
-	a.age()
-	return a
-}
-
-// age brings what State remembers up to now.
-func (a *assessment) age() {
-	in, n := a.Input, &a.next
-	n.Proven = n.Proven || !in.SelfChecks || slices.ContainsFunc(in.Signals, proves)
-	able := in.Stop == "" && n.Proven && len(a.local) == 0 && in.Drain == nil
-	n.AbleSince = a.since(able, n.AbleSince)
-	n.BadSince = a.since(a.bad, n.BadSince)
-	n.WellSince = a.since(able && !a.bad, n.WellSince)
-	switch {
-	case a.bad && n.Shares == nil:
-		n.Shares = in.Shares
-	case !a.bad && n.Level == Announced:
-		n.Shares = nil
-	}
-	if n.Level == Announced && in.Now.Sub(n.Since) >= steadyAfter {
-		n.Falls = 0
-	}
-}
-
-func proves(s health.Signal) bool { return s.Name == health.SelfCheck && s.Grade == health.OK }
-
-// since is when what holds began to hold.
-func (a *assessment) since(holds bool, began time.Time) time.Time {
-	switch {
-	case !holds:
-		return time.Time{}
-	case began.IsZero():
-		return a.Now
-	}
-	return began
-}
-
-// share is the origin's part of the requests: now, or when the path turned bad if that was more.
-func (a *assessment) share(origin string) float64 {
-	return max(a.Shares[origin], a.State.Shares[origin])
-}
-
-// weight is the part of the requests whose origins are critical, by shares.
-func (a *assessment) weight(shares map[string]float64) float64 {
-	sum := 1e-9 // for what rounding has lost
-	for i, s := range a.path {
-		if !slices.ContainsFunc(a.path[:i], func(p health.Signal) bool { return p.Subject == s.Subject }) {
-			sum += shares[s.Subject]
-		}
-	}
-	return sum
 }
 
 // unproven are the VIP's own signals that aren't ok.
@@ -188,7 +118,7 @@ func (a *assessment) comeBack() Decision {
 
 func (a *assessment) fall() Decision {
 	if a.State.Level >= Depreferred {
-		return a.to(a.State.Level, OriginPathCritical, a.path, Next{Level: Announced, Condition: a.dwell().String() + " after " + origins(a.path) + " recovered"})
+		return a.to(a.State.Level, OriginPathCritical, a.path, Next{Level: Announced, Condition: setting(a.dwell()) + " after " + origins(a.path) + " recovered"})
 	}
 	if due := a.next.BadSince.Add(a.Options.PathFall); !a.reached(due) {
 		return a.to(a.State.Level, Holding, a.path, Next{Depreferred, due, "unless " + origins(a.path) + " recovered by then"})
@@ -227,7 +157,7 @@ func (l Level) up() Level {
 func (a *assessment) stay() Decision {
 	next := []Next{}
 	if len(a.Shares) > 0 {
-		next = append(next, Next{Level: Depreferred, Condition: "once origins with at least half of its requests are critical for " + a.Options.PathFall.String()})
+		next = append(next, Next{Level: Depreferred, Condition: "once origins with at least half of its requests are critical for " + setting(a.Options.PathFall)})
 	}
 	if a.SelfChecks {
 		next = append(next, Next{Level: Withdrawn, Condition: "at once when the self check is critical"})

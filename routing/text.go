@@ -57,7 +57,7 @@ func (a *assessment) figures(d Decision) string {
 	case OriginPathCritical:
 		return sentence(d.Because) + " for " + span(a.Now.Sub(d.State.BadSince))
 	case Holding:
-		return fmt.Sprintf("%s for %s of %s", sentence(d.Because), span(a.Now.Sub(d.State.BadSince)), a.Options.PathFall)
+		return fmt.Sprintf("%s for %s of %s", sentence(d.Because), span(a.Now.Sub(d.State.BadSince)), setting(a.Options.PathFall))
 	case WarmingUp, Rising:
 		return a.waiting(d)
 	case Well:
@@ -69,13 +69,13 @@ func (a *assessment) figures(d Decision) string {
 // waiting says how far the dwell has come, and why it is as long as it is.
 func (a *assessment) waiting(d Decision) string {
 	if d.From != d.To {
-		return "the self check is well"
+		return "able to serve"
 	}
 	due := d.Next[0].At
 	began := due.Add(-a.dwell())
-	text := fmt.Sprintf("well for %s of %s", span(a.Now.Sub(began)), span(a.dwell()))
+	text := fmt.Sprintf("well for %s of %s", span(a.Now.Sub(began)), setting(a.dwell()))
 	if falls := d.State.Falls; falls > 1 {
-		text += fmt.Sprintf(", since it fell %d times without %s announced between", falls, span(steadyAfter))
+		text += fmt.Sprintf(", since it fell %d times without %s announced between", falls, setting(steadyAfter))
 	}
 	return text
 }
@@ -90,11 +90,17 @@ func (a *assessment) well(d Decision) string {
 	return "all is well"
 }
 
-// sentence names the first few signals.
+// sentence names the first few signals, and what they are about once.
 func sentence(signals []health.Signal) string {
 	var parts []string
+	about := ""
 	for _, s := range signals[:min(len(signals), listed)] {
-		parts = append(parts, s.String())
+		text := s.String()
+		if s.About() == about {
+			text = strings.TrimPrefix(text, about+": ")
+		}
+		about = s.About()
+		parts = append(parts, text)
 	}
 	if more := len(signals) - listed; more > 0 {
 		parts = append(parts, fmt.Sprintf("%d more", more))
@@ -117,10 +123,22 @@ func origins(signals []health.Signal) string {
 	return "origins " + strings.Join(names[:last], ", ") + " and " + names[last] + " have"
 }
 
-// span prints a duration for people: tenths below ten seconds, else whole seconds.
+// span prints how long something took: tenths below ten seconds, else whole seconds.
 func span(d time.Duration) string {
 	if d < 10*time.Second {
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
-	return d.Round(time.Second).String()
+	return setting(d.Round(time.Second))
+}
+
+// setting prints a duration as one would write it: 10m, not 10m0s.
+func setting(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }

@@ -63,13 +63,10 @@ func (e *Explanation) writeSignals(w io.Writer) {
 
 // of names what s is about, with its part of the requests where there are several.
 func (e *Explanation) of(s health.Signal) string {
-	switch {
-	case s.Cause != health.Path:
-		return "VIP " + s.Subject
-	case len(e.Shares) > 1:
-		return fmt.Sprintf("origin %s, %s of requests", s.Subject, health.Ratio.Format(e.Shares[s.Subject]))
+	if s.Cause == health.Path && len(e.Shares) > 1 {
+		return fmt.Sprintf("%s (%s of requests)", s.About(), health.Ratio.Format(e.Shares[s.Subject]))
 	}
-	return "origin " + s.Subject
+	return s.About()
 }
 
 func (e *Explanation) writeRoutes(w io.Writer) {

@@ -1,0 +1,281 @@
+package routing_test
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/routing"
+)
+
+// dice returns a number below n; a seed or a fuzzer's bytes stand behind it.
+type dice func(n int) int
+
+// TestDecideKeepsItsPromises walks through random signals, operators and times and checks every decision on the way.
+func TestDecideKeepsItsPromises(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		walk(t, r.IntN, 150)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func FuzzDecide(f *testing.F) {
+	f.Add([]byte("a node starts, proves itself, is drained, fails and returns"))
+	f.Add([]byte{0, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 255, 0, 255, 1, 1, 1, 1, 7, 7, 7, 7})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		walk(t, func(n int) int {
+			if len(data) == 0 {
+				return 0
+			}
+			b := data[0]
+			data = data[1:]
+			return int(b) % n
+		}, len(data)/4)
+	})
+}
+
+func walk(t *testing.T, roll dice, steps int) {
+	t.Helper()
+	in := routing.Input{Now: noon, VIP: "www", SelfChecks: roll(4) > 0, State: routing.State{Level: routing.Withdrawn, Since: noon}}
+	in.Options = routing.Options{
+		PathFall: seconds(roll, 5), Rise: seconds(roll, 60), WarmUp: seconds(roll, 20), DrainLead: seconds(roll, 20),
+	}
+	for range steps {
+		mutate(&in, roll)
+		before := asJSON(t, in)
+		d := routing.Decide(in)
+		if after := asJSON(t, in); after != before {
+			t.Errorf("Decide changed its input from %s to %s", before, after)
+		}
+		checkShape(t, in, d)
+		checkReplay(t, in, d)
+		checkMonotone(t, in, d, roll)
+		checkUnknown(t, in)
+		checkDrain(t, in)
+		checkNext(t, in, d)
+		if t.Failed() {
+			t.Fatalf("input %s\ndecision %s", before, asJSON(t, d))
+		}
+		in.State = d.State
+	}
+}
+
+func seconds(roll dice, n int) time.Duration { return time.Duration(roll(n)) * time.Second }
+
+var origins = []string{"api", "img", "shop"}
+
+// mutate moves time on and changes what the decision rests on.
+func mutate(in *routing.Input, roll dice) {
+	in.Now = in.Now.Add([]time.Duration{0, 100 * time.Millisecond, time.Second, 10 * time.Second, 20 * time.Minute}[roll(5)])
+	in.Signals, in.Shares, in.Drain, in.Stop = nil, map[string]float64{}, nil, ""
+	if in.SelfChecks {
+		in.Signals = append(in.Signals, signal(health.SelfCheck, "www", health.Grade(roll(4))), signal(health.SelfQUIC, "www", health.Grade(roll(3))))
+	}
+	parts := roll(len(origins) + 1)
+	for i := range parts {
+		in.Shares[origins[i]] = 1 / float64(parts)
+		for _, name := range []health.SignalName{health.OriginProbe, health.FillErrors, health.FillLatency} {
+			in.Signals = append(in.Signals, signal(name, origins[i], health.Grade(roll(4))))
+		}
+	}
+	switch roll(12) {
+	case 0:
+		in.Drain = &routing.Drain{Since: in.Now.Add(-seconds(roll, 30)), Reason: "work"}
+	case 1:
+		in.Stop = "the node is stopping"
+	}
+}
+
+// A decision has a level of the ladder, a reason of the closed set, and a reason that may move that way.
+func checkShape(t *testing.T, in routing.Input, d routing.Decision) {
+	t.Helper()
+	if d.From != in.State.Level || d.To != d.State.Level || d.To%2 != 0 || d.To > routing.Withdrawn {
+		t.Errorf("levels: from %s to %s, state %s", d.From, d.To, d.State.Level)
+	}
+	if d.Reason.Text() == "" || d.Text == "" {
+		t.Errorf("no reason: %+v", d)
+	}
+	allowed := map[routing.Reason]bool{}
+	switch {
+	case d.To < d.From:
+		allowed = map[routing.Reason]bool{routing.Well: true, routing.WarmingUp: true, routing.Rising: true, routing.OriginPathCritical: d.From == routing.Withdrawn}
+	case d.To > d.From && d.To == routing.Withdrawn:
+		allowed = map[routing.Reason]bool{routing.Stopped: true, routing.NotProven: true, routing.SelfCheckFailed: true, routing.Drained: true}
+	case d.To > d.From:
+		allowed = map[routing.Reason]bool{routing.Draining: true, routing.OriginPathCritical: true}
+	default:
+		if d.State.Since != in.State.Since {
+			t.Errorf("the level stayed, but since %s became %s", in.State.Since, d.State.Since)
+		}
+		return
+	}
+	if !allowed[d.Reason] || d.State.Since != in.Now {
+		t.Errorf("%s → %s for %s, since %s", d.From, d.To, d.Reason, d.State.Since)
+	}
+}
+
+// A record that was written and read again gives the same decision.
+func checkReplay(t *testing.T, in routing.Input, d routing.Decision) {
+	t.Helper()
+	var r routing.Record
+	if err := json.Unmarshal([]byte(asJSON(t, routing.Record{Input: in, Decision: d})), &r); err != nil {
+		t.Error(err)
+	}
+	if again := routing.Decide(r.Input); asJSON(t, again) != asJSON(t, d) {
+		t.Errorf("replayed: %s", asJSON(t, again))
+	}
+}
+
+// A worse input never gives a better level.
+func checkMonotone(t *testing.T, in routing.Input, d routing.Decision, roll dice) {
+	t.Helper()
+	worse := in
+	worse.Signals = append([]health.Signal(nil), in.Signals...)
+	for i, s := range worse.Signals {
+		if roll(3) == 0 && s.Name != health.SelfQUIC {
+			worse.Signals[i] = signal(s.Name, s.Subject, max(s.Grade, []health.Grade{health.Warn, health.Crit}[roll(2)]))
+		}
+	}
+	if roll(4) == 0 && in.Drain == nil {
+		worse.Drain = &routing.Drain{Since: in.Now}
+	}
+	if w := routing.Decide(worse); w.To < d.To {
+		t.Errorf("a worse input rises from %s to %s: %s", d.To, w.To, asJSON(t, worse))
+	}
+}
+
+// What is unknown lowers nothing.
+func checkUnknown(t *testing.T, in routing.Input) {
+	t.Helper()
+	in.Signals = append([]health.Signal(nil), in.Signals...)
+	for i, s := range in.Signals {
+		in.Signals[i] = signal(s.Name, s.Subject, health.Unknown)
+	}
+	in.Drain, in.Stop = nil, ""
+	if d := routing.Decide(in); d.To > d.From {
+		t.Errorf("nothing is known, and %s falls to %s: %s", d.From, d.To, d.Text)
+	}
+}
+
+// A drain always ends withdrawn, after its lead at the latest.
+func checkDrain(t *testing.T, in routing.Input) {
+	t.Helper()
+	in.Drain = &routing.Drain{Since: in.Now}
+	first := routing.Decide(in)
+	if first.To < routing.Depreferred {
+		t.Errorf("drained, and %s", first.To)
+	}
+	in.State, in.Now = first.State, in.Now.Add(in.Options.DrainLead)
+	if last := routing.Decide(in); last.To != routing.Withdrawn {
+		t.Errorf("drained for the whole lead, and %s", last.To)
+	}
+}
+
+// What is announced to come next comes: at its time, not before, as long as nothing changes.
+func checkNext(t *testing.T, in routing.Input, d routing.Decision) {
+	t.Helper()
+	for i, n := range d.Next {
+		if n.Condition == "" || n.Level == d.To {
+			t.Errorf("next %+v", n)
+		}
+		if n.At.IsZero() || i > 0 {
+			continue
+		}
+		then := in
+		then.State = d.State
+		if then.Now = n.At; routing.Decide(then).To != n.Level {
+			t.Errorf("at %s it should be %s, and is %s", n.At, n.Level, routing.Decide(then).To)
+		}
+		if then.Now = n.At.Add(-1); !then.Now.Before(in.Now) && routing.Decide(then).To != d.To {
+			t.Errorf("before %s it should still be %s, and is %s", n.At, d.To, routing.Decide(then).To)
+		}
+	}
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestRelapsesAreBounded plays signals that fail as soon as the VIP comes back, and return as soon as it has fallen.
+func TestRelapsesAreBounded(t *testing.T) {
+	const mostPerHour = 10
+	for _, name := range []health.SignalName{health.SelfCheck, health.OriginProbe} {
+		in := routing.Input{Now: noon, VIP: "www", SelfChecks: true, Shares: map[string]float64{"shop": 1}, State: routing.State{Level: routing.Withdrawn, Since: noon}}
+		in.Options.SetDefaults()
+		grades := map[health.SignalName]health.Grade{health.SelfCheck: health.OK, health.OriginProbe: health.OK}
+		var falls []time.Time
+		for end := noon.Add(12 * time.Hour); in.Now.Before(end); in.Now = in.Now.Add(time.Second) {
+			in.Signals = []health.Signal{
+				signal(health.SelfCheck, "www", grades[health.SelfCheck]), signal(health.OriginProbe, "shop", grades[health.OriginProbe]),
+			}
+			d := routing.Decide(in)
+			in.State = d.State
+			if d.To > d.From {
+				falls = append(falls, in.Now)
+			}
+			bad := routing.Withdrawn
+			if name == health.OriginProbe {
+				bad = routing.Depreferred
+			}
+			grades[name] = health.Crit
+			if d.To >= bad {
+				grades[name] = health.OK
+			}
+		}
+		if len(falls) < 12 {
+			t.Fatalf("%s: only %d falls: the test plays nothing", name, len(falls))
+		}
+		for i, at := range falls {
+			n := 0
+			for _, other := range falls[i:] {
+				if other.Sub(at) < time.Hour {
+					n++
+				}
+			}
+			if n > mostPerHour {
+				t.Errorf("%s: %d falls in the hour from %s", name, n, at)
+			}
+		}
+	}
+}
+
+func TestDecideWithoutSignals(t *testing.T) {
+	in := routing.Input{Now: noon, VIP: "dns", State: routing.State{Level: routing.Withdrawn, Since: noon}}
+	if d := routing.Decide(in); d.To != routing.Depreferred || d.Next[0].Level != routing.Announced || !d.Next[0].At.Equal(noon) {
+		t.Errorf("with no dwell at all: %+v", d)
+	}
+	in.SelfChecks = true
+	if d := routing.Decide(in); d.To != routing.Withdrawn || d.Reason != routing.NotProven {
+		t.Errorf("without a self check: %+v", d)
+	}
+}
+
+// TestSharesAreKept: the shares that weighed when the path turned bad stay until the VIP is announced again.
+func TestSharesAreKept(t *testing.T) {
+	in := routing.Input{Now: noon, VIP: "www", Shares: map[string]float64{"shop": .9, "img": .1}, State: routing.State{Proven: true, Since: noon}}
+	in.Signals = []health.Signal{signal(health.OriginProbe, "shop", health.Crit)}
+	d := routing.Decide(in)
+	if !reflect.DeepEqual(d.State.Shares, in.Shares) || d.To != routing.Depreferred {
+		t.Fatalf("%+v", d)
+	}
+	in.State, in.Signals, in.Shares = d.State, nil, map[string]float64{"img": 1}
+	in.Now = in.Now.Add(time.Hour)
+	if d = routing.Decide(in); d.To != routing.Depreferred && d.State.Shares == nil {
+		t.Fatalf("%+v", d)
+	}
+	in.State = d.State
+	if d = routing.Decide(in); d.To != routing.Announced || d.State.Shares != nil {
+		t.Fatalf("%+v", d)
+	}
+}

@@ -1,0 +1,238 @@
+package routing_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/routing"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what Decide says into testdata/decide, for the diff to be read")
+
+// TestScenarios plays testdata/decide/*.txt: prose, commands, a line of dashes, and what Decide says to them.
+//
+//	vip origins=shop,img self_checks=no   what the VIP has; at the start one origin, shop, and self checks
+//	options rise=30s path_fall=3s         at the start the defaults
+//	self_check ok                         grades: ok, warn, crit, unknown; what follows is the signal's detail
+//	probe shop crit 2/2 servers down
+//	fills shop crit, latency shop warn
+//	shares shop=70% img=30%               of the requests
+//	drain REASON, undrain, stop REASON
+//	run 10s                               time passes; a line for each change of level or reason
+//	explain                               the decision as it stands, and what would change it
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/decide/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			script, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := newScenario(t).play(string(script))
+			if *rewrite {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got != string(script) {
+				t.Errorf("%s: Decide says otherwise; got:\n%s", file, got)
+			}
+		})
+	}
+}
+
+// step is how often a scenario's controller decides.
+const step = 100 * time.Millisecond
+
+type scenario struct {
+	t       *testing.T
+	in      routing.Input
+	signals []health.Signal
+	last    routing.Decision
+	out     *strings.Builder
+}
+
+func newScenario(t *testing.T) *scenario {
+	s := &scenario{t: t, out: &strings.Builder{}}
+	s.in = routing.Input{
+		Now: noon, VIP: "www", SelfChecks: true, Shares: map[string]float64{"shop": 1},
+		State: routing.State{Level: routing.Withdrawn, Since: noon},
+	}
+	s.in.Options.SetDefaults()
+	return s
+}
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// play runs the script and returns it with the answers as they are.
+func (s *scenario) play(script string) string {
+	var whole strings.Builder
+	answer := false
+	for line := range strings.Lines(script) {
+		command := strings.TrimSpace(line)
+		switch {
+		case command == "----":
+			answer = true
+			whole.WriteString(line + s.out.String())
+			s.out.Reset()
+			continue
+		case command == "":
+			answer = false
+		case answer:
+			continue
+		case !strings.HasPrefix(command, "#"):
+			s.do(command)
+		}
+		whole.WriteString(line)
+	}
+	return whole.String()
+}
+
+func (s *scenario) do(command string) {
+	verb, rest, _ := strings.Cut(command, " ")
+	switch verb {
+	case "vip", "options", "shares":
+		for _, pair := range strings.Fields(rest) {
+			key, value, _ := strings.Cut(pair, "=")
+			s.set(verb, key, value)
+		}
+	case "self_check", "self_quic":
+		s.grade(health.SignalName(verb), "www", rest)
+	case "probe", "fills", "latency":
+		origin, rest, _ := strings.Cut(rest, " ")
+		s.grade(map[string]health.SignalName{"probe": health.OriginProbe, "fills": health.FillErrors, "latency": health.FillLatency}[verb], origin, rest)
+	case "drain":
+		s.in.Drain = &routing.Drain{Since: s.in.Now, Reason: rest}
+	case "undrain":
+		s.in.Drain = nil
+	case "stop":
+		s.in.Stop = rest
+	case "run":
+		s.run(s.duration(rest))
+	case "explain":
+		s.explain()
+	default:
+		s.t.Fatalf("unknown command %q", command)
+	}
+}
+
+func (s *scenario) set(verb, key, value string) {
+	durations := map[string]*time.Duration{
+		"path_fall": &s.in.Options.PathFall, "rise": &s.in.Options.Rise,
+		"warm_up": &s.in.Options.WarmUp, "drain_lead": &s.in.Options.DrainLead,
+	}
+	switch {
+	case verb == "shares":
+		percent, err := strconv.ParseFloat(strings.TrimSuffix(value, "%"), 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		shares := map[string]float64{}
+		for k, v := range s.in.Shares {
+			shares[k] = v
+		}
+		shares[key] = percent / 100
+		s.in.Shares = shares
+	case key == "origins":
+		s.in.Shares = map[string]float64{}
+		origins := strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
+		for _, o := range origins {
+			s.in.Shares[o] = 1 / float64(len(origins))
+		}
+	case key == "self_checks":
+		s.in.SelfChecks = value == "yes"
+	case durations[key] != nil:
+		*durations[key] = s.duration(value)
+	default:
+		s.t.Fatalf("unknown key %q of %s", key, verb)
+	}
+}
+
+func (s *scenario) duration(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return d
+}
+
+// grade sets a signal to a value that has the grade by the default thresholds.
+func (s *scenario) grade(name health.SignalName, subject, text string) {
+	word, detail, _ := strings.Cut(text, " ")
+	var g health.Grade
+	if err := g.UnmarshalText([]byte(word)); err != nil {
+		s.t.Fatal(err)
+	}
+	sig := signal(name, subject, g)
+	sig.Detail, sig.Since = detail, s.in.Now
+	var others []health.Signal
+	for _, o := range s.signals {
+		if o.Name != name || o.Subject != subject {
+			others = append(others, o)
+		}
+	}
+	s.signals = append(others, sig)
+}
+
+// run decides until d has passed.
+func (s *scenario) run(d time.Duration) {
+	for end := s.in.Now.Add(d); !s.in.Now.After(end); s.in.Now = s.in.Now.Add(step) {
+		if s.decide() {
+			fmt.Fprintf(s.out, "%-8s %s\n", fmt.Sprintf("+%.1fs", s.in.Now.Sub(noon).Seconds()), s.last.Sentence("www"))
+		}
+	}
+	s.in.Now = s.in.Now.Add(-step)
+}
+
+// decide decides, and says whether level or reason changed.
+func (s *scenario) decide() bool {
+	was := s.last.Reason
+	s.in.Signals = s.signals
+	s.last = routing.Decide(s.in)
+	s.in.State = s.last.State
+	return s.last.From != s.last.To || s.last.Reason != was
+}
+
+func (s *scenario) explain() {
+	s.decide()
+	fmt.Fprintf(s.out, "%s\n", s.last.Sentence("www"))
+	for _, n := range s.last.Next {
+		fmt.Fprintf(s.out, "  it %s\n", n.Sentence(s.last.To, s.in.Now))
+	}
+}
+
+// signal is one with a plausible value for its grade.
+func signal(name health.SignalName, subject string, g health.Grade) health.Signal {
+	s := health.Signal{Name: name, Subject: subject, Cause: health.Path, Unit: health.Ratio, Grade: g, Since: noon}
+	values := map[health.Grade]float64{}
+	switch name {
+	case health.SelfCheck, health.SelfQUIC:
+		s.Cause, s.Unit, s.Warn, s.Crit, s.WarnExit, s.CritExit, s.MinSamples = health.Local, health.Failures, 1, 3, 1, 1, 3
+		values = map[health.Grade]float64{health.Warn: 1, health.Crit: 3}
+	case health.OriginProbe:
+		s.Warn, s.Crit, s.WarnExit, s.CritExit, s.Samples = .34, 1, .34, 1, 2
+		values = map[health.Grade]float64{health.Warn: .5, health.Crit: 1}
+	case health.FillErrors:
+		s.Warn, s.Crit, s.WarnExit, s.CritExit, s.Samples, s.MinSamples = .02, .2, .01, .1, 100, 50
+		values = map[health.Grade]float64{health.Warn: .05, health.Crit: .4}
+	case health.FillLatency:
+		s.Unit, s.Warn, s.Crit, s.WarnExit, s.CritExit, s.Samples, s.MinSamples = health.Seconds, .5, 2, .375, 1.5, 100, 50
+		values = map[health.Grade]float64{health.OK: .08, health.Warn: .7, health.Crit: 2.5}
+	}
+	if g == health.Unknown && s.Unit != health.Failures {
+		s.Samples = 7
+	}
+	s.Value = values[g]
+	return s
+}
