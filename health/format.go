@@ -81,13 +81,17 @@ func (s Signal) lacking() string {
 	return fmt.Sprintf("%d of %d samples", s.Samples, s.MinSamples)
 }
 
+// About names what the signal is about: "origin shop", "VIP www".
+func (s Signal) About() string {
+	if s.Cause == Path {
+		return "origin " + s.Subject
+	}
+	return "VIP " + s.Subject
+}
+
 // String is the signal in one line: "origin shop: origin_probe 100% >= crit 100% (2/2 servers down: connection refused)".
 func (s Signal) String() string {
-	kind := "VIP"
-	if s.Cause == Path {
-		kind = "origin"
-	}
-	text := fmt.Sprintf("%s %s: %s %s", kind, s.Subject, s.Name, s.Verdict())
+	text := fmt.Sprintf("%s: %s %s", s.About(), s.Name, s.Verdict())
 	if s.Detail != "" {
 		text += " (" + s.Detail + ")"
 	}

@@ -24,8 +24,8 @@ type RatioThreshold struct {
 	Warn   float64       `yaml:"warn" unit:"ratio"` // 0..1
 	Crit   float64       `yaml:"crit" unit:"ratio"` // 0..1, above Warn
 	Window time.Duration `yaml:"window"`
-	// MinSamples is how many samples the window must hold for a grade; with fewer it is unknown,
-	// so that one failed fill of a quiet night withdraws nothing.
+	// MinSamples is how many samples the window must hold to be graded; with fewer it is unknown, so that one failed
+	// fill of a quiet night withdraws nothing. A grade that it has is kept until fewer than half as many are left.
 	MinSamples int `yaml:"min_samples"`
 }
 
@@ -36,7 +36,7 @@ type LatencyThreshold struct {
 	Crit       time.Duration `yaml:"crit"`
 	Quantile   float64       `yaml:"quantile"` // 0..1
 	Window     time.Duration `yaml:"window"`
-	MinSamples int           `yaml:"min_samples"`
+	MinSamples int           `yaml:"min_samples"` // as in RatioThreshold; only fills that got an answer count
 }
 
 // ShareThreshold grades a share of servers, without a window: the probes bring their own hysteresis.
@@ -45,7 +45,8 @@ type ShareThreshold struct {
 	Crit float64 `yaml:"crit" unit:"ratio"`
 }
 
-// SelfCheckOptions sets how this node asks itself through its VIPs.
+// SelfCheckOptions sets how this node asks itself through its VIPs. Nothing is known of a VIP until Rise successes in a
+// row have proven it. After that a failure is a warning, and Fall in a row are critical until Rise successes in a row.
 type SelfCheckOptions struct {
 	Interval time.Duration `yaml:"interval"`
 	Timeout  time.Duration `yaml:"timeout"`

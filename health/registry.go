@@ -19,12 +19,21 @@ type registry[T any] struct {
 // entries is immutable.
 type entries[T any] struct {
 	byName map[string]*T
-	closed bool
+	sorted []*T // by ascending name
+	closed bool // by keep
+}
+
+func newEntries[T any](byName map[string]*T, closed bool) *entries[T] {
+	e := &entries[T]{byName: byName, closed: closed}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		e.sorted = append(e.sorted, byName[name])
+	}
+	return e
 }
 
 func newRegistry[T any](make func(string) *T) *registry[T] {
 	r := &registry[T]{make: make}
-	r.entries.Store(&entries[T]{})
+	r.entries.Store(newEntries(map[string]*T{}, false))
 	return r
 }
 
@@ -44,13 +53,10 @@ func (r *registry[T]) add(name string) *T {
 	if record := e.byName[name]; record != nil || e.closed {
 		return record
 	}
-	next := &entries[T]{byName: maps.Clone(e.byName)}
-	if next.byName == nil {
-		next.byName = map[string]*T{}
-	}
+	next := maps.Clone(e.byName)
 	record := r.make(name)
-	next.byName[name] = record
-	r.entries.Store(next)
+	next[name] = record
+	r.entries.Store(newEntries(next, false))
 	return record
 }
 
@@ -58,23 +64,15 @@ func (r *registry[T]) add(name string) *T {
 func (r *registry[T]) keep(names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := &entries[T]{byName: make(map[string]*T, len(names)), closed: true}
-	was := r.entries.Load().byName
+	was, next := r.entries.Load().byName, make(map[string]*T, len(names))
 	for _, name := range names {
-		next.byName[name] = was[name]
+		next[name] = was[name]
 		if was[name] == nil {
-			next.byName[name] = r.make(name)
+			next[name] = r.make(name)
 		}
 	}
-	r.entries.Store(next)
+	r.entries.Store(newEntries(next, true))
 }
 
-// all returns every record by ascending name.
-func (r *registry[T]) all() []*T {
-	byName := r.entries.Load().byName
-	list := make([]*T, 0, len(byName))
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		list = append(list, byName[name])
-	}
-	return list
-}
+// all returns every record by ascending name; the slice is shared.
+func (r *registry[T]) all() []*T { return r.entries.Load().sorted }
