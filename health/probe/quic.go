@@ -47,11 +47,11 @@ func (s Self) exchangeH3(ctx context.Context, conn *quic.Conn) error {
 	return s.judge(answer)
 }
 
-// quicConfig lets a handshake take as long as ctx does, not less.
+// quicConfig lets ctx alone end a handshake.
 func quicConfig(ctx context.Context) *quic.Config {
 	c := &quic.Config{}
 	if deadline, ok := ctx.Deadline(); ok {
-		c.HandshakeIdleTimeout = max(time.Until(deadline), time.Millisecond)
+		c.HandshakeIdleTimeout = max(time.Until(deadline), 0) + time.Second
 	}
 	return c
 }
