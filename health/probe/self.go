@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"time"
 )
 
 // selfField is the field of the request, with the token, and of the answer, with the node's name.
@@ -116,10 +115,4 @@ func timeout(ctx context.Context, err error) error {
 		return cause
 	}
 	return err
-}
-
-// within is the deadline of ctx, or none.
-func within(ctx context.Context) time.Time {
-	deadline, _ := ctx.Deadline()
-	return deadline
 }

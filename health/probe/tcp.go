@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"syscall"
 )
 
@@ -34,7 +33,6 @@ func (s Self) shake(ctx context.Context, conn net.Conn) (net.Conn, error) {
 func (s Self) exchange(ctx context.Context, conn net.Conn, scheme string) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	_ = conn.SetDeadline(within(ctx)) // fails only on a closed connection, as will the write
 	r := s.request(ctx, scheme)
 	if err := r.Write(conn); err != nil {
 		return fmt.Errorf("send the request: %w", timeout(ctx, err))
@@ -73,7 +71,7 @@ func hint(a netip.AddrPort, err error) string {
 		return onHost
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time: the node is overloaded, a packet filter drops it, or the address is elsewhere: " + onHost
 	}
 	return ""
