@@ -39,8 +39,10 @@ func (x *exchange) copy(response *http.Response) error {
 	defer copyBuffers.Put(buf)
 	for left := response.ContentLength; ; {
 		n, err := response.Body.Read(buf[:])
-		if _, err := x.w.Write(buf[:n]); err != nil {
-			return err
+		if n > 0 { // of a 204 H2 and H3 let nobody write even nothing
+			if _, err := x.w.Write(buf[:n]); err != nil {
+				return err
+			}
 		}
 		left -= int64(n)
 		if err == io.EOF {
