@@ -1,9 +1,6 @@
 package proxy
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"net/http"
 	"strings"
 
@@ -30,6 +27,7 @@ func (c *Chain) cleanFields(next http.Handler) http.Handler {
 		}
 		cleanRequest(r.Header, r.Method)
 		w = continueForH3(w, r)
+		watchContent(ex, r)
 		if err := findContent(r); err != nil {
 			c.fail(w, r, err)
 			return
@@ -43,36 +41,4 @@ func (c *Chain) cleanFields(next http.Handler) http.Handler {
 func asksForWebSocket(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) &&
 		httpguts.HeaderValuesContainsToken(r.Header["Connection"], "Upgrade") && httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], webSocket)
-}
-
-// findContent finds out whether a request that rarely has content has some, where the protocol doesn't say at once:
-// on H3, and on H2 when END_STREAM comes later. Towards an H1 origin it makes the difference of a chunked content.
-func findContent(r *http.Request) error {
-	if r.ContentLength >= 0 || r.ProtoMajor == 1 || r.Body == nil || !rarelyHasContent(r.Method) {
-		return nil
-	}
-	var first [1]byte
-	n, err := io.ReadFull(r.Body, first[:])
-	switch {
-	case n == 1:
-		r.Body = &prefixedContent{io.MultiReader(bytes.NewReader(first[:]), r.Body), r.Body}
-	case errors.Is(err, io.EOF):
-		r.Body, r.ContentLength = http.NoBody, 0
-	default:
-		return err
-	}
-	return nil
-}
-
-func rarelyHasContent(method string) bool {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete:
-		return true
-	}
-	return false
-}
-
-type prefixedContent struct {
-	io.Reader
-	io.Closer
 }

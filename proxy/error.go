@@ -13,8 +13,11 @@ import (
 // has left gets nothing, and a response that has begun is broken off, so that nobody takes it for whole.
 func (c *Chain) fail(w http.ResponseWriter, r *http.Request, err error) {
 	ex := exchangeFrom(r.Context())
+	if cause := ex.content.failure(r.Context()); cause != nil {
+		err = cause // the rest follows from it
+	}
 	ex.failure = failureOf(err)
-	if r.Context().Err() != nil {
+	if r.Context().Err() != nil && !isLimit(err) {
 		ex.failure = &failure{status: statusClientGone, reason: "client_gone"}
 		panic(http.ErrAbortHandler)
 	}

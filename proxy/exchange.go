@@ -23,12 +23,13 @@ type exchange struct {
 	protocol string         // observe: of an extended CONNECT, as in "websocket"; cleanFields: of an H1 upgrade
 	id       string         // requestID
 
-	host    string // readTarget: without a port
-	path    string // readTarget: of the target, for matching
-	loose   string // readTarget: the same as the loosest origin may read it
-	site    *site  // chooseSite
-	rule    *rule  // chooseSite
-	failure *failure
+	host    string         // readTarget: without a port
+	path    string         // readTarget: of the target, for matching
+	loose   string         // readTarget: the same as the loosest origin may read it
+	site    *site          // chooseSite
+	rule    *rule          // chooseSite
+	content *clientContent // cleanFields; nil: none
+	failure *failure       // fail
 
 	outcome  cache.Outcome          // the cache's handler
 	server   atomic.Pointer[string] // Forwarder: who answered

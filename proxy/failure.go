@@ -59,6 +59,12 @@ func classify(err error) *failure {
 	return &failure{status: http.StatusBadGateway, kind: "connection_terminated", reason: err.Error()}
 }
 
+// isLimit reports whether err is a limit's: its client is still there.
+func isLimit(err error) bool {
+	var limit *admission.Error
+	return errors.As(err, &limit)
+}
+
 func limitFailure(e *admission.Error) *failure {
 	f := &failure{status: e.Status, kind: "http_request_error", reason: string(e.Reason), retryAfter: e.RetryAfter}
 	if e.Status >= 500 {
@@ -66,10 +72,3 @@ func limitFailure(e *admission.Error) *failure {
 	}
 	return f
 }
-
-// contentError is why a request's content could not be read: the client's doing, whatever it made of the fill.
-type contentError struct{ err error }
-
-func (e *contentError) Error() string { return "read the request's content: " + e.err.Error() }
-
-func (e *contentError) Unwrap() error { return e.err }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"time"
 
@@ -25,9 +24,6 @@ func (c *Chain) observe(next http.Handler) http.Handler {
 			ctx = cache.WithOutcome(ctx, &ex.outcome)
 		}
 		r = r.WithContext(ctx)
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &countedContent{r.Body, ex}
-		}
 		c.options.Metrics.begin()
 		complete := false
 		defer func() {
@@ -79,19 +75,4 @@ func (w *recorder) begin(status int) {
 	if w.status == 0 {
 		w.status, w.firstByte = status, time.Now()
 	}
-}
-
-// countedContent counts a request's content.
-type countedContent struct {
-	io.ReadCloser
-	ex *exchange
-}
-
-func (c *countedContent) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	c.ex.received.Add(int64(n))
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader returns io.EOF itself
-		err = &contentError{err}
-	}
-	return n, err
 }

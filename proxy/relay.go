@@ -23,8 +23,10 @@ func relay(w http.ResponseWriter, resp *http.Response) {
 	defer copyBuffers.Put(buf)
 	for {
 		n, err := resp.Body.Read(buf[:])
-		if _, err := w.Write(buf[:n]); err != nil {
-			panic(http.ErrAbortHandler)
+		if n > 0 { // of a 204 H2 and H3 let nobody write even nothing
+			if _, err := w.Write(buf[:n]); err != nil {
+				panic(http.ErrAbortHandler)
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			return

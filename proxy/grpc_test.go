@@ -1,0 +1,101 @@
+package proxy_test
+
+import (
+	"encoding/binary"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/anyedge/anyedge/proxy"
+)
+
+// grpcOrigin is what a gRPC server does on the wire: it needs H2 and TE: trailers, answers each length-prefixed message
+// at once, and ends with its status in the trailer section, or in the header section when there is nothing to say.
+func grpcOrigin(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/grpc")
+	if r.ProtoMajor != 2 || r.Header.Get("TE") != "trailers" || r.Header.Get("Content-Type") != "application/grpc" {
+		w.Header().Set("Grpc-Status", "3")
+		return
+	}
+	control := http.NewResponseController(w)
+	_ = control.Flush()
+	for {
+		message, err := readMessage(r.Body)
+		if err != nil {
+			break
+		}
+		_, _ = w.Write(frameMessage("re: " + message))
+		_ = control.Flush()
+	}
+	w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+	w.Header().Set(http.TrailerPrefix+"Grpc-Message", "done")
+}
+
+func frameMessage(s string) []byte {
+	b := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(s)))
+	return append(b, s...)
+}
+
+func readMessage(r io.Reader) (string, error) {
+	var head [5]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return "", err
+	}
+	message := make([]byte, binary.BigEndian.Uint32(head[1:]))
+	_, err := io.ReadFull(r, message)
+	return string(message), err
+}
+
+func newGRPCEdge(t *testing.T) *edge {
+	origin := httptest.NewUnstartedServer(http.HandlerFunc(grpcOrigin))
+	origin.EnableHTTP2 = true
+	origin.StartTLS()
+	t.Cleanup(origin.Close)
+	p := newPool(t, origin.URL)
+	p.transport = origin.Client().Transport
+	return newEdge(t, proxy.ChainOptions{
+		Sites: map[string]*proxy.SiteOptions{"grpc": {Hosts: []string{"*"}, Origin: "backend"}},
+		Pools: map[string]proxy.Pool{"backend": p},
+	})
+}
+
+func TestGRPC(t *testing.T) {
+	e := newGRPCEdge(t)
+	for _, protocol := range []string{"h2", "h3"} {
+		t.Run(protocol, func(t *testing.T) {
+			content, write := io.Pipe()
+			r := e.request(t, "POST", "example.com", "/echo.Echo/Chat", content)
+			r.Header.Set("Content-Type", "application/grpc")
+			r.Header.Set("TE", "trailers")
+			resp, err := e.client(t, protocol).Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			for _, message := range []string{"one", "", "three"} {
+				_, _ = write.Write(frameMessage(message))
+				if got, err := readMessage(resp.Body); got != "re: "+message {
+					t.Fatalf("%q, %v", got, err)
+				}
+			}
+			_ = write.Close()
+			if rest, err := io.ReadAll(resp.Body); len(rest) > 0 || err != nil {
+				t.Fatalf("%q, %v", rest, err)
+			}
+			if resp.Trailer.Get("Grpc-Status") != "0" || resp.Trailer.Get("Grpc-Message") != "done" {
+				t.Errorf("trailers %v", resp.Trailer)
+			}
+		})
+	}
+}
+
+func TestGRPCStatusOnly(t *testing.T) {
+	e := newGRPCEdge(t)
+	r := e.request(t, "POST", "example.com", "/echo.Echo/Chat", nil)
+	r.Header.Set("Content-Type", "application/grpc") // and no TE
+	resp, content := do(t, e.client(t, "h2"), r)
+	if resp.StatusCode != 200 || resp.Header.Get("Grpc-Status") != "3" || content != "" {
+		t.Errorf("%d %v %q", resp.StatusCode, resp.Header, content)
+	}
+}
