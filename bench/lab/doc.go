@@ -3,7 +3,7 @@
 //
 //	       client
 //	          │
-//	        core           BIRD, AS 64500: the way to the world; prefers ams, honours GRACEFUL_SHUTDOWN
+//	        core           BIRD, AS 64500: the way to the world; prefers ams while it is well
 //	       ╱    ╲
 //	edge-ams ── edge-fra   BIRD, AS 64501, and FRR, AS 64502: the metros' routers, peers of each other
 //	    │          │
@@ -12,13 +12,14 @@
 //	       origin
 //
 // A [Lab] makes any such net from hosts and links; a [Fleet] is the one above. Links can be cut or made to swallow
-// packets, processes killed, routes watched with the kernel's own timestamps, UPDATEs captured and decoded:
+// packets, processes killed, routes flipped and watched in the kernels, UPDATEs captured and decoded:
 //
-//	fleet := lab.NewFleet(t)
-//	fleet.Start(fleet.Ams, fleet.Fra)
-//	fib := fleet.Core.WatchFIB()
-//	fleet.Ams.ToOrigin.Cut()
-//	moved := fib.WaitVia(lab.VIP4, fleet.Fra.ToCore, 10*time.Second)
+//	f := lab.NewFleet(t)
+//	f.Start(lab.Quick(), f.Ams, f.Fra)
+//	fib := f.Core.WatchFIB()
+//	fib.WaitVia(lab.Prefix4, "edge-ams", 20*time.Second)
+//	f.Ams.ToOrigin.Cut()
+//	moved := fib.WaitVia(lab.Prefix4, "edge-fra", 10*time.Second)
 //
 // Everything stays inside the namespaces and ends with the test. Each test process names its namespaces after its
 // process ID and start time, and removes those whose process is gone.

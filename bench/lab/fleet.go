@@ -24,6 +24,7 @@ type Fleet struct {
 	Ams, Fra             *Metro
 	Peering              *Link // edge-ams (A) to edge-fra (B)
 	CoreRouter           *BIRD
+	Preferred            *Metro // by core, among those that are well; see Prefer
 	CA                   *Authority
 	Site                 *Origin // the origin's server
 
@@ -53,6 +54,7 @@ func NewFleet(t testing.TB) *Fleet {
 		Fra:    &Metro{Name: "fra", AS: FraAS, Edge: l.Router("edge-fra"), Host: l.Host("fra-1")},
 		Origin: l.Host("origin"),
 	}
+	f.Preferred = f.Ams
 	f.wire()
 	f.CA = l.Authority()
 	f.cert, f.key = f.CA.Issue(SiteName)
@@ -89,9 +91,17 @@ func (h *Host) defaultRoute(router End) {
 	h.Route(netip.PrefixFrom(netip.IPv6Unspecified(), 0), router.V6)
 }
 
+// Prefer flips the route: core prefers another metro from now on, as long as that is well.
+func (f *Fleet) Prefer(m *Metro) {
+	f.Helper()
+	f.Preferred = m
+	f.CoreRouter.Reconfigure(f.render("core.bird.conf", f))
+}
+
 // Settings is what may differ between the nodes of a fleet; the zero value has the defaults of the product.
 type Settings struct {
 	Probe string // more of the origin's probe, as in "interval: 100ms, timeout: 100ms"
+	BGP   string // more of the key bgp, one line, as in "levels: {0: {med: 50}}"
 	More  string // further keys of the configuration
 }
 
@@ -118,7 +128,7 @@ func (f *Fleet) Start(s Settings, metros ...*Metro) {
 func (f *Fleet) Config(m *Metro, s Settings) string {
 	f.Helper()
 	return f.render("node.yaml", map[string]any{
-		"Metro": m, "Probe": s.Probe, "More": s.More,
+		"Metro": m, "Probe": s.Probe, "BGP": s.BGP, "More": s.More,
 		"VIP4": VIP4, "VIP6": VIP6, "Prefix4": Prefix4, "Prefix6": Prefix6, "Origin4": Origin4, "NodeAS": NodeAS,
 		"CA": f.CA, "Cert": f.cert, "Key": f.key, "SiteName": SiteName, "OriginName": OriginName,
 	})

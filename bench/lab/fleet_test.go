@@ -20,7 +20,7 @@ var (
 
 // The limits for what should come. They are generous: what is measured is logged.
 const (
-	upLimit   = 20 * time.Second // process start → routes in every router
+	upLimit   = 40 * time.Second // process start → announced at level 0 and in every router
 	moveLimit = 20 * time.Second // cause → another way
 )
 
@@ -47,10 +47,35 @@ func assemble(t *testing.T) *fleet {
 	return &fleet{Fleet: l, core: l.Core.WatchFIB(), ams: l.Ams.Edge.WatchFIB(), fra: l.Fra.Edge.WatchFIB()}
 }
 
-// waitNormal waits until each metro's router leads to its own node, and the world to ams. It returns since when.
+// waitNormal waits until both nodes are announced at level 0, each metro's router leads to its own, and the world to
+// ams. It returns since when routers lead there.
 func (f *fleet) waitNormal(limit time.Duration) time.Time {
 	f.Helper()
+	f.waitAnnounced(f.Ams, limit)
+	f.waitAnnounced(f.Fra, limit)
 	return latest(waitVia(f.ams, "ams-1", limit), waitVia(f.fra, "fra-1", limit), waitVia(f.core, "edge-ams", limit))
+}
+
+// waitAnnounced waits until a metro's node asks for traffic.
+func (f *fleet) waitAnnounced(m *lab.Metro, limit time.Duration) {
+	f.Helper()
+	for _, p := range lab.Prefixes() {
+		f.Await(m.Name+" announces "+p.String()+" at level 0", limit, func() bool {
+			path, ok := learned(m, p)
+			return ok && !path.GracefulShutdown()
+		})
+	}
+}
+
+// waitDepreferred waits until a metro's node asks to be left alone.
+func (f *fleet) waitDepreferred(m *lab.Metro, limit time.Duration) {
+	f.Helper()
+	for _, p := range lab.Prefixes() {
+		f.Await(m.Name+" deprefers "+p.String(), limit, func() bool {
+			path, ok := learned(m, p)
+			return ok && path.GracefulShutdown()
+		})
+	}
 }
 
 // waitVia waits until a router leads both prefixes over dev, and returns since when.

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os/exec"
 	"strings"
@@ -78,10 +80,16 @@ func TestRouters(t *testing.T) {
 	}
 
 	begin := time.Now()
-	speaker.Reconfigure(f.Ams.Host, standIn(t, f.Ams, true))
+	f.Prefer(f.Fra)
+	t.Logf("flipped: core moves after %v", ms(waitVia(core, "edge-fra", 5*time.Second).Sub(begin)))
+	f.Prefer(f.Ams)
+	waitVia(core, "edge-ams", 5*time.Second)
+
+	begin = time.Now()
+	speaker.Reconfigure(standIn(t, f.Ams, true))
 	for _, p := range lab.Prefixes() {
 		t.Logf("depreferred: %s moves in edge-ams after %v, in core after %v", p,
-			ams.WaitVia(p, "edge-fra", 5*time.Second).Sub(begin), core.WaitVia(p, "edge-fra", 5*time.Second).Sub(begin))
+			ms(ams.WaitVia(p, "edge-fra", 5*time.Second).Sub(begin)), ms(core.WaitVia(p, "edge-fra", 5*time.Second).Sub(begin)))
 	}
 	if p, ok := lab.Learned(f.Ams.Router, lab.Prefix6, f.Ams.ToNode.B.V6); !ok || !depreferred(p) || p.LocalPref != 0 || p.Best {
 		t.Errorf("BIRD, depreferred: %v", p)
@@ -138,6 +146,75 @@ func TestProgram(t *testing.T) {
 	p.Kill()
 	if err := connect(a, link.B.V4, 80); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("connect after Kill: %v, want %v", err, syscall.ECONNREFUSED)
+	}
+}
+
+// An origin counts what it is asked, waits when it is told to, dies and comes back.
+func TestOrigin(t *testing.T) {
+	l := lab.New(t)
+	h := l.Host("origin")
+	origin := h.Serve(l.Authority())
+	client := &http.Client{Timeout: 200 * time.Millisecond, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return h.Dial(ctx, network, "127.0.0.1:8080")
+		},
+	}}
+	get := func() error {
+		resp, err := client.Get("http://" + lab.OriginName + "/page")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		content, err := io.ReadAll(resp.Body)
+		if err == nil && string(content) != lab.Page {
+			err = fmt.Errorf("content %q", content)
+		}
+		return err
+	}
+	for _, step := range []struct {
+		name string
+		do   func()
+		well bool
+	}{
+		{"first", func() {}, true},
+		{"paused", origin.Pause, false},
+		{"resumed", origin.Resume, true},
+		{"killed", origin.Kill, false},
+		{"started again", origin.Start, true},
+	} {
+		step.do()
+		if err := get(); (err == nil) != step.well {
+			t.Errorf("%s: %v", step.name, err)
+		}
+	}
+	if n := origin.Requests("/page"); n != 4 {
+		t.Errorf("counted %d requests, want 4: all but the one to the dead", n)
+	}
+}
+
+// A packet socket of the test's own process is on the host that it was opened on.
+func TestListenPacket(t *testing.T) {
+	l := lab.New(t)
+	a, b := l.Host("a-host"), l.Host("b-host")
+	link := l.Link(a, b)
+	server, err := b.ListenPacket("udp", netip.AddrPortFrom(link.B.V6, 443).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	client, err := a.ListenPacket("udp", netip.AddrPortFrom(link.A.V6, 0).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.WriteTo([]byte("hello"), server.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	_ = server.SetReadDeadline(time.Now().Add(time.Second))
+	buffer := make([]byte, 16)
+	n, from, err := server.ReadFrom(buffer)
+	if err != nil || string(buffer[:n]) != "hello" || from.String() != client.LocalAddr().String() {
+		t.Errorf("received %q from %v, %v", buffer[:n], from, err)
 	}
 }
 

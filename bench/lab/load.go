@@ -68,13 +68,16 @@ func (rs Requests) filter(want func(Request) bool) Requests {
 	return some
 }
 
+// patience is how long a load's client waits for a page: longer than a busy machine takes, shorter than a person.
+const patience = 3 * time.Second
+
 // Load requests path of the fleet's site through the VIP (IP:port) each interval, until Stop or the end of the
-// test. A request fails after a second.
+// test.
 func (f *Fleet) Load(vip, path string, interval time.Duration) *Load {
 	ctx, stop := context.WithCancel(context.Background())
 	l := &Load{stop: stop}
 	client := f.HTTP(vip)
-	client.Timeout = time.Second
+	client.Timeout = patience
 	l.done.Go(func() {
 		tick := time.NewTicker(interval)
 		defer tick.Stop()

@@ -3,9 +3,7 @@
 package lab
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -49,7 +48,7 @@ func (h *Host) StartNode(config string) *Node {
 			return h.Dial(ctx, network, address)
 		},
 		DisableKeepAlives: true,
-	}}
+	}, Timeout: 2 * time.Second}
 	n.Process = h.Start(path, "run", "-c", n.file)
 	n.Name = "anyedge on " + h.Name
 	h.lab.onFailure(n.Name, n.state)
@@ -66,46 +65,36 @@ func (h *Host) StartNode(config string) *Node {
 }
 
 // Get asks the node's admin API and returns the answer's content. An answer of 400 and above is an error, too.
-func (n *Node) Get(path string) (string, error) { return n.ask(http.MethodGet, path, nil) }
-
-// Post sends v to the node's admin API as JSON.
-func (n *Node) Post(path string, v any) (string, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return "", err
-	}
-	return n.ask(http.MethodPost, path, b)
-}
-
-func (n *Node) ask(method, path string, content []byte) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+adminAddress+path, bytes.NewReader(content))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := n.admin.Do(req)
+func (n *Node) Get(path string) (string, error) {
+	resp, err := n.admin.Get("http://" + adminAddress + path)
 	if err != nil {
 		return "", err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode >= http.StatusBadRequest {
-		err = fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, b)
+		err = fmt.Errorf("GET %s: %s: %s", path, resp.Status, b)
 	}
 	return string(b), err
 }
 
-// Reconfigure writes another configuration for the node; SIGHUP makes it load it.
-func (n *Node) Reconfigure(config string) {
-	n.lab.Helper()
-	n.lab.write(filepath.Base(n.file), config)
+// CLI runs one of anyedge's client commands on the node's host, as its operator would.
+func (n *Node) CLI(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return n.host.Exec(ctx, n.cmd.Args[3], args...)
 }
 
-// Explain is why the node announces what it does.
+// Reload makes the node load another configuration. Whether it took it, its status says.
+func (n *Node) Reload(config string) {
+	n.lab.Helper()
+	n.lab.write(filepath.Base(n.file), config)
+	n.Signal(syscall.SIGHUP)
+}
+
+// Explain is why the node announces what it does, in its own words.
 func (n *Node) Explain() string {
-	text, err := n.Get("/v1/explain")
+	text, err := n.CLI("explain")
 	if err != nil {
 		return err.Error()
 	}

@@ -160,7 +160,7 @@ func serveBytes(w http.ResponseWriter, r *http.Request, control string) {
 	w.Header().Set("Cache-Control", control)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("ETag", fmt.Sprintf(`"bytes-%d"`, size))
-	http.ServeContent(w, r, "", time.Time{}, pattern(size).reader())
+	http.ServeContent(w, r, "", time.Time{}, Reader(size))
 }
 
 func (o *Origin) upload(w http.ResponseWriter, r *http.Request) {

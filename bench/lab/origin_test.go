@@ -66,13 +66,8 @@ func TestOriginDead(t *testing.T) {
 
 	begin := time.Now()
 	f.Site.Kill()
-	for _, m := range []*lab.Metro{f.Ams, f.Fra} {
-		f.Await(m.Name+" is depreferred", moveLimit, func() bool {
-			p4, _ := learned(m, lab.Prefix4)
-			p6, _ := learned(m, lab.Prefix6)
-			return p4.GracefulShutdown() && p6.GracefulShutdown()
-		})
-	}
+	f.waitDepreferred(f.Ams, moveLimit)
+	f.waitDepreferred(f.Fra, moveLimit)
 	t.Logf("origin dead → both metros depreferred: %v", ms(time.Since(begin)))
 	f.waitAnswers(stored, 150) // three seconds in which somebody might go
 	for _, p := range lab.Prefixes() {
@@ -83,12 +78,8 @@ func TestOriginDead(t *testing.T) {
 
 	restored := time.Now()
 	f.Site.Start()
-	for _, m := range []*lab.Metro{f.Ams, f.Fra} {
-		f.Await(m.Name+" is announced again", moveLimit, func() bool {
-			p, ok := learned(m, lab.Prefix4)
-			return ok && !p.GracefulShutdown()
-		})
-	}
+	f.waitAnnounced(f.Ams, moveLimit)
+	f.waitAnnounced(f.Fra, moveLimit)
 	t.Logf("origin alive → both metros announced again: %v", ms(time.Since(restored)))
 
 	// One metro is depreferred a moment before the other, so the world may look elsewhere for that moment.

@@ -22,12 +22,12 @@ func (n pattern) ReadAt(p []byte, offset int64) (int, error) {
 	return len(p), nil
 }
 
-// reader reads the content from its beginning.
-func (n pattern) reader() *io.SectionReader { return io.NewSectionReader(n, 0, int64(n)) }
+// Reader reads what Content holds, at no cost of memory.
+func Reader(size int64) *io.SectionReader { return io.NewSectionReader(pattern(size), 0, size) }
 
 // Content is what the origin serves at /bytes/size.
 func Content(size int64) []byte {
 	var b bytes.Buffer
-	_, _ = io.Copy(&b, pattern(size).reader()) // memory doesn't fail
+	_, _ = io.Copy(&b, Reader(size)) // memory doesn't fail
 	return b.Bytes()
 }

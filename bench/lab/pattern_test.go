@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"testing"
 )
@@ -16,7 +17,7 @@ func TestPattern(t *testing.T) {
 	if n, err := pattern(size).ReadAt(part, 9_950); n != 50 || err != nil || !bytes.Equal(part[:n], whole[9_950:]) {
 		t.Errorf("the end: %d octets, %v", n, err)
 	}
-	if _, err := pattern(size).ReadAt(part, size); err != io.EOF {
+	if _, err := pattern(size).ReadAt(part, size); !errors.Is(err, io.EOF) {
 		t.Errorf("beyond the end: %v", err)
 	}
 	if bytes.Equal(whole[:5_000], whole[5_000:]) || bytes.Equal(whole[:100], Content(100)) {

@@ -5,7 +5,9 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -95,6 +97,21 @@ func (p *Process) WaitLog(text string, limit time.Duration) {
 // Output is what the process has printed so far.
 func (p *Process) Output() string { return p.log.String() }
 
+// PeakMemory is the most resident memory that the process had so far, in bytes.
+func (p *Process) PeakMemory() int64 {
+	p.lab.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.lab.Fatalf("%s: %v", p.Name, err)
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	var kib int64
+	if _, err := fmt.Sscan(after, &kib); err != nil {
+		p.lab.Fatalf("%s: peak memory: %v", p.Name, err)
+	}
+	return kib << 10
+}
+
 // end stops the process at the end of the test.
 func (p *Process) end(show bool) {
 	select {
@@ -109,6 +126,6 @@ func (p *Process) end(show bool) {
 		}
 	}
 	if show {
-		p.lab.Log(fmt.Sprintf("== %s (%v)\n%s", p.Name, p.cmd.ProcessState, p.log.tail()))
+		p.lab.Logf("== %s (%v)\n%s", p.Name, p.cmd.ProcessState, p.log.tail())
 	}
 }

@@ -36,6 +36,7 @@ const startLimit = 10 * time.Second
 type BIRD struct {
 	*Process
 
+	host   *Host
 	socket string
 }
 
@@ -43,7 +44,7 @@ type BIRD struct {
 func (h *Host) BIRD(config string) *BIRD {
 	h.lab.Helper()
 	file := h.lab.write(h.Name+".bird.conf", config)
-	b := &BIRD{socket: h.lab.dir + "/" + h.Name + ".bird.ctl"}
+	b := &BIRD{host: h, socket: h.lab.dir + "/" + h.Name + ".bird.ctl"}
 	b.Process = h.Start("bird", "-f", "-c", file, "-s", b.socket)
 	h.lab.onFailure("BIRD on "+h.Name, func() string { return b.Sessions() + b.services() })
 	b.waitSocket(b.socket)
@@ -63,9 +64,9 @@ func (b *BIRD) services() string {
 func (b *BIRD) Sessions() string { return b.show("protocols") }
 
 // Reconfigure makes BIRD go on with another configuration.
-func (b *BIRD) Reconfigure(h *Host, config string) {
+func (b *BIRD) Reconfigure(config string) {
 	b.lab.Helper()
-	file := h.lab.write(h.Name+".bird.conf", config)
+	file := b.lab.write(b.host.Name+".bird.conf", config)
 	if out, err := output(exec.Command("birdc", "-s", b.socket, fmt.Sprintf("configure %q", file))); err != nil {
 		b.lab.Fatalf("%v\n%s", err, out)
 	}

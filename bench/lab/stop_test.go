@@ -94,7 +94,7 @@ type door struct {
 func watchDoor(ctx context.Context, h *lab.Host) *door {
 	d := &door{}
 	d.done.Go(func() {
-		tick := time.NewTicker(5 * time.Millisecond)
+		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for range tick.C {
 			c, err := h.Dial(ctx, "tcp", vip4)
