@@ -56,9 +56,12 @@ func last(t *testing.T, r *bgptest.Router) string {
 func TestLevels(t *testing.T) {
 	t.Parallel()
 	ebgp := startRouter(t, bgptest.Options{})
-	ibgp := startRouter(t, bgptest.Options{Address: netip.MustParseAddr("127.0.0.2"), ASN: ownAS})
+	ibgp := startRouter(t, bgptest.Options{Address: loopback(2), ASN: ownAS})
+	hops := startRouter(t, bgptest.Options{Address: loopback(3)})
 	six := startRouter(t, bgptest.Options{Address: netip.IPv6Loopback()})
-	o := options(peer("ebgp", ebgp, routerAS), peer("ibgp", ibgp, ownAS), peer("six", six, routerAS))
+	nextHop := peer("hops", hops, routerAS)
+	nextHop.NextHop = netip.MustParseAddr("192.0.2.77")
+	o := options(peer("ebgp", ebgp, routerAS), peer("ibgp", ibgp, ownAS), peer("six", six, routerAS), nextHop)
 	o.Levels = ladder
 	s := startSpeaker(t, o, prefix4, prefix6)
 	s.established()
@@ -67,13 +70,14 @@ func TestLevels(t *testing.T) {
 	for _, level := range []routing.Level{0, 1, 2, 0, 2, 1, 0, 3} {
 		s.set(level, prefix4, prefix6)
 		updates++
-		for _, r := range []*bgptest.Router{ebgp, ibgp, six} {
+		for _, r := range []*bgptest.Router{ebgp, ibgp, six, hops} {
 			waitRouter(t, r, fmt.Sprintf("UPDATE %d", updates), func() bool { return len(r.Updates()) == updates })
 		}
 		for _, seen := range []struct{ got, want string }{
 			{last(t, ebgp), show(external[level], prefix4, "127.0.0.1")},
 			{last(t, ibgp), show(internal[level], prefix4, "127.0.0.1")},
 			{last(t, six), show(external[level], prefix6, "::1")},
+			{last(t, hops), show(external[level], prefix4, "192.0.2.77")},
 		} {
 			if seen.got != seen.want {
 				t.Errorf("level %d:\n got %s\nwant %s", level, seen.got, seen.want)
@@ -85,15 +89,26 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// Nobody sees an UPDATE for what doesn't change, and a withdrawal takes all and nothing else.
+// Set says what is wanted, before there is a session as after: nobody sees an UPDATE for what doesn't change, and a
+// withdrawal takes all that it should and nothing else.
 func TestSetIsDesiredState(t *testing.T) {
 	t.Parallel()
 	r := startRouter(t, bgptest.Options{})
-	s := startSpeaker(t, options(peer("r", r, routerAS)), prefix4, other4)
+	s := newSpeaker(t, options(peer("r", r, routerAS)), prefix4, other4)
+	s.set(routing.Announced, prefix4)
+	s.start()
+	s.set(routing.Depreferred, prefix4, other4)
+	for _, route := range waitTable(t, r, 2) {
+		if !route.HasCommunity("65535:0") {
+			t.Errorf("set before the session was up, and to be depreferred: %s", route)
+		}
+	}
 	s.established()
 
 	s.set(routing.Announced, prefix4, other4)
-	waitTable(t, r, 2)
+	waitRouter(t, r, "both as new", func() bool {
+		return !slices.ContainsFunc(r.Table(), func(r bgptest.Route) bool { return r.HasCommunity("65535:0") })
+	})
 	before := len(r.Updates())
 	s.set(routing.Announced, other4, prefix4)
 	s.set(routing.Announced, prefix4)
@@ -105,56 +120,10 @@ func TestSetIsDesiredState(t *testing.T) {
 	}
 	s.set(routing.Announced)
 	waitTable(t, r, 0)
-	s.set(routing.Announced, prefix4)
-	waitTable(t, r, 1)
-}
 
-// What was set before Start, and before a session was up, is sent when it comes up.
-func TestSetBeforeTheSession(t *testing.T) {
-	t.Parallel()
-	r := startRouter(t, bgptest.Options{})
-	s := newSpeaker(t, options(peer("r", r, routerAS)), prefix4, other4)
-	s.set(routing.Announced, prefix4)
-	s.start()
-	s.set(routing.Depreferred, prefix4, other4)
-	table := waitTable(t, r, 2)
-	for _, route := range table {
-		if !route.HasCommunity("65535:0") {
-			t.Errorf("%s: was set to be depreferred", route)
-		}
-	}
-}
-
-func TestNextHop(t *testing.T) {
-	t.Parallel()
-	r, six := startRouter(t, bgptest.Options{}), startRouter(t, bgptest.Options{Address: netip.IPv6Loopback()})
-	p, p6 := peer("r", r, routerAS), peer("six", six, routerAS)
-	p.NextHop, p6.NextHop = netip.MustParseAddr("127.0.0.9"), netip.MustParseAddr("2001:db8::9")
-	s := startSpeaker(t, options(p, p6), prefix4, prefix6)
-	s.set(routing.Announced, prefix4, prefix6)
-	for _, got := range []struct {
-		route bgptest.Route
-		want  netip.Addr
-	}{{waitTable(t, r, 1)[0], p.NextHop}, {waitTable(t, six, 1)[0], p6.NextHop}} {
-		if got.route.NextHop != got.want {
-			t.Errorf("%s: want next hop %s", got.route, got.want)
-		}
-	}
-	if d := s.Divergence(); len(d) > 0 {
-		t.Error(d)
-	}
-}
-
-// Where two VIPs share a prefix the less attractive level holds, in whichever order they come.
-func TestOnePrefixTwice(t *testing.T) {
-	t.Parallel()
-	r := startRouter(t, bgptest.Options{})
-	s := startSpeaker(t, options(peer("r", r, routerAS)), prefix4)
+	// Where two VIPs share a prefix the less attractive level holds, in whichever order they come.
 	for _, order := range [][]routing.Level{{routing.Announced, routing.Depreferred}, {routing.Depreferred, routing.Announced}} {
-		var both []routing.Route
-		for _, level := range order {
-			both = append(both, routes(level, prefix4)...)
-		}
+		both := append(routes(order[0], prefix4), routes(order[1], prefix4)...)
 		if err := s.Set(t.Context(), both); err != nil {
 			t.Fatal(err)
 		}

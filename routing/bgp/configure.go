@@ -17,7 +17,7 @@ import (
 // A peer whose options, password and hold time are the same keeps its session; one that changed gets a new one, one that
 // is gone a Cease. A prefix that is no longer allowed is withdrawn. A level whose attributes changed is announced anew,
 // one UPDATE for each prefix. Another asn or router_id needs a restart, since every session rests on them.
-func (s *Speaker) Configure(ctx context.Context, o Options, allowed []netip.Prefix) error {
+func (s *Speaker) Configure(_ context.Context, o Options, allowed []netip.Prefix) error {
 	next, err := newSettings(o, allowed)
 	if err != nil {
 		return err
@@ -27,15 +27,15 @@ func (s *Speaker) Configure(ctx context.Context, o Options, allowed []netip.Pref
 	e := s.engine.Load()
 	switch {
 	case s.phase != running || e == nil:
-		return s.adopt(ctx, next)
+		return s.adopt(next)
 	case len(next.neighbors) > 0 && (e.asn != o.ASN || e.routerID != o.RouterID):
 		return fmt.Errorf("bgp.asn %d, bgp.router_id %s: a change needs a restart; running with %d and %s", o.ASN, o.RouterID, e.asn, e.routerID)
 	}
-	return s.change(ctx, e, next)
+	return s.change(e, next)
 }
 
 // adopt takes settings where no session is affected; with the first peers the engine starts.
-func (s *Speaker) adopt(ctx context.Context, next *settings) error {
+func (s *Speaker) adopt(next *settings) error {
 	old := s.settings
 	s.settings = next
 	s.forget(next)
@@ -46,14 +46,14 @@ func (s *Speaker) adopt(ctx context.Context, next *settings) error {
 		s.settings = old
 		return err
 	}
-	return s.reconcile(ctx)
+	return s.reconcile()
 }
 
 // change applies settings to a running engine. The order keeps every step safe: what is no longer allowed is withdrawn
 // while the old policies hold, and policies that know old and new attributes come before paths that carry the new ones.
-func (s *Speaker) change(ctx context.Context, e *engine, next *settings) error {
+func (s *Speaker) change(e *engine, next *settings) error {
 	s.forget(next)
-	if err := s.reconcile(ctx); err != nil {
+	if err := s.reconcile(); err != nil {
 		return err
 	}
 	if err := e.setPolicies(next.policyInput(s.settings)); err != nil {
@@ -61,7 +61,7 @@ func (s *Speaker) change(ctx context.Context, e *engine, next *settings) error {
 	}
 	err := s.changePeers(e, s.settings.neighbors, next.neighbors)
 	s.settings = next
-	return errors.Join(err, s.reconcile(ctx))
+	return errors.Join(err, s.reconcile())
 }
 
 // forget drops what is wanted and not allowed by next.

@@ -50,6 +50,12 @@ func TestConfigure(t *testing.T) {
 		return routes, gone
 	}
 
+	s.mistaken(options(kept), prefix4)
+	news(0, 0)
+	if len(s.Peers()) != 3 {
+		t.Errorf("a mistaken configuration changed the peers: %+v", s.Peers())
+	}
+
 	changed.NextHop = netip.MustParseAddr("127.0.0.77")
 	kept.Name = "stays, under another name"
 	s.configure(options(kept, changed, added), prefix4, other4)
@@ -97,29 +103,22 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-// A mistake, or what a reload can't do, changes nothing.
-func TestConfigureMistakes(t *testing.T) {
-	t.Parallel()
-	r := startRouter(t, bgptest.Options{})
-	good := options(peer("r", r, routerAS))
-	s := startSpeaker(t, good, prefix4)
-	s.set(routing.Announced, prefix4)
-	s.established()
+// mistaken tries configurations that are wrong, or that a reload can't take.
+func (s *speaker) mistaken(good bgp.Options, allowed ...netip.Prefix) {
+	s.t.Helper()
 	for want, breakIt := range map[string]func(*bgp.Options){
-		"restart":       func(o *bgp.Options) { o.ASN = 64513 },
-		"a restart;":    func(o *bgp.Options) { o.RouterID = netip.MustParseAddr("192.0.2.99") },
-		"password_file": func(o *bgp.Options) { o.Peers[0].PasswordFile = "/nowhere/bgp.pw" },
-		"hold_time":     func(o *bgp.Options) { o.HoldTime = 1 },
-		"communities":   func(o *bgp.Options) { o.Levels = map[int]bgp.Attributes{0: {Communities: []string{"x"}}} },
+		"a change needs a restart":                func(o *bgp.Options) { o.ASN = 64513 },
+		"a change needs a restart; running with":  func(o *bgp.Options) { o.RouterID = netip.MustParseAddr("192.0.2.99") },
+		"bgp.peers[stays].password_file /nowhere": func(o *bgp.Options) { o.Peers[0].PasswordFile = "/nowhere" },
+		"bgp.hold_time":                           func(o *bgp.Options) { o.HoldTime = 1 },
+		"bgp.levels.0.communities[0]":             func(o *bgp.Options) { o.Levels = map[int]bgp.Attributes{0: {Communities: []string{"x"}}} },
 	} {
-		bad := options(slices.Clone(good.Peers)...)
+		bad := good
+		bad.Peers = slices.Clone(good.Peers)
 		breakIt(&bad)
-		if err := s.Configure(t.Context(), bad, []netip.Prefix{prefix4}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Configure: %v; want it to say %q", err, want)
+		if err := s.Configure(s.t.Context(), bad, allowed); err == nil || !strings.Contains(err.Error(), want) {
+			s.t.Errorf("Configure: %v; want it to say %q", err, want)
 		}
-	}
-	if got := waitTable(t, r, 1); r.Session().Count != 1 || len(r.Updates()) != 1 {
-		t.Errorf("the router saw %v, %+v, %+v", got, r.Session(), r.Updates())
 	}
 }
 
@@ -141,10 +140,12 @@ func TestConfigureFromAndToNoPeers(t *testing.T) {
 // Before Start a configuration is just taken.
 func TestConfigureBeforeStart(t *testing.T) {
 	t.Parallel()
-	r := startRouter(t, bgptest.Options{})
+	nobody := bgp.Peer{Name: "nobody", Address: loopback(2), Port: closedPort(t, loopback(2)), ASN: routerAS}
 	s := newSpeaker(t, bgp.Options{}, prefix4)
-	s.configure(options(peer("r", r, routerAS)), prefix4)
+	s.configure(options(nobody), prefix4)
 	s.set(routing.Announced, prefix4)
 	s.start()
-	waitTable(t, r, 1)
+	if p := s.Peers(); len(p) != 1 || p[0].Name != "nobody" {
+		t.Errorf("peers: %+v", p)
+	}
 }

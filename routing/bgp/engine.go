@@ -103,6 +103,7 @@ func (e *engine) apply(added, removed []*apiutil.Path) error {
 // traffic is what GoBGP says of one peer's session.
 type traffic struct {
 	up      bool
+	idle    bool
 	updates uint64 // UPDATEs written since the peer was added
 }
 
@@ -113,6 +114,7 @@ func (e *engine) traffic() map[netip.Addr]traffic {
 		if a, err := netip.ParseAddr(p.GetConf().GetNeighborAddress()); err == nil {
 			list[a] = traffic{
 				up:      p.GetState().GetSessionState() == api.PeerState_SESSION_STATE_ESTABLISHED,
+				idle:    p.GetState().GetSessionState() == api.PeerState_SESSION_STATE_IDLE,
 				updates: p.GetState().GetMessages().GetSent().GetUpdate(),
 			}
 		}

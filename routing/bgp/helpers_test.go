@@ -26,6 +26,7 @@ var (
 	prefix4  = netip.MustParsePrefix("198.51.100.0/24")
 	other4   = netip.MustParsePrefix("203.0.113.0/24")
 	prefix6  = netip.MustParsePrefix("2001:db8:100::/48")
+	allowed6 = netip.MustParsePrefix("2001:db8:200::/48")
 	foreign4 = netip.MustParsePrefix("192.0.2.0/24")
 )
 

@@ -17,6 +17,7 @@ import (
 
 const (
 	// sentWait bounds how long a change waits to be written; writing takes well under 1 ms unless a peer doesn't read.
+	// It isn't shortened by contexts: in the greatest hurry routes must still be seen to go.
 	sentWait = 100 * time.Millisecond
 	// pollInterval is how often GoBGP is asked what it has done, where it has no event.
 	pollInterval = time.Millisecond
@@ -52,7 +53,7 @@ func (c *change) families() []gobgp.Family {
 }
 
 // reconcile makes GoBGP's paths what is wanted. The caller holds mu.
-func (s *Speaker) reconcile(ctx context.Context) error {
+func (s *Speaker) reconcile() error {
 	e := s.engine.Load()
 	if e == nil {
 		return nil
@@ -69,7 +70,7 @@ func (s *Speaker) reconcile(ctx context.Context) error {
 	for _, ev := range c.events {
 		s.journal.Add(health.EventRoute, ev.subject, ev.text)
 	}
-	s.awaitSent(ctx, e, before, c.families())
+	e.awaitSent(before, c.families())
 	s.compare(e)
 	return nil
 }
@@ -114,30 +115,35 @@ func (s *Speaker) differenceGone(c *change) error {
 }
 
 // awaitSent waits until every peer that is up and concerned was written another UPDATE than before.
-func (s *Speaker) awaitSent(ctx context.Context, e *engine, before map[netip.Addr]traffic, changed []gobgp.Family) {
-	ctx, cancel := context.WithTimeout(ctx, sentWait)
+func (e *engine) awaitSent(before map[netip.Addr]traffic, changed []gobgp.Family) {
+	ctx, cancel := context.WithTimeout(context.Background(), sentWait)
 	defer cancel()
-	await(ctx, func() bool {
-		for peer, now := range e.traffic() {
-			if now.up && before[peer].up && now.updates == before[peer].updates && slices.Contains(changed, family(peer)) {
-				return false
-			}
-		}
-		return true
+	e.await(ctx, func(peer netip.Addr, now traffic) bool {
+		concerned := now.up && before[peer].up && slices.Contains(changed, family(peer))
+		return !concerned || now.updates > before[peer].updates
 	})
 }
 
-// await asks until done, or until ctx ends.
-func await(ctx context.Context, done func() bool) {
+// await asks GoBGP for its traffic until every peer's is as it should be, or until ctx ends.
+func (e *engine) await(ctx context.Context, good func(netip.Addr, traffic) bool) {
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
-	for !done() {
+	for !all(e.traffic(), good) {
 		select {
 		case <-ctx.Done():
 			return
 		case <-poll.C:
 		}
 	}
+}
+
+func all(list map[netip.Addr]traffic, good func(netip.Addr, traffic) bool) bool {
+	for peer, now := range list {
+		if !good(peer, now) {
+			return false
+		}
+	}
+	return true
 }
 
 // compareNewSessions compares when a session has come up, since then its routes go out without a call of Set.

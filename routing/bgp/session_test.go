@@ -131,31 +131,6 @@ func TestSecuredSessions(t *testing.T) {
 	}
 }
 
-// The OPEN: hold time as configured, one family, no graceful restart.
-func TestOpen(t *testing.T) {
-	t.Parallel()
-	r := startRouter(t, bgptest.Options{})
-	o := options(peer("r", r, routerAS))
-	startSpeaker(t, o, prefix4)
-	up(t, r)
-	session := r.Session()
-	if session.HoldTime != o.HoldTime || session.HoldTime != 9*time.Second {
-		t.Errorf("hold time %s, want 9s", session.HoldTime)
-	}
-	const multiprotocol, gracefulRestart, fourOctetAS, longLived = 1, 64, 65, 71
-	for code, want := range map[uint8]int{multiprotocol: 1, fourOctetAS: 1, gracefulRestart: 0, longLived: 0} {
-		got := 0
-		for _, c := range session.Capabilities {
-			if c == code {
-				got++
-			}
-		}
-		if got != want {
-			t.Errorf("capability %d: %d times, want %d; all: %v", code, got, want, session.Capabilities)
-		}
-	}
-}
-
 // A router that says goodbye, one that crashes and one that freezes: the session's end is told with its reason, and when
 // the router is back so are the session and the routes. Another router's session doesn't notice.
 func TestRouterRestarts(t *testing.T) {

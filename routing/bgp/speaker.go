@@ -76,7 +76,7 @@ func (s *Speaker) Start(ctx context.Context) error {
 			s.endEngine()
 		}
 	})
-	return s.reconcile(ctx)
+	return s.reconcile()
 }
 
 // startEngine starts GoBGP if there are peers, since only then the AS and the router ID are known.
@@ -102,9 +102,9 @@ func (s *Speaker) startEngine() error {
 // Set announces exactly routes, as routing.Speaker says. A route whose prefix isn't in the allow-list, or at level
 // Withdrawn, is an error that names it. Where two routes have one prefix, the less attractive level holds.
 //
-// Set returns when the UPDATEs have been written to the peers that are up, or after 100 ms. Peers that come up later get
-// the routes then.
-func (s *Speaker) Set(ctx context.Context, routes []routing.Route) error {
+// Set returns when the UPDATEs have been written to the peers that are up, or after 100 ms; the context doesn't shorten
+// that. Peers that come up later get the routes then.
+func (s *Speaker) Set(_ context.Context, routes []routing.Route) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var refused error
@@ -112,7 +112,7 @@ func (s *Speaker) Set(ctx context.Context, routes []routing.Route) error {
 	if s.phase == stopped && len(s.wanted) > 0 {
 		return errors.Join(refused, errors.New("announce: the BGP speaker has stopped"))
 	}
-	return errors.Join(refused, s.reconcile(ctx))
+	return errors.Join(refused, s.reconcile())
 }
 
 // admit takes what may be announced of routes; the error names what may not.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"unicode/utf8"
 )
 
@@ -12,8 +13,8 @@ import (
 const maxCommunication = 128
 
 // Stop withdraws every route, waits until the peers were written that, then ends the sessions with Cease/Administrative
-// Shutdown and message (RFC 9003). The end of ctx shortens the waits, no more. When it returns nothing of the speaker runs.
-// It is idempotent.
+// Shutdown and message (RFC 9003). The end of ctx shortens the waits, to 100 ms each, and no more. When it returns nothing
+// of the speaker runs. It is idempotent.
 func (s *Speaker) Stop(ctx context.Context, message string) error {
 	s.mu.Lock()
 	endWork := s.endWork
@@ -38,20 +39,23 @@ func (s *Speaker) goodbye(ctx context.Context, message string) error {
 		return nil
 	}
 	clear(s.wanted)
-	withdrawErr := s.reconcile(ctx)
+	withdrawErr := s.reconcile()
 	shutErr := e.shutDown(truncate(message, maxCommunication))
 	if shutErr != nil {
 		shutErr = fmt.Errorf("end the BGP sessions: %w", shutErr)
 	}
-	await(ctx, func() bool {
-		for _, peer := range e.traffic() {
-			if peer.up {
-				return false
-			}
-		}
-		return true
-	})
+	e.awaitIdle(ctx)
 	return errors.Join(withdrawErr, shutErr)
+}
+
+// awaitIdle waits until the sessions have ended, those too that were only coming up, so that none does while GoBGP stops.
+func (e *engine) awaitIdle(ctx context.Context) {
+	if ctx.Err() != nil {
+		last, cancel := context.WithTimeout(context.Background(), sentWait)
+		defer cancel()
+		ctx = last
+	}
+	e.await(ctx, func(_ netip.Addr, now traffic) bool { return now.idle })
 }
 
 func (s *Speaker) endEngine() {

@@ -14,12 +14,36 @@ import (
 	"github.com/anyedge/anyedge/routing/bgp/bgptest"
 )
 
-// The goodbye, as the router sees it: every route withdrawn, then Cease/Administrative Shutdown with the message.
-func TestStop(t *testing.T) {
+// capability counts how often the speaker's OPEN had it.
+func capability(s bgptest.Session, code uint8) int {
+	n := 0
+	for _, c := range s.Capabilities {
+		if c == code {
+			n++
+		}
+	}
+	return n
+}
+
+// A session as the router sees it. The OPEN: hold time as configured, one family, no graceful restart. The goodbye: every
+// route withdrawn, then Cease/Administrative Shutdown with the message.
+func TestOpenAndStop(t *testing.T) {
 	t.Parallel()
 	r := startRouter(t, bgptest.Options{})
-	s := startSpeaker(t, options(peer("r", r, routerAS)), prefix4, other4)
+	o := options(peer("r", r, routerAS))
+	s := startSpeaker(t, o, prefix4, other4)
 	s.established()
+	up(t, r)
+	session := r.Session()
+	if session.HoldTime != o.HoldTime || session.HoldTime != 9*time.Second {
+		t.Errorf("hold time %s, want 9s", session.HoldTime)
+	}
+	const multiprotocol, gracefulRestart, fourOctetAS, longLived = 1, 64, 65, 71
+	for code, want := range map[uint8]int{multiprotocol: 1, fourOctetAS: 1, gracefulRestart: 0, longLived: 0} {
+		if got := capability(session, code); got != want {
+			t.Errorf("capability %d: %d times, want %d; all: %v", code, got, want, session.Capabilities)
+		}
+	}
 	s.set(routing.Announced, prefix4, other4)
 	waitTable(t, r, 2)
 
@@ -56,14 +80,18 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// Stop leaves no goroutine behind, whether sessions were up or still being dialled, and neither does the end of Start's
-// context.
+// Nothing is left running, and no route announced: not by a Stop that has no time left, not by the end of Start's context,
+// with a session up and another being dialled.
 func TestNothingIsLeftRunning(t *testing.T) { // not parallel: it counts the process's goroutines
 	r := startRouter(t, bgptest.Options{})
 	nobody := bgp.Peer{Name: "nobody", Address: loopback(2), Port: closedPort(t, loopback(2)), ASN: routerAS}
 	before := runtime.NumGoroutine()
-	for _, end := range []func(*speaker, context.CancelFunc) error{
-		func(s *speaker, _ context.CancelFunc) error { return s.Stop(deadline(t), "bye") },
+	for _, end := range []func(s *speaker, cancel context.CancelFunc) error{
+		func(s *speaker, _ context.CancelFunc) error {
+			expired, cancel := context.WithCancel(t.Context())
+			cancel()
+			return s.Stop(expired, "at once")
+		},
 		func(s *speaker, cancel context.CancelFunc) error {
 			cancel()
 			waitRouter(t, r, "the session's end", func() bool { return !r.Session().Up })
@@ -78,31 +106,16 @@ func TestNothingIsLeftRunning(t *testing.T) { // not parallel: it counts the pro
 		}
 		s.set(routing.Announced, prefix4)
 		waitTable(t, r, 1)
+		begin := time.Now()
 		if err := end(s, cancel); err != nil {
 			t.Fatal(err)
 		}
-		cancel()
+		waitTable(t, r, 0)
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("took %s", took)
+		}
 		// GoBGP's watcher and the router's connection end by themselves, a moment later.
 		s.await("no goroutine left", func() bool { return runtime.NumGoroutine() <= before })
-	}
-}
-
-// Stop with no time left still ends everything.
-func TestStopAtOnce(t *testing.T) {
-	t.Parallel()
-	r := startRouter(t, bgptest.Options{})
-	s := startSpeaker(t, options(peer("r", r, routerAS)), prefix4)
-	s.established()
-	s.set(routing.Announced, prefix4)
-	expired, cancel := context.WithCancel(t.Context())
-	cancel()
-	begin := time.Now()
-	if err := s.Stop(expired, "at once"); err != nil {
-		t.Error(err)
-	}
-	waitTable(t, r, 0)
-	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("took %s", took)
 	}
 }
 
