@@ -59,6 +59,14 @@ func newTunnel(x *exchange, body io.ReadCloser) io.ReadCloser {
 	return newContent(x, body, time.Hour) // net/http has no other body for a 101; a reader would still be served
 }
 
+// CloseWrite tells the server that nothing more will come; its own last words still do.
+func (t *tunnel) CloseWrite() error {
+	if c, ok := t.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return http.ErrNotSupported
+}
+
 // Close closes the connection and gives the place back.
 func (t *tunnel) Close() error {
 	err := t.ReadWriteCloser.Close()
@@ -71,6 +79,7 @@ func (t *tunnel) Close() error {
 type heldContent struct {
 	io.ReadCloser
 	touched atomic.Bool
+	failed  atomic.Pointer[error] // why it couldn't be read
 }
 
 func holdContent(r *http.Request) *heldContent {
@@ -83,7 +92,19 @@ func holdContent(r *http.Request) *heldContent {
 // Read reads, after which no other try can.
 func (h *heldContent) Read(b []byte) (int, error) {
 	h.touched.Store(true)
-	return h.ReadCloser.Read(b)
+	n, err := h.ReadCloser.Read(b)
+	if err != nil && err != io.EOF {
+		h.failed.Store(&err)
+	}
+	return n, err
+}
+
+// failure is why the content couldn't be read, or nil.
+func (h *heldContent) failure() error {
+	if h == nil || h.failed.Load() == nil {
+		return nil
+	}
+	return *h.failed.Load()
 }
 
 // Close closes a content that was read. One that wasn't is left to its owner, the server that received it.

@@ -29,6 +29,9 @@ func (p *Pool) send(s *server, r *http.Request, content *heldContent) (_ *http.R
 	if clientLeft(r.Context()) {
 		return nil, true, context.Cause(r.Context())
 	}
+	if err := content.failure(); err != nil {
+		return nil, true, err // the client's doing, not the server's
+	}
 	e := classify(s.url.String(), err, connected.Load())
 	p.failed(s, e)
 	p.reporter.Fill(p.name, health.Fill{FirstByte: time.Since(began), Server: s.url.Host, Detail: e.Error()})
@@ -48,6 +51,7 @@ func (p *Pool) outgoing(s *server, r *http.Request, content *heldContent) *http.
 	if content != nil {
 		out.Body = content
 	}
+	out.Trailer = r.Trailer // filled in while the content is read: not to be a copy
 	out.RequestURI = "" // a server's field, which a client must not set
 	return out
 }
