@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -252,12 +253,18 @@ func (e *edge) checkAccessLog() {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	line, _, _ := bytes.Cut(b, []byte("\n"))
+	var line []byte
+	for l := range bytes.Lines(b) {
+		if bytes.Contains(l, []byte(`"site":"shop"`)) {
+			line = l
+			break
+		}
+	}
 	var fields map[string]any
 	if err := json.Unmarshal(line, &fields); err != nil {
 		e.t.Fatalf("%s: %v", line, err)
 	}
-	for _, key := range []string{"time", "client", "host", "method", "target", "status", "bytes", "duration", "cache", "server", "proto", "node"} {
+	for _, key := range []string{"time", "client", "host", "method", "target", "status", "bytes_out", "duration_ms", "ttfb_ms", "cache", "origin", "proto", "node"} {
 		if _, ok := fields[key]; !ok {
 			e.t.Errorf("the access log lacks %s: %s", key, line)
 		}
@@ -443,6 +450,41 @@ func writePair(t *testing.T, dir string, hosts ...string) {
 	} {
 		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Every metric of ours stands in the admin API's README with its type, and none that isn't there any more.
+func TestMetricsAreDocumented(t *testing.T) {
+	readme, err := os.ReadFile("../../proxy/admin/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stated := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(anyedge_[a-z_]+)` \\| ([a-z]+) \\|").FindAllStringSubmatch(string(readme), -1) {
+		stated[m[1]] = m[2]
+	}
+	e := startEdge(t)
+	e.awaitAnnounced()
+	e.get("HTTP/2.0", "shop.example.com", "/")
+	e.get("HTTP/3.0", "shop.example.com", "/")
+	families, err := e.node.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, f := range families {
+		name := f.GetName()
+		seen[name] = true
+		if kind := strings.ToLower(f.GetType().String()); strings.HasPrefix(name, "anyedge_") && stated[name] != kind {
+			t.Errorf("the README says of %s %q; it is a %s: %s", name, stated[name], kind, f.GetHelp())
+		}
+	}
+	// These have no series until what they count has happened.
+	rare := map[string]bool{"anyedge_admission_refused_total": true}
+	for name := range stated {
+		if !seen[name] && !rare[name] {
+			t.Errorf("the README has %s, which the node has not", name)
 		}
 	}
 }
