@@ -52,7 +52,7 @@ func (p *Pool) outgoing(s *server, r *http.Request, content *heldContent) *http.
 		out.Body = content
 	}
 	out.Trailer = r.Trailer // filled in while the content is read: not to be a copy
-	out.RequestURI = "" // a server's field, which a client must not set
+	out.RequestURI = ""     // a server's field, which a client must not set
 	return out
 }
 
