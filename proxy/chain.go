@@ -87,9 +87,9 @@ func NewChain(o ChainOptions) (*Chain, error) {
 // The last step calls serve, which leads to the cache and through it to the Forwarder.
 func (c *Chain) steps() []step {
 	return []step{
+		{"selfCheck", c.selfCheck},     // the node asking itself
 		{"observe", c.observe},         // measure, log
 		{"rescue", c.rescue},           // a panic ends one request, not the process
-		{"selfCheck", c.selfCheck},     // the node asking itself
 		{"breakLoop", c.breakLoop},     // a request that was here before: 508
 		{"admit", c.admit},             // limits: 429, 503, 413, 408
 		{"checkMethod", c.checkMethod}, // CONNECT, TRACE, Max-Forwards: 501, 405

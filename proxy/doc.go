@@ -5,9 +5,9 @@
 // A listener hands each request of H1, H2 and H3 to [Server], which hands it to its present [Chain]. From there the
 // steps follow in the order of chain.go; each name is a function that can be searched for.
 //
+//	selfCheck    answers the node's own checks: 204; they are in no log and no count of clients
 //	observe      opens the exchange, in which the steps keep what they learn; measures and logs at the end
 //	rescue       turns a panic into a 500
-//	selfCheck    answers the node's own checks: 204
 //	breakLoop    refuses what was here before: 508
 //	admit        refuses what is too much or too slow: 413, 429, 503, 408 (package admission)
 //	checkMethod  refuses CONNECT and TRACE: 501, 405
