@@ -10,10 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -22,30 +20,23 @@ import (
 	"github.com/anyedge/anyedge/cache/memory"
 	"github.com/anyedge/anyedge/proxy"
 	"github.com/anyedge/anyedge/proxy/listener"
+	"github.com/anyedge/anyedge/proxy/origin"
 )
 
-// pool is the plainest proxy.Pool: one server, net/http's transport.
-type pool struct {
-	server    *url.URL
-	transport http.RoundTripper
-}
-
-func newPool(t *testing.T, server string) *pool {
-	u, err := url.Parse(server)
+// newPool returns the real pool of one server.
+func newPool(t *testing.T, server string, adjust ...func(*origin.Options)) proxy.Pool {
+	var o origin.Options
+	o.SetDefaults()
+	o.Servers = []string{server}
+	for _, f := range adjust {
+		f(&o)
+	}
+	p, err := origin.New("backend", o, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := &http.Transport{DisableCompression: true, ExpectContinueTimeout: 5 * time.Second}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &pool{u, transport}
-}
-
-func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) {
-	u := *r.URL
-	u.Scheme, u.Host = p.server.Scheme, p.server.Host
-	out := r.WithContext(r.Context())
-	out.URL = &u
-	return p.transport.RoundTrip(out)
+	t.Cleanup(p.Close)
+	return p
 }
 
 // roundTripper is a pool made of a function.

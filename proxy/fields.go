@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -39,12 +40,22 @@ var spoofed = map[string]bool{
 // one of them did.
 var overrides = [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
 
-// isSpoofed reports whether a client may not send the field key. CGI and its heirs read _ and - as the same.
+// isSpoofed reports whether a client may not send the field key.
 func isSpoofed(key string) bool {
 	if strings.Contains(key, "_") {
-		key = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(key, "_", "-"))
+		return isDisguised(textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(key, "_", "-")))
 	}
 	return spoofed[key] || strings.HasPrefix(key, "X-Forwarded-")
+}
+
+// isDisguised reports whether key, which came with _ for -, is one that we drop, write or frame by. CGI and its heirs
+// read both spellings as one field.
+func isDisguised(key string) bool {
+	switch key {
+	case "Content-Length", "Host", "Via", loopField:
+		return true
+	}
+	return isSpoofed(key) || slices.Contains(hopByHop[:], key)
 }
 
 // dropHopByHop removes the fields of h that end at this hop: the known ones, and those that Connection nominates.

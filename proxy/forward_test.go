@@ -61,6 +61,9 @@ func TestRequestFields(t *testing.T) {
 	// Not to be spoofed.
 	f(fields("X-Forwarded-For: 192.0.2.1"), "X-Forwarded-For", "127.0.0.1")
 	f(fields("X_Forwarded_For: 192.0.2.1"), "X_forwarded_for")
+	f(fields("Transfer_Encoding: chunked"), "Transfer_encoding")
+	f(fields("Content_Length: 5"), "Content_length")
+	f(fields("my_key: 1"), "My_key", "1")
 	f(fields("X-Forwarded-Proto: http"), "X-Forwarded-Proto", "https")
 	f(fields("X-Forwarded-Host: evil.example"), "X-Forwarded-Host", "example.com")
 	f(fields("X-Forwarded-Port: 1"), "X-Forwarded-Port")

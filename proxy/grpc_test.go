@@ -2,12 +2,15 @@ package proxy_test
 
 import (
 	"encoding/binary"
+	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 
-	"github.com/anyedge/anyedge/proxy"
+	"github.com/anyedge/anyedge/proxy/origin"
 )
 
 // grpcOrigin is what a gRPC server does on the wire: it needs H2 and TE: trailers, answers each length-prefixed message
@@ -48,16 +51,16 @@ func readMessage(r io.Reader) (string, error) {
 }
 
 func newGRPCEdge(t *testing.T) *edge {
-	origin := httptest.NewUnstartedServer(http.HandlerFunc(grpcOrigin))
-	origin.EnableHTTP2 = true
-	origin.StartTLS()
-	t.Cleanup(origin.Close)
-	p := newPool(t, origin.URL)
-	p.transport = origin.Client().Transport
-	return newEdge(t, proxy.ChainOptions{
-		Sites: map[string]*proxy.SiteOptions{"grpc": {Hosts: []string{"*"}, Origin: "backend"}},
-		Pools: map[string]proxy.Pool{"backend": p},
-	})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(grpcOrigin))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(ca, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return newEdge(t, withPool(newPool(t, server.URL, func(o *origin.Options) { o.TLS.CAFile = ca })))
 }
 
 func TestGRPC(t *testing.T) {

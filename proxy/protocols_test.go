@@ -57,8 +57,8 @@ func TestSameAnswers(t *testing.T) {
 		{name: "no loop", target: "/", field: "CDN-Loop", value: "ams-10, ams", status: 200, origin: "GET example.com / "},
 	}
 	for _, tt := range tests {
-		eachProtocol(t, e, func(t *testing.T, protocol string, c *http.Client) {
-			t.Run(tt.name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
+			eachProtocol(t, e, func(t *testing.T, _ string, c *http.Client) {
 				method, host := tt.method, tt.host
 				if method == "" {
 					method = http.MethodGet
