@@ -231,6 +231,41 @@ func TestOriginDiesAndReturns(t *testing.T) {
 	})
 }
 
+// TestDueBetweenTicks: what is due at a time is done at that time, not with the next look.
+func TestDueBetweenTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, www)
+		o := options()
+		o.PathFall = 1234 * time.Millisecond
+		b.Configure(o, []routing.VIP{www})
+		b.run()
+		defer b.stop()
+		b.announce()
+		b.tracker.Servers("shop", 0, 1, "")
+		b.pass(o.PathFall - 1)
+		b.wantRoutes("198.51.100.0/24 www 0, 2001:db8:100::/48 www 0")
+		b.pass(1)
+		b.wantRoutes("198.51.100.0/24 www 2, 2001:db8:100::/48 www 2")
+	})
+}
+
+// TestSelfChecksOfAnotherTime: a VIP that the node no longer serves itself isn't held down by what its checks found.
+func TestSelfChecksOfAnotherTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, www)
+		b.run()
+		defer b.stop()
+		b.announce()
+		b.fail("www", errors.New("connection refused"))
+		b.wantRoutes("")
+		located := www
+		located.SelfChecks = false
+		b.Configure(options(), []routing.VIP{located})
+		b.pass(time.Minute)
+		b.wantRoutes("198.51.100.0/24 www 0, 2001:db8:100::/48 www 0")
+	})
+}
+
 func TestLocalFailureWithdrawsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, www)
@@ -311,6 +346,12 @@ func TestSpeakerErrorsAreRetried(t *testing.T) {
 		if e := b.explanation("www"); e.SpeakerError != "" || b.speaker.count() != calls {
 			t.Errorf("after the repair: %q, %d more calls", e.SpeakerError, b.speaker.count()-calls)
 		}
+		b.speaker.fail(errors.New("again"))
+		b.fail("www", errors.New("connection refused"))
+		b.pass(time.Second)
+		if n := b.speaker.count() - calls; n != 2 {
+			t.Errorf("%d calls within 1s of a new error, want 2: it is retried as if it were the first", n)
+		}
 	})
 }
 
@@ -326,6 +367,9 @@ func TestConfigureKeepsWhatStays(t *testing.T) {
 
 		moved := www
 		moved.Prefixes = []netip.Prefix{v4}
+		if err := b.Drain("dns", "work"); err != nil {
+			t.Fatal(err)
+		}
 		b.Configure(options(), []routing.VIP{moved})
 		synctest.Wait()
 		b.wantRoutes("198.51.100.0/24 www 0")
@@ -335,7 +379,7 @@ func TestConfigureKeepsWhatStays(t *testing.T) {
 		if _, err := b.Explain("dns"); err == nil {
 			t.Error("dns is still explained")
 		}
-		if got := b.events(health.EventDecision); got[len(got)-1] != "dns: announced → withdrawn: removed" {
+		if got := b.events(health.EventDecision); got[len(got)-1] != "dns: depreferred → withdrawn: removed" {
 			t.Errorf("the last event: %s", got[len(got)-1])
 		}
 		b.Configure(options(), []routing.VIP{moved})
@@ -344,8 +388,8 @@ func TestConfigureKeepsWhatStays(t *testing.T) {
 			t.Errorf("%d calls: the speaker should be told once for each configuration, since what it allows may have changed", n)
 		}
 		b.Configure(options(), []routing.VIP{moved, dns})
-		if e := b.explanation("dns"); e.Level == routing.Announced {
-			t.Errorf("dns begins where it ended: %s", e)
+		if e := b.explanation("dns"); e.Reason != routing.WarmingUp {
+			t.Errorf("dns doesn't begin anew: %s", e)
 		}
 	})
 }

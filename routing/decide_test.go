@@ -2,6 +2,7 @@ package routing_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -16,9 +17,9 @@ type dice func(n int) int
 
 // TestDecideKeepsItsPromises walks through random signals, operators and times and checks every decision on the way.
 func TestDecideKeepsItsPromises(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		walk(t, r.IntN, 150)
+		walk(t, r.IntN, 120)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
@@ -54,7 +55,9 @@ func walk(t *testing.T, roll dice, steps int) {
 			t.Errorf("Decide changed its input from %s to %s", before, after)
 		}
 		checkShape(t, in, d)
-		checkReplay(t, in, d)
+		if roll(4) == 0 { // the JSON is what takes the time
+			checkReplay(t, in, d)
+		}
 		checkMonotone(t, in, d, roll)
 		checkUnknown(t, in)
 		checkDrain(t, in)
@@ -258,6 +261,29 @@ func TestDecideWithoutSignals(t *testing.T) {
 	in.SelfChecks = true
 	if d := routing.Decide(in); d.To != routing.Withdrawn || d.Reason != routing.NotProven {
 		t.Errorf("without a self check: %+v", d)
+	}
+}
+
+// TestHalfIsHalf: half of the origins with equal shares make a path bad, whatever rounding makes of their sum.
+func TestHalfIsHalf(t *testing.T) {
+	for n := 2; n <= 60; n += 2 {
+		in := routing.Input{Now: noon, VIP: "www", Shares: map[string]float64{}, State: routing.State{Proven: true, Since: noon}}
+		for i := range n {
+			name := fmt.Sprint(i)
+			in.Shares[name] = 1 / float64(n)
+			grade := health.OK
+			if i%2 == 0 {
+				grade = health.Crit
+			}
+			in.Signals = append(in.Signals, signal(health.OriginProbe, name, grade))
+		}
+		if d := routing.Decide(in); d.To != routing.Depreferred {
+			t.Errorf("%d of %d: %s", n/2, n, d.Text)
+		}
+		in.Signals[0].Grade = health.OK
+		if d := routing.Decide(in); d.To != routing.Announced {
+			t.Errorf("%d of %d: %s", n/2-1, n, d.Text)
+		}
 	}
 }
 
