@@ -184,6 +184,12 @@ func (l *live) close() {
 // swap makes next the live configuration; requests under way finish on the old one.
 func (n *node) swap(next *live) {
 	old := n.live.Swap(next)
+	n.apply(next, old)
+	n.retire(old, next)
+}
+
+// apply tells every part of the node of next, and starts what old had not; there is none at the start.
+func (n *node) apply(next, old *live) {
 	cfg := next.cfg
 	n.server.Swap(next.chain)
 	n.tracker.SetOptions(cfg.Health)
@@ -203,9 +209,6 @@ func (n *node) swap(next *live) {
 		if old == nil || old.listeners[s] != l {
 			n.start("listener "+s.String(), l.Serve)
 		}
-	}
-	if old != nil {
-		n.retire(old, next)
 	}
 }
 

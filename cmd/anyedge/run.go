@@ -167,7 +167,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 		next.discard(nil)
 		return nil, err
 	}
-	n.swap(next)
+	n.live.Store(next)
 	n.registry.MustRegister(n.tracker.Collector(), n.control.Collector(), n.speaker.Collector(), n.originCollector())
 	return n, nil
 }
@@ -178,6 +178,7 @@ func (n *node) Run(ctx context.Context) error {
 	if err := n.speaker.Start(n.work); err != nil {
 		return err
 	}
+	n.apply(n.live.Load(), nil)
 	n.start("announcements", n.control.Run)
 	n.start("self checks", n.checks.Run)
 	n.start("admin API", n.admin.Serve)
