@@ -6,16 +6,12 @@ import (
 	"time"
 )
 
-// demandSpan is how far back demand counts: long enough to smooth a quiet second, short enough that the weights follow
-// the traffic.
-const demandSpan = demandSlots * time.Second
-
 const (
-	demandSlots  = 10
-	demandShards = 8 // cores that count at once seldom meet in one cache line
+	demandSlots  = 10 // seconds: long enough to smooth a quiet one, short enough that the weights follow the traffic
+	demandShards = 8  // cores that count at once seldom meet in one cache line
 )
 
-// counter counts events of the last demandSpan. Every request of the data path reports to it, so it takes no lock:
+// counter counts the events of the last ten seconds. Every request of the data path reports to it, so it takes no lock:
 // a slot is one word, its second in the upper half and its count in the lower, and a stale slot is emptied by the same
 // compare-and-swap that counts.
 type counter struct{ shards [demandShards]shard }
@@ -43,7 +39,7 @@ func (c *counter) add(now time.Duration) {
 	}
 }
 
-// sum returns how many events the last demandSpan had.
+// sum returns how many events the last ten seconds had.
 func (c *counter) sum(now time.Duration) (n uint64) {
 	second := secondOf(now)
 	for i := range c.shards {

@@ -12,7 +12,7 @@ func (u Unit) Format(v float64) string {
 	switch u {
 	case Ratio:
 		// Cut, not rounded: 99.97% must not read as if it had reached a threshold of 100%.
-		return strconv.FormatFloat(math.Floor(v*1000+1e-6)/10, 'f', -1, 64) + "%"
+		return strconv.FormatFloat(math.Floor(v*1000)/10, 'f', -1, 64) + "%"
 	case Seconds:
 		return formatSeconds(v)
 	case Failures:

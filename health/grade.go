@@ -38,7 +38,7 @@ func (b bounds) grade(was Grade, v float64) Grade {
 // enough says whether samples suffice for a grade. The count has an exit of its own, half of what it takes to enter,
 // so that a rate of requests that hovers around least doesn't switch a grade on and off.
 func enough(was Grade, samples, least int) bool {
-	return samples >= least || was != Unknown && 2*samples >= least && samples > 0
+	return samples >= least || was != Unknown && 2*samples >= least
 }
 
 // mark is a grade and when it was entered.

@@ -344,11 +344,19 @@ func TestFormat(t *testing.T) {
 		value float64
 		want  string
 	}{
-		{health.Ratio, 0, "0%"}, {health.Ratio, .29, "29%"}, {health.Ratio, .025, "2.5%"}, {health.Ratio, 1, "100%"},
+		{health.Ratio, 0, "0%"},
+		{health.Ratio, .57, "57%"},
+		{health.Ratio, .025, "2.5%"},
+		{health.Ratio, 1, "100%"},
 		{health.Ratio, .99999, "99.9%"}, // not as if it had reached 100%
-		{health.Seconds, .0000123, "10µs"}, {health.Seconds, .08, "80ms"}, {health.Seconds, 1.2345, "1.23s"},
-		{health.Seconds, 2, "2s"}, {health.Seconds, 75, "1m15s"},
-		{health.Failures, 0, "0 failures in a row"}, {health.Failures, 1, "1 failure in a row"}, {"fish", 2.5, "2.5"},
+		{health.Seconds, .0000123, "10µs"},
+		{health.Seconds, .08, "80ms"},
+		{health.Seconds, 1.2345, "1.23s"},
+		{health.Seconds, 2, "2s"},
+		{health.Seconds, 75, "1m15s"},
+		{health.Failures, 0, "0 failures in a row"},
+		{health.Failures, 1, "1 failure in a row"},
+		{"fish", 2.5, "2.5"},
 	} {
 		if got := c.unit.Format(c.value); got != c.want {
 			t.Errorf("%g %s: %q, want %q", c.value, c.unit, got, c.want)

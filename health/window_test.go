@@ -70,7 +70,11 @@ func TestWindowAgainstTimes(t *testing.T) {
 
 func TestAnotherSpanEmptiesTheWindow(t *testing.T) {
 	var w window[outcomes]
+	w.at(-time.Second, span).ok = 1 // a clock before the start is the start
 	w.at(time.Second, span).ok = 5
+	if got := total(w.recent(time.Second, span)); got.ok != 6 {
+		t.Errorf("%+v", got)
+	}
 	if got := total(w.recent(time.Second, time.Minute)); got.ok != 0 {
 		t.Errorf("%+v", got)
 	}
@@ -138,6 +142,17 @@ func TestCounter(t *testing.T) {
 		if got := c.sum(step.at); got != step.want {
 			t.Errorf("at %s: %d, want %d", step.at, got, step.want)
 		}
+	}
+	for range 4 { // all in one slot
+		all.Go(func() {
+			for range 1_000_000 {
+				c.add(time.Minute)
+			}
+		})
+	}
+	all.Wait()
+	if got := c.sum(time.Minute); got != 4_000_000 {
+		t.Errorf("%d of 4000000 are left", got)
 	}
 	c.add(time.Hour)
 	c.add(-time.Second)

@@ -104,7 +104,7 @@ func checkShape(t *testing.T, in routing.Input, d routing.Decision) {
 	if d.Reason.Text() == "" || d.Text == "" {
 		t.Errorf("no reason: %+v", d)
 	}
-	allowed := map[routing.Reason]bool{}
+	var allowed map[routing.Reason]bool
 	switch {
 	case d.To < d.From:
 		allowed = map[routing.Reason]bool{routing.Well: true, routing.WarmingUp: true, routing.Rising: true, routing.OriginPathCritical: d.From == routing.Withdrawn}
