@@ -19,7 +19,6 @@ const (
 // net/http; tlsListener puts a handshake between.
 type acceptor struct {
 	*net.TCPListener
-	info    *Info
 	set     *connSet
 	metrics *vipMetrics
 	log     *slog.Logger

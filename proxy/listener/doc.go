@@ -16,9 +16,8 @@
 // What a client may take is limited before a handler runs: the header's size (431) and time, concurrent streams, idle
 // time, and, shared by all listeners through a [Gate], TCP connections. Where the libraries differ:
 //
-//   - A header that is too large: 431 on H1, H2 and H3. H1 allows 4 KiB more than Limits.Header (net/http's slack);
-//     on H2 and H3 each field counts 32 octets more (RFC 9113, section 6.5.2; RFC 9114, section 4.2.2). A single field
-//     that is longer than the limit ends an H2 connection with COMPRESSION_ERROR instead.
+//   - A header that is too large: 431, where each field counts 32 octets more than it has (RFC 9113, section 6.5.2;
+//     RFC 9114, section 4.2.2). One of four times the limit ends an H2 connection with an error.
 //   - A header that doesn't come in time: H1 is closed without an answer; an H2 or H3 connection without a complete
 //     request is idle, and closed as such.
 //

@@ -127,10 +127,10 @@ func (e *edge) client(version listener.Protocol) *http.Client {
 	}}
 }
 
-// get fetches a path over version.
-func (e *edge) get(version listener.Protocol, path string) (*http.Response, string) {
+// get fetches a page over version.
+func (e *edge) get(version listener.Protocol) (*http.Response, string) {
 	e.t.Helper()
-	r, err := e.client(version).Get("https://" + e.https() + path)
+	r, err := e.client(version).Get("https://" + e.https() + "/")
 	must(e.t, err)
 	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)

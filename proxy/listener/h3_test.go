@@ -128,12 +128,12 @@ func TestQUICHandshakeResults(t *testing.T) {
 		if (err == nil) != (result == "ok") {
 			t.Errorf("%s: %v", protocol, err)
 		}
-		if c != nil {
-			_ = c.CloseWithError(0x100, "")
-		}
 		eventually(t, result+" is counted", func() bool {
 			return e.metric("handshakes_total", "transport=quic", "result="+result) == 1
 		})
+		if c != nil {
+			_ = c.CloseWithError(0x100, "")
+		}
 	}
 	mistrusting := e.clientTLS("h3")
 	mistrusting.ServerName = "elsewhere.example.com"
@@ -145,6 +145,9 @@ func TestQUICHandshakeResults(t *testing.T) {
 	})
 	if n := e.metric("connections_total", "protocol=h3"); n != 1 {
 		t.Errorf("%v connections counted, want 1", n)
+	}
+	if n := e.metric("handshakes_total", "transport=quic"); n != 3 {
+		t.Errorf("%v handshakes counted, want 3", n)
 	}
 }
 
@@ -163,7 +166,7 @@ func TestStreamLimitOfH3(t *testing.T) {
 func TestLostH3ConnectionIsCounted(t *testing.T) {
 	e := serve(t, http.HandlerFunc(describe))
 	c := e.h3Conn()
-	controlFrames(t, t.Context(), c)
+	eventually(t, "the connection is counted", func() bool { return e.metric("connections", "protocol=h3") == 1 })
 	_ = c.CloseWithError(0x103, "a breach of the protocol") // H3_STREAM_CREATION_ERROR
 	eventually(t, "the loss is counted", func() bool {
 		return e.metric("connections_lost_total", "protocol=h3", "reason=error") == 1

@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"errors"
 	"net/http"
 	"runtime/debug"
 )
@@ -9,8 +10,13 @@ import (
 // request, and its stack is logged.
 func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer l.contain(r)
-	if r.TLS != nil && r.ProtoMajor < 3 {
-		l.altSvc.add(w.Header())
+	if r.ProtoMajor < 3 { // http3 has looked at the fields
+		if r.TLS != nil {
+			l.altSvc.add(w.Header())
+		}
+		if !l.fieldsFit(w, r) {
+			return
+		}
 	}
 	l.config.Handler.ServeHTTP(w, r)
 }
@@ -22,7 +28,7 @@ func (l *Listener) contain(r *http.Request) {
 	if p == nil {
 		return
 	}
-	if p != http.ErrAbortHandler {
+	if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 		l.metrics.panics.Inc()
 		l.log.Error("a handler panicked", "method", r.Method, "host", r.Host, "panic", p, "stack", string(debug.Stack()))
 	}

@@ -54,7 +54,7 @@ func TestSlowHandshakesHoldUpNobody(t *testing.T) {
 		must(t, err)
 		defer c.Close()
 	}
-	e.get(listener.H1, "/")
+	e.get(listener.H1)
 }
 
 // resumes makes a TLS connection and says whether it resumed a session of the cache.

@@ -22,7 +22,7 @@ func (l *Listener) newHTTPServer() *http.Server {
 		Protocols:         protocols,
 		ReadHeaderTimeout: limits.HeaderTimeout,
 		IdleTimeout:       limits.IdleTimeout,
-		MaxHeaderBytes:    int(limits.Header),
+		MaxHeaderBytes:    headroom * int(limits.Header),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: int(limits.Streams),
 			WriteByteTimeout:     limits.SendIdle,

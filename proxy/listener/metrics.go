@@ -12,12 +12,13 @@ type Metrics struct {
 	acceptErrs *prometheus.CounterVec // vip
 	sendErrs   *prometheus.CounterVec // vip
 	panics     *prometheus.CounterVec // vip
+	tooLarge   *prometheus.CounterVec // vip
 }
 
 // NewMetrics returns metrics that are registered on reg.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := newMetrics()
-	reg.MustRegister(m.open, m.accepted, m.lost, m.handshakes, m.sessions, m.acceptErrs, m.sendErrs, m.panics)
+	reg.MustRegister(m.open, m.accepted, m.lost, m.handshakes, m.sessions, m.acceptErrs, m.sendErrs, m.panics, m.tooLarge)
 	return m
 }
 
@@ -38,6 +39,7 @@ func newMetrics() *Metrics {
 		acceptErrs: counter("accept_errors_total", "Connections that could not be accepted, for want of descriptors for example.", "vip"),
 		sendErrs:   counter("udp_send_errors_total", "QUIC packets dropped by a passing error of the host, for want of a route for example.", "vip"),
 		panics:     counter("panics_total", "Requests whose handler panicked: a defect; their stacks are in the log.", "vip"),
+		tooLarge:   counter("headers_too_large_total", "H1 and H2 requests answered 431 for fields above limits.header.", "vip"),
 	}
 }
 

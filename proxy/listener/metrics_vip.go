@@ -17,19 +17,21 @@ const (
 
 // vipMetrics are the metrics of one VIP.
 type vipMetrics struct {
-	all          *Metrics
-	vip          string
-	acceptErrors prometheus.Counter
-	sendErrors   prometheus.Counter
-	panics       prometheus.Counter
+	all            *Metrics
+	vip            string
+	acceptErrors   prometheus.Counter
+	sendErrors     prometheus.Counter
+	panics         prometheus.Counter
+	headersRefused prometheus.Counter
 }
 
 func (m *Metrics) of(vip string) *vipMetrics {
 	return &vipMetrics{
 		all: m, vip: vip,
-		acceptErrors: m.acceptErrs.WithLabelValues(vip),
-		sendErrors:   m.sendErrs.WithLabelValues(vip),
-		panics:       m.panics.WithLabelValues(vip),
+		acceptErrors:   m.acceptErrs.WithLabelValues(vip),
+		sendErrors:     m.sendErrs.WithLabelValues(vip),
+		panics:         m.panics.WithLabelValues(vip),
+		headersRefused: m.tooLarge.WithLabelValues(vip),
 	}
 }
 

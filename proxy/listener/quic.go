@@ -90,6 +90,7 @@ func (s *quicServer) listen() (*quic.EarlyListener, error) {
 }
 
 func (s *quicServer) start(c *quic.Conn) {
+	shakeOf(c).accepted.Store(true)
 	q := newQUICConn(s, c)
 	s.mu.Lock()
 	s.open[q] = struct{}{}

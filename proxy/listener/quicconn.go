@@ -25,7 +25,6 @@ type quicConn struct {
 	requests int        // being answered
 	cut      bool       // a request ended with the connection
 	counted  bool       // as open, its handshake being complete
-	over     bool
 	leaving  bool
 	linger   *time.Timer // nil: not lingering
 }
@@ -53,27 +52,42 @@ func (q *quicConn) serve() {
 	}
 }
 
-// count counts the connection once its handshake is complete: it is served before, for its SETTINGS to leave early.
+// count settles the handshake's account as soon as it is complete: the connection is served before, for its SETTINGS to
+// leave early.
 func (q *quicConn) count() {
-	if !q.owner.shaken(q.conn) {
-		return
+	select {
+	case <-q.conn.HandshakeComplete():
+	case <-q.conn.Context().Done():
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.over {
-		q.counted = true
-		q.owner.listener.metrics.opened(H3)
-	}
+	q.settle()
 }
 
-// finish settles the accounts of a connection that has ended.
+// settle counts the connection and its handshake, once. q.mu is held.
+func (q *quicConn) settle() {
+	h := shakeOf(q.conn)
+	if !shaken(q.conn) {
+		q.owner.shakeFailed(h, q.conn.RemoteAddr().String(), context.Cause(q.conn.Context()))
+		return
+	}
+	if h.settled.Swap(true) {
+		return
+	}
+	q.counted = true
+	state := q.conn.ConnectionState().TLS
+	q.owner.listener.metrics.handshake(overQUIC, &state)
+	q.owner.listener.metrics.opened(H3)
+}
+
+// finish closes the accounts of a connection that has ended.
 func (q *quicConn) finish() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.over = true
 	if q.linger != nil {
 		q.linger.Stop()
 	}
+	q.settle()
 	if !q.counted {
 		return
 	}

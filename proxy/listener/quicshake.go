@@ -10,33 +10,51 @@ import (
 
 type shakeKey struct{}
 
-// handshaking follows the handshake of a connection that begins: quic-go hands over only those that succeed.
-func (s *quicServer) handshaking(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	done := new(atomic.Bool)
-	context.AfterFunc(ctx, func() {
-		if done.Load() || s.ctx.Err() != nil {
-			return
-		}
-		result := quicResult(context.Cause(ctx))
-		s.listener.metrics.handshakeFailed(overQUIC, result)
-		s.log.Debug("quic handshake", "client", info.RemoteAddr.String(), "result", string(result), "error", context.Cause(ctx))
-	})
-	return context.WithValue(ctx, shakeKey{}, done), nil
+// shake is the account of one QUIC handshake, which is settled once.
+type shake struct {
+	accepted atomic.Bool // quic-go handed the connection over: a quicConn settles
+	settled  atomic.Bool
 }
 
-// shaken counts c's handshake once it is complete; it returns false where that failed.
-func (s *quicServer) shaken(c *quic.Conn) bool {
+// handshaking follows the handshake of a connection that begins: quic-go hands over only those that get somewhere.
+func (s *quicServer) handshaking(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	h := &shake{}
+	context.AfterFunc(ctx, func() {
+		cause := context.Cause(ctx)
+		// An application's close comes in 1-RTT packets only: the handshake was complete.
+		if !h.accepted.Load() && s.ctx.Err() == nil && !errors.As(cause, new(*quic.ApplicationError)) {
+			s.shakeFailed(h, info.RemoteAddr.String(), cause)
+		}
+	})
+	return context.WithValue(ctx, shakeKey{}, h), nil
+}
+
+func (s *quicServer) shakeFailed(h *shake, client string, cause error) {
+	if h.settled.Swap(true) {
+		return
+	}
+	result := quicResult(cause)
+	s.listener.metrics.handshakeFailed(overQUIC, result)
+	s.log.Debug("quic handshake", "client", client, "result", string(result), "error", cause)
+}
+
+// shakeOf is the account of c's handshake.
+func shakeOf(c *quic.Conn) *shake {
+	h, ok := c.Context().Value(shakeKey{}).(*shake)
+	if !ok {
+		return &shake{}
+	}
+	return h
+}
+
+// shaken returns whether c's handshake is complete.
+func shaken(c *quic.Conn) bool {
 	select {
 	case <-c.HandshakeComplete():
-	case <-c.Context().Done():
+		return true
+	default:
 		return false
 	}
-	if done, ok := c.Context().Value(shakeKey{}).(*atomic.Bool); ok {
-		done.Store(true)
-	}
-	state := c.ConnectionState().TLS
-	s.listener.metrics.handshake(overQUIC, &state)
-	return true
 }
 
 func quicResult(cause error) handshakeResult {

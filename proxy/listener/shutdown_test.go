@@ -134,7 +134,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 func TestShutdownIsQuickWithIdleConnections(t *testing.T) {
 	e := serve(t, http.HandlerFunc(describe))
 	for _, v := range versions {
-		e.get(v, "/")
+		e.get(v)
 	}
 	begin := time.Now()
 	must(t, e.Shutdown(t.Context()))
