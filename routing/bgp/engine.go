@@ -99,25 +99,3 @@ func (e *engine) apply(added, removed []*apiutil.Path) error {
 	}
 	return nil
 }
-
-// traffic is what GoBGP says of one peer's session.
-type traffic struct {
-	up      bool
-	idle    bool
-	updates uint64 // UPDATEs written since the peer was added
-}
-
-// traffic asks GoBGP for every peer.
-func (e *engine) traffic() map[netip.Addr]traffic {
-	list := map[netip.Addr]traffic{}
-	_ = e.server.ListPeer(context.Background(), &api.ListPeerRequest{}, func(p *api.Peer) { // fails only once stopped
-		if a, err := netip.ParseAddr(p.GetConf().GetNeighborAddress()); err == nil {
-			list[a] = traffic{
-				up:      p.GetState().GetSessionState() == api.PeerState_SESSION_STATE_ESTABLISHED,
-				idle:    p.GetState().GetSessionState() == api.PeerState_SESSION_STATE_IDLE,
-				updates: p.GetState().GetMessages().GetSent().GetUpdate(),
-			}
-		}
-	})
-	return list
-}

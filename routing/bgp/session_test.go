@@ -60,22 +60,48 @@ func closedPort(t *testing.T, a netip.Addr) uint16 {
 	return uint16(ln.Addr().(*net.TCPAddr).Port)
 }
 
-// What keeps a session from coming up is said in the operator's words, in Peers and in the journal.
+// secured starts a router with o, or skips the test where the kernel has no TCP MD5 for us.
+func secured(t *testing.T, o bgptest.Options, name, passwordFile string) bgp.Peer {
+	t.Helper()
+	o.ASN, o.PeerASN = routerAS, ownAS
+	r, err := bgptest.Start(o, slog.New(slog.DiscardHandler))
+	if errors.Is(err, syscall.ENOPROTOOPT) || errors.Is(err, syscall.EPERM) {
+		t.Skipf("this kernel has no TCP MD5 for us: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	p := peer(name, r, routerAS)
+	p.PasswordFile = passwordFile
+	return p
+}
+
+// What keeps a session from coming up is said in the operator's words, in Peers and in the journal. TCP MD5 with the right
+// password, over IPv4 and IPv6, and GTSM from next door keep none.
 func TestWhatKeepsASessionDown(t *testing.T) {
 	t.Parallel()
 	wrongAS := startRouter(t, bgptest.Options{Address: loopback(3), ASN: 64497})
 	refuses := startRouter(t, bgptest.Options{Address: loopback(4), PeerASN: 65000})
 	noLocal := peer("no-local", wrongAS, routerAS)
 	noLocal.Address, noLocal.LocalAddress = loopback(6), netip.MustParseAddr("192.0.2.99")
+	password := passwordFile(t, "s3cret\n")
+	gtsm := secured(t, bgptest.Options{Address: loopback(9), GTSM: true}, "gtsm", "")
+	gtsm.TTLSecurity = 1
 	cases := []struct {
 		peer bgp.Peer
-		want string
+		want string // "" for a session that comes up
 	}{
 		{bgp.Peer{Name: "nobody", Address: loopback(2), Port: closedPort(t, loopback(2)), ASN: routerAS}, "connection refused by 127.0.0.2 port "},
 		{peer("wrong-as", wrongAS, routerAS), "wrong peer AS (OPEN 2/2): the router isn't in AS 64496, as bgp.peers[wrong-as].asn says"},
 		{peer("refuses", refuses, routerAS), "the router refused our OPEN: does it expect AS 64512 (bgp.asn) from our address, in address family ipv4-unicast?"},
 		{bgp.Peer{Name: "silent", Address: loopback(5), Port: silent(t, loopback(5)), ASN: routerAS}, "the router closes the connection without a word"},
 		{noLocal, "local_address 192.0.2.99 is on no interface of this host"},
+		{secured(t, bgptest.Options{Address: loopback(7), Password: "another"}, "wrong-password", password), "authentication? TCP never completes: check password_file on both sides"},
+		{secured(t, bgptest.Options{Address: loopback(8), Password: "s3cret"}, "no-password", ""), "or the router wants a TCP MD5 password"},
+		{secured(t, bgptest.Options{Password: "s3cret"}, "right-password", password), ""},
+		{secured(t, bgptest.Options{Address: netip.IPv6Loopback(), Password: "s3cret"}, "right-password-6", password), ""},
+		{gtsm, ""},
 	}
 	var peers []bgp.Peer
 	for _, c := range cases {
@@ -83,8 +109,12 @@ func TestWhatKeepsASessionDown(t *testing.T) {
 	}
 	s := startSpeaker(t, options(peers...), prefix4)
 	for _, c := range cases {
-		s.await(c.want, func() bool { return strings.Contains(s.peer(c.peer.Name).LastError, c.want) })
-		if p := s.peer(c.peer.Name); p.State == "established" || p.Flaps != 0 || len(p.AdjOut) != 0 {
+		up := c.want == ""
+		s.await(c.peer.Name+": "+c.want, func() bool {
+			p := s.peer(c.peer.Name)
+			return (p.State == "established") == up && strings.Contains(p.LastError, c.want)
+		})
+		if p := s.peer(c.peer.Name); p.Flaps != 0 || len(p.AdjOut) != 0 || up && p.LastError != "" {
 			t.Errorf("%s: %+v", c.peer.Name, p)
 		}
 		if !strings.Contains(s.journalText(), c.want) {
@@ -93,45 +123,7 @@ func TestWhatKeepsASessionDown(t *testing.T) {
 	}
 }
 
-// TCP MD5 with the right password over IPv4 and IPv6, and with a wrong one; GTSM from next door.
-func TestSecuredSessions(t *testing.T) {
-	t.Parallel()
-	password := passwordFile(t, "s3cret\n")
-	secured := func(o bgptest.Options, name, file string) bgp.Peer {
-		o.ASN, o.PeerASN = routerAS, ownAS
-		r, err := bgptest.Start(o, slog.New(slog.DiscardHandler))
-		if errors.Is(err, syscall.ENOPROTOOPT) || errors.Is(err, syscall.EPERM) {
-			t.Skipf("this kernel has no TCP MD5 for us: %v", err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(r.Close)
-		p := peer(name, r, routerAS)
-		p.PasswordFile = file
-		return p
-	}
-	gtsm := secured(bgptest.Options{Address: loopback(4), GTSM: true}, "gtsm", "")
-	gtsm.TTLSecurity = 1
-	s := startSpeaker(t, options(
-		secured(bgptest.Options{Password: "s3cret"}, "right", password),
-		secured(bgptest.Options{Address: netip.IPv6Loopback(), Password: "s3cret"}, "right-6", password),
-		secured(bgptest.Options{Address: loopback(2), Password: "another"}, "wrong", password),
-		secured(bgptest.Options{Address: loopback(3), Password: "s3cret"}, "none", ""),
-		gtsm,
-	), prefix4)
-	for name, want := range map[string]string{
-		"wrong": "authentication? TCP never completes: check password_file on both sides",
-		"none":  "or the router wants a TCP MD5 password",
-	} {
-		s.await(want, func() bool { return strings.Contains(s.peer(name).LastError, want) })
-	}
-	for _, name := range []string{"right", "right-6", "gtsm"} {
-		s.await(name+" established", func() bool { return s.peer(name).State == "established" })
-	}
-}
-
-// A router that says goodbye, one that crashes and one that freezes: the session's end is told with its reason, and when
+// One router says goodbye, one crashes, one freezes: the session's end is told with its reason, and when
 // the router is back so are the session and the routes. Another router's session doesn't notice.
 func TestRouterRestarts(t *testing.T) {
 	t.Parallel()
