@@ -102,6 +102,7 @@ func (e *edge) ended() {
 func (e *edge) https() string {
 	return netip.AddrPortFrom(e.config.Addresses[0], e.config.HTTPS).String()
 }
+
 func (e *edge) http() string {
 	return netip.AddrPortFrom(e.config.Addresses[0], e.config.HTTP).String()
 }
