@@ -1,0 +1,35 @@
+package routing_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/anyedge/anyedge/routing"
+)
+
+func TestOptionsCheck(t *testing.T) {
+	for _, c := range []struct {
+		change func(*routing.Options)
+		want   string
+	}{
+		{func(*routing.Options) {}, "[]"},
+		{func(o *routing.Options) { *o = routing.Options{} }, "[]"},
+		{func(o *routing.Options) { o.Rise = -1 }, "[rise]"},
+		{func(o *routing.Options) { o.PathFall, o.WarmUp = 2*time.Hour, -time.Second }, "[path_fall warm_up]"},
+		{func(o *routing.Options) { o.DrainLead = time.Hour + 1 }, "[drain_lead]"},
+	} {
+		o := options()
+		c.change(&o)
+		var keys []string
+		o.Check(func(key, _ string) { keys = append(keys, key) })
+		slices.Sort(keys)
+		if got := fmt.Sprint(keys); got != c.want {
+			t.Errorf("%+v: %s, want %s", o, got, c.want)
+		}
+	}
+	if got := routing.Level(9).String(); got != "level(9)" {
+		t.Error(got)
+	}
+}
