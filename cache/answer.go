@@ -61,6 +61,7 @@ func (x *exchange) answerWhole(s *Response, from source) {
 	names := from.trailerNames()
 	if len(names) > 0 {
 		h["Trailer"] = []string{strings.Join(names, ", ")}
+		delete(h, "Content-Length") // H1 has trailers only behind chunks
 	} else if s.length >= 0 && bodyAllowed(s.status) {
 		h["Content-Length"] = []string{strconv.FormatInt(s.length, 10)}
 	}

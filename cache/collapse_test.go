@@ -361,6 +361,54 @@ func TestLaggardOfAnUnkeptContent(t *testing.T) {
 	})
 }
 
+// TestPartialInterestStillStores: a client that gets a 304, or a range, doesn't take the fill with it as it leaves.
+func TestPartialInterestStillStores(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		read, write := io.Pipe()
+		o := &originFunc{answer: func(r *http.Request) (*http.Response, error) {
+			context.AfterFunc(r.Context(), func() { read.CloseWithError(r.Context().Err()) })
+			return respond(http.StatusOK, read, 8<<20, "Cache-Control: max-age=60", `Etag: "a"`), nil
+		}}
+		h := handle(newCache(t), o)
+		if w := get(h, "http://example.com/", `If-None-Match: "a"`); w.Code != http.StatusNotModified {
+			t.Errorf("got %d", w.Code)
+		}
+		if _, err := io.Copy(write, zeros(8<<20)); err != nil {
+			t.Errorf("the fill was aborted: %v", err)
+		}
+		write.Close()
+		synctest.Wait()
+		if w := get(h, "http://example.com/"); w.Body.Len() != 8<<20 || !strings.Contains(w.Header().Get("Cache-Status"), "hit") {
+			t.Errorf("then %d bytes, %v", w.Body.Len(), w.Header())
+		}
+	})
+}
+
+// TestEndlessContentBehind: what nobody reads and can't be stored isn't read for ever.
+func TestEndlessContentBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := new(originFunc)
+		var aborted atomic.Bool
+		o.answer = func(r *http.Request) (*http.Response, error) {
+			if o.requests.Load() == 1 {
+				return respondText("old", "Cache-Control: max-age=1, stale-while-revalidate=60"), nil
+			}
+			context.AfterFunc(r.Context(), func() { aborted.Store(true) })
+			return respond(http.StatusOK, zeroReader{}, -1, "Cache-Control: max-age=60"), nil
+		}
+		h := handle(newCache(t, func(o *cache.Options) { o.MaxObject = 1 << 20 }), o)
+		get(h, "http://example.com/")
+		time.Sleep(2 * time.Second)
+		if got := get(h, "http://example.com/").Body.String(); got != "old" {
+			t.Errorf("got %q", got)
+		}
+		synctest.Wait()
+		if !aborted.Load() {
+			t.Error("the fill goes on")
+		}
+	})
+}
+
 func TestPurgeKillsFillsUnderWay(t *testing.T) {
 	for _, purge := range []cache.PurgeRequest{{URL: "http://example.com/"}, {Tag: "a"}, {Prefix: "example.com/"}, {All: true}} {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,2 +1,48 @@
-// Package cache is a shared HTTP cache.
+// Package cache is a shared HTTP cache: its rules, its index, the fills that many requests follow, and a handler.
+//
+//	request ─▶ receive ─▶ lookup ─────────────────▶ serve ─▶ client
+//	                        │  index: key → slot → variants → Response
+//	                        ▼                         ▲
+//	                      fetch ─▶ fill ─▶ storable? ─┤
+//	                        │       │ └─▶ stream ─────┘ any number of readers, each at its own pace
+//	                        │       └─▶ private: to the one that asked
+//	                        ▼
+//	                       pass ─▶ origin
+//
+// handler.go is the life of a request, state by state. The rules are pure functions over parsed fields and times:
+//
+//	RFC 9111 §2    cache key                             key.go
+//	         §3    storing, must-understand, private     storing.go
+//	         §3.1  fields that aren't stored             fields.go, block.go
+//	         §3.2  updating stored fields                validate.go, refresh.go
+//	         §3.5  Authorization                         storing.go, reuse.go
+//	         §4    reuse, request directives             request.go, reuse.go
+//	         §4.1  Vary                                  vary.go
+//	         §4.2  freshness, heuristics, age            freshness.go, age.go
+//	         §4.2.4 serving stale                        stale.go
+//	         §4.3  validation, 304, HEAD                 validate.go, refresh.go
+//	         §4.3.2 conditions of clients                condition.go
+//	         §4.4  invalidation                          invalidate.go
+//	RFC 9110 §13   preconditions, If-Range               condition.go
+//	         §14   ranges                                ranges.go
+//	         §15.2 informational responses               interim.go
+//	RFC 5861       stale-while-revalidate, -if-error     stale.go
+//	RFC 8246       immutable                             reuse.go
+//	RFC 9211       Cache-Status                          status.go
+//	RFC 9213       CDN-Cache-Control                     storing.go
+//
+// Where an RFC leaves a choice: of several values for a directive the smallest counts; a malformed one makes stale;
+// private and no-cache with field names keep these fields out of what is stored; s-maxage beside a directive of RFC
+// 5861 doesn't forbid stale use; a 304 without a validator confirms what we asked about; conditions on a miss are
+// evaluated on what the origin sends, so that the whole can be stored. A range on a miss passes and isn't stored.
+// Warning is obsolete and neither made nor read.
+//
+// A hit needs no http.Header and allocates nothing: AppendKey, Lookup, and the Response's FieldBlock and Content, which
+// a server loop writes as they are. ServeHTTP is an adapter on top for net/http.
+//
+// What is stored lives in the index; Residency, which ristretto fulfils in cache/memory, only says which slots must
+// leave it. A fill in flight holds memory of its own share of the budget; when that is in use, responses pass without
+// being stored.
+//
+// The package imports httpfield and client_golang, and nothing else of anyedge.
 package cache

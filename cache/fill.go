@@ -10,6 +10,7 @@ import (
 
 // target is what a response is asked for: by whom, and where it would be stored.
 type target struct {
+	site   string
 	hash   uint64
 	key    string
 	client http.Header // the request's fields, for Vary
@@ -50,7 +51,7 @@ type fill struct {
 	// guarded by flights.mu
 	interested int
 	led        bool // the leader still waits
-	background bool // wanted even if no request waits; there is no leader
+	background bool // wanted even if no request waits
 	doomed     bool // invalidated: not stored, and not shared with requests that come later
 }
 
@@ -186,7 +187,7 @@ func (f *fill) follow(response *http.Response) {
 		f.stream.trailer = newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) })
 		f.commit(last)
 	} else {
-		f.c.log.Debug("fill ended early", "key", f.key, "bytes", size, "error", err)
+		f.c.log.Debug("fill ended early", "site", f.site, "key", f.key, "bytes", size, "error", err)
 	}
 	f.stream.end(last, err)
 }
@@ -196,7 +197,7 @@ func (f *fill) follow(response *http.Response) {
 // so that the client's next request finds it.
 func (f *fill) copy(content io.Reader) (last int, err error) {
 	limit := f.c.options.Load().MaxObject
-	for {
+	for kept := true; ; {
 		space, err := f.stream.space(f.request.Context())
 		if err != nil {
 			return 0, err
@@ -213,7 +214,10 @@ func (f *fill) copy(content io.Reader) (last int, err error) {
 		}
 		if f.stream.wrote(n) > limit {
 			f.stream.drop()
-			f.c.flights.close(f)
+		}
+		if kept && !f.stream.kept() {
+			kept = false
+			f.c.flights.unkept(f)
 		}
 	}
 }

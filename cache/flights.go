@@ -58,6 +58,25 @@ func (t *flights) lead(f *fill) *streamReader {
 	return f.stream.attach()
 }
 
+// keep lets a fill finish although nobody may want it any more, as long as its content can be stored.
+func (t *flights) keep(f *fill) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f.background = f.background || f.stream.kept()
+}
+
+// unkept tells that a fill's content won't be stored: nobody may join it any more, and it needs somebody who reads it.
+func (t *flights) unkept(f *fill) {
+	t.mu.Lock()
+	t.shut(f)
+	f.background = false
+	abort := f.interested == 0
+	t.mu.Unlock()
+	if abort {
+		f.cancel()
+	}
+}
+
 // leave ends a request's interest in a fill; leads tells that it began it. A fill that nobody wants any more is
 // aborted, unless it is nearly done; so is a private one whose leader left.
 func (t *flights) leave(f *fill, leads bool) {
@@ -80,13 +99,6 @@ func (t *flights) abandoned(f *fill) bool {
 	defer t.mu.Unlock()
 	t.shut(f)
 	return !f.led
-}
-
-// close lets nobody join a fill any more.
-func (t *flights) close(f *fill) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.shut(f)
 }
 
 // remove forgets a fill that is over.

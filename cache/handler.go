@@ -168,7 +168,8 @@ func (x *exchange) newFill(ctx context.Context) *fill {
 
 func (x *exchange) target() target {
 	return target{
-		hash: x.hash, key: string(x.key), client: x.r.Header, query: x.query, policy: x.policy, born: x.c.purges.seq.Load(),
+		site: x.site, hash: x.hash, key: string(x.key), client: x.r.Header, query: x.query, policy: x.policy,
+		born: x.c.purges.seq.Load(),
 	}
 }
 
@@ -301,6 +302,7 @@ func serveStream(x *exchange) step {
 		add = func(h http.Header) { copyFields(h, x.fill.header) }
 	}
 	x.answer(s, add, &streamSource{reader: x.reader, ctx: x.r.Context()})
+	x.c.flights.keep(x.fill) // a client that needed only a part, or none, leaves it to be stored
 	return nil
 }
 

@@ -65,6 +65,20 @@ func newCacheUnclosed(_ testing.TB, change ...func(*cache.Options)) *cache.Cache
 	return cache.New(o, "edge", memory.New(o.Memory), slog.New(slog.DiscardHandler))
 }
 
+// cacheWith returns a cache over another residency, closed with the test.
+func cacheWith(t testing.TB, r cache.Residency) *cache.Cache {
+	var o cache.Options
+	o.SetDefaults()
+	o.Memory = 16 << 30
+	c := cache.New(o, "edge", r, slog.New(slog.DiscardHandler))
+	t.Cleanup(func() {
+		if err := c.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
 func handle(c *cache.Cache, o cache.Origin) http.Handler {
 	return c.Handler("site", cache.Policy{}, o, badGateway)
 }

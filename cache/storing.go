@@ -12,7 +12,6 @@ type Reason string
 
 // The reasons.
 const (
-	ReasonMethod        Reason = "method"
 	ReasonStatus        Reason = "status"
 	ReasonPartial       Reason = "partial"
 	ReasonNoStore       Reason = "no-store"
@@ -24,7 +23,7 @@ const (
 	ReasonUseless       Reason = "useless"      // stale at once, and nothing to validate it with
 	ReasonTooLarge      Reason = "too-large"
 	ReasonNoRoom        Reason = "no-room" // the memory for fills is in use
-	ReasonPurged        Reason = "purged"  // invalidated while it came
+	ReasonPurged        Reason = "purged"  // invalidated or replaced while it came
 )
 
 // received is a response as the rules see it.

@@ -80,6 +80,9 @@ func (s *stream) attach() *streamReader {
 func (s *stream) space(ctx context.Context) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if s.head == nil {
 		if err := s.awaitReaders(ctx); err != nil {
 			return nil, err
@@ -129,6 +132,13 @@ func (s *stream) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.letGo()
+}
+
+// kept tells whether the content is kept so far.
+func (s *stream) kept() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head != nil
 }
 
 // wrote appends n bytes, which the writer has put where space said, and returns the size.

@@ -1,0 +1,131 @@
+package cache_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/anyedge/anyedge/cache"
+)
+
+// requestFields is a header section as a server loop of our own would hold it: lines in the order they came.
+type requestFields [][2]string
+
+func (f requestFields) Line(name string, i int) (string, bool) {
+	for _, line := range f {
+		if line[0] == name {
+			if i == 0 {
+				return line[1], true
+			}
+			i--
+		}
+	}
+	return "", false
+}
+
+var browser = requestFields{
+	{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"},
+	{"Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"},
+	{"Accept-Encoding", "gzip, deflate, br, zstd"},
+	{"Accept-Language", "en-US,en;q=0.5"},
+	{"Cookie", "session=0123456789abcdef"},
+}
+
+// everything keeps all that is stored, so that the benchmark's figures are the cache's own.
+type everything struct{}
+
+func (everything) Start(func(uint64))       {}
+func (everything) Touch(uint64)             {}
+func (everything) Admit(uint64, int64) bool { return true }
+func (everything) Remove(uint64)            {}
+func (everything) Limit() int64             { return 1 << 40 }
+func (everything) Close()                   {}
+
+// stored returns a cache with n responses of 1 KiB, with Vary as real ones have it.
+func stored(tb testing.TB, n int, r cache.Residency) *cache.Cache {
+	content := string(make([]byte, 1024))
+	o := &originFunc{answer: func(*http.Request) (*http.Response, error) {
+		return respondText(content, "Cache-Control: public, max-age=86400", "Etag: \"0123456789abcdef\"", "Content-Type: text/html; charset=utf-8",
+			"Vary: Accept-Encoding", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT", "Server: origin"), nil
+	}}
+	c := cacheWith(tb, r)
+	h := handle(c, o)
+	for i := range n {
+		get(h, "http://example.com/"+strconv.Itoa(i), "Accept-Encoding: gzip, deflate, br, zstd")
+	}
+	if got := c.Stats().Responses; got != int64(n) {
+		tb.Fatalf("%d of %d responses are stored", got, n)
+	}
+	return c
+}
+
+func TestHitAllocatesNothing(t *testing.T) {
+	c := newCache(t)
+	o := &originFunc{answer: func(*http.Request) (*http.Response, error) {
+		return respondText("hello", "Cache-Control: max-age=60", "Vary: Accept-Encoding, Accept-Language"), nil
+	}}
+	get(handle(c, o), "http://example.com/0", "Accept-Encoding: br;q=1.0,GZIP", "Accept-Language: en-us, en;q=0.5")
+	var fields cache.FieldReader = requestFields{{"Accept-Encoding", "gzip , br"}, {"Accept-Language", "en-US,en;q=0.5"}, {"If-None-Match", `"x"`}}
+	buf := make([]byte, 0, 128)
+	if n := testing.AllocsPerRun(1000, func() {
+		key := cache.AppendKey(buf, "http", "EXAMPLE.com:80", "/0", "", false)
+		if found := c.Lookup(key, fields, time.Now()); found.State != cache.Fresh {
+			t.Fatalf("found %+v", found)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkLookup(b *testing.B) {
+	for _, n := range []int{10_000, 1_000_000} {
+		var c *cache.Cache
+		b.Run(fmt.Sprintf("%d", n), func(b *testing.B) {
+			if c == nil {
+				c = stored(b, n, everything{})
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				var buf [64]byte
+				var fields cache.FieldReader = browser
+				now := time.Now()
+				for pb.Next() {
+					key := strconv.AppendInt(append(buf[:0], "http://example.com/"...), int64(rand.IntN(n)), 10)
+					if found := c.Lookup(key, fields, now); found.State != cache.Fresh {
+						b.Fatal(found.State)
+					}
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkPurgeTag(b *testing.B) {
+	c := stored(b, 100_000, everything{})
+	b.ResetTimer()
+	for i := range b.N {
+		if _, err := c.Purge(cache.PurgeRequest{Tag: strconv.Itoa(i)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkHandlerHit(b *testing.B) {
+	c := stored(b, 1000, everything{})
+	h := handle(c, &originFunc{})
+	r := request(b.Context(), "http://example.com/7", "Accept-Encoding: gzip, deflate, br, zstd")
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(&discard{header: make(http.Header, 16)}, r)
+	}
+}
+
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(int)             {}
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
