@@ -108,10 +108,6 @@ func (c *Chain) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.Se
 func (c *Chain) serve(w http.ResponseWriter, r *http.Request) {
 	rule := exchangeFrom(r.Context()).rule
 	c.demand(rule)
-	if r.ProtoMajor == 1 && r.ContentLength != 0 {
-		// Some answer while they are still being asked.
-		_ = http.NewResponseController(w).EnableFullDuplex()
-	}
 	rule.handler.ServeHTTP(w, r)
 }
 

@@ -24,6 +24,11 @@ func (c *Chain) observe(next http.Handler) http.Handler {
 			ctx = cache.WithOutcome(ctx, &ex.outcome)
 		}
 		r = r.WithContext(ctx)
+		if r.ProtoMajor == 1 && r.ContentLength != 0 {
+			// Origins may answer while they are still being asked; and no refusal of ours waits for a content that
+			// net/http would read first.
+			_ = http.NewResponseController(w).EnableFullDuplex()
+		}
 		c.options.Metrics.begin()
 		complete := false
 		defer func() {

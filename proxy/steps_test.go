@@ -1,11 +1,15 @@
 package proxy_test
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/proxy"
@@ -106,6 +110,26 @@ func TestRedirect(t *testing.T) {
 	f("GET", "example.com", "//evil.example/", 308, "https://example.com//evil.example/")
 	f("GET", "evil.example", "/", 421, "")
 	f("GET", "example.com", "/../x", 400, "")
+}
+
+// TestRefusalsDontWaitForContent announces a content that never comes: the answer must not wait for it.
+func TestRefusalsDontWaitForContent(t *testing.T) {
+	o := onlyOrigin(t, mirror(t).URL)
+	o.Sites["shop"].Hosts = []string{"example.com"}
+	e := newEdge(t, o)
+	if got := e.raw(t, "POST / HTTP/1.1\r\nHost: unknown.example\r\nContent-Length: 1000\r\n\r\n"); got != "421" {
+		t.Errorf("unknown host: %q", got)
+	}
+	conn, err := net.Dial("tcp", e.plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: 1000\r\n\r\n")
+	if got := status(bufio.NewReader(conn)); got != "308" {
+		t.Errorf("redirect: %q", got)
+	}
 }
 
 // TestDocNamesEveryStep keeps doc.go's life of a request what chain.go does.

@@ -29,6 +29,7 @@ type content struct {
 	mu       sync.Mutex // guards the following fields
 	armed    time.Time  // when the deadline was last moved
 	released bool       // no more deadlines
+	ended    bool       // read to its end, or given up
 }
 
 // Read reads on. Past a limit it returns an [*Error], which reaches the caller through the fill.
@@ -46,7 +47,7 @@ func (c *content) Read(p []byte) (int, error) {
 	}
 	if err != nil {
 		c.err = err
-		c.release()
+		c.end(err)
 	}
 	return n, err
 }
@@ -78,14 +79,34 @@ func (c *content) arm() {
 	_ = c.control.SetReadDeadline(now.Add(c.idle)) // where it isn't supported there is nothing to hold
 }
 
-// release takes the deadline away for good: at the end of the content, where H1 goes on to watch the connection, and
-// when the response begins, from where on a bidirectional stream may rest as long as the origin wants.
+// end is the end of the content. A whole one leaves no deadline: H1 goes on to watch the connection. Of one that was
+// given up there may be more, which net/http reads before it lets go: the deadline stays.
+func (c *content) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if errors.Is(err, io.EOF) && !c.released {
+		_ = c.control.SetReadDeadline(time.Time{})
+	}
+	c.released, c.ended = true, true
+}
+
+// release takes the deadline away when the response begins: from there on a bidirectional stream may rest as long as
+// the origin wants.
 func (c *content) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.released {
-		return
+	if !c.released {
+		_ = c.control.SetReadDeadline(time.Time{})
 	}
 	c.released = true
-	_ = c.control.SetReadDeadline(time.Time{})
+}
+
+// leave is for the end of an H1 handler: net/http reads some of what is left of the content, which must not take
+// forever.
+func (c *content) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		_ = c.control.SetReadDeadline(time.Now().Add(c.idle))
+	}
 }

@@ -54,7 +54,11 @@ func (l *Limiter) Handler(next http.Handler, refuse func(http.ResponseWriter, *h
 			return
 		}
 		defer l.inFlight.Add(-1)
-		next.ServeHTTP(l.guard(w, r, o))
+		s, r := l.guard(w, r, o)
+		if s.content != nil && r.ProtoMajor == 1 {
+			defer s.content.leave()
+		}
+		next.ServeHTTP(s, r)
 	})
 }
 
@@ -76,7 +80,7 @@ func (l *Limiter) admit(r *http.Request, o *Options) *Error {
 }
 
 // guard wraps both directions. The content of a CONNECT is a tunnel, which has limits of its own.
-func (l *Limiter) guard(w http.ResponseWriter, r *http.Request, o *Options) (http.ResponseWriter, *http.Request) {
+func (l *Limiter) guard(w http.ResponseWriter, r *http.Request, o *Options) (*sender, *http.Request) {
 	control := http.NewResponseController(w)
 	s := &sender{ResponseWriter: w, control: control, idle: o.SendIdle, refused: l.refused[ReasonSendIdle]}
 	if r.ProtoMajor == 1 {

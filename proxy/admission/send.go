@@ -62,6 +62,7 @@ func (s *sender) Flush() { _ = s.FlushError() }
 
 // FlushError sends what is buffered.
 func (s *sender) FlushError() error {
+	s.begin()
 	s.arm()
 	return s.note(s.control.Flush())
 }
