@@ -5,7 +5,7 @@
 //	      └► AddPath/DeletePath one path per prefix, marked with its level's attributes  path.go
 //	          └► import policy  our own paths only; nothing that a router says           policy.go
 //	              └► export policy, per peer: prefix allowed? ours? marked? → attributes policy.go
-//	                  └► UPDATE │ then Adj-RIB-Out is compared with what was wanted      adjout.go
+//	                  └► UPDATE │ then Adj-RIB-Out is compared with what was wanted      compare.go
 //
 //	sessions   ◄─ GoBGP's state events   who is up, since when, what keeps a session down   session.go
 //	           ◄─ GoBGP's log            what happened before a session was up              chatter.go

@@ -11,7 +11,7 @@ import (
 // settings is a configuration, read and checked. It is never changed once made.
 type settings struct {
 	options   Options
-	allowed   []netip.Prefix
+	allowed   []netip.Prefix // sorted by comparePrefixes
 	neighbors []neighbor
 	levels    ladder
 }
@@ -39,7 +39,10 @@ func newSettings(o Options, allowed []netip.Prefix) (*settings, error) {
 	return s, errors.Join(errs...)
 }
 
-func (s *settings) allows(p netip.Prefix) bool { return slices.Contains(s.allowed, p) }
+func (s *settings) allows(p netip.Prefix) bool {
+	_, found := slices.BinarySearchFunc(s.allowed, p, comparePrefixes)
+	return found
+}
 
 // policyInput is what the policies must let through: the paths of these settings, and during a change those of before.
 func (s *settings) policyInput(before *settings) policyInput {
