@@ -44,10 +44,14 @@ func defaultPort(scheme string) string {
 	return ":80"
 }
 
-// appendRequestKey appends the key of a request's target URI.
+// appendRequestKey appends the key of a request's target URI. A path that isn't valid as it came is opaque: EscapedPath
+// would make /a|b and /a%7Cb one key, though an origin may tell them apart.
 func appendRequestKey(dst []byte, r *http.Request) []byte {
-	u := r.URL
-	return AppendKey(dst, schemeOf(r), authorityOf(r), u.EscapedPath(), u.RawQuery, u.RawQuery != "" || u.ForceQuery)
+	u, path := r.URL, r.URL.Opaque
+	if path == "" {
+		path = u.EscapedPath()
+	}
+	return AppendKey(dst, schemeOf(r), authorityOf(r), path, u.RawQuery, u.RawQuery != "" || u.ForceQuery)
 }
 
 func schemeOf(r *http.Request) string {

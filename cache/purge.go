@@ -151,7 +151,19 @@ func keyOfURL(s string) ([]byte, error) {
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("purge: %q is not a whole http or https URL", s)
 	}
-	return AppendKey(nil, u.Scheme, u.Host, u.EscapedPath(), u.RawQuery, u.RawQuery != "" || u.ForceQuery), nil
+	return AppendKey(nil, u.Scheme, u.Host, writtenPath(s), u.RawQuery, u.RawQuery != "" || u.ForceQuery), nil
+}
+
+// writtenPath is the path of a whole URL, octet for octet, as keys have it.
+func writtenPath(s string) string {
+	_, rest, _ := strings.Cut(s, "://")
+	if i := strings.IndexAny(rest, "?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		return rest[i:]
+	}
+	return ""
 }
 
 // normalPrefix brings scheme and host into the form that keys have.

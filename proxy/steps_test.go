@@ -92,6 +92,30 @@ func TestSites(t *testing.T) {
 	f("elsewhere.example", "/", 421, "") // served, but not here
 }
 
+// TestKeysAreTargetsAsWritten keeps apart what only the origin can say to be the same.
+func TestKeysAreTargetsAsWritten(t *testing.T) {
+	o := onlyOrigin(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=60")
+		_, _ = io.WriteString(w, r.RequestURI)
+	}).URL)
+	stored := newCache(t, "ams-1")
+	o.Cache = stored
+	e := newEdge(t, o)
+	targets := []string{"/a|b?c|d", "/a%7Cb?c|d", "/a%7cb?c|d", "/a|b?c%7Cd"}
+	for range 2 {
+		for _, target := range targets {
+			if _, content := do(t, e.client(t, "h2"), e.request(t, "GET", "example.com", target, nil)); content != target {
+				t.Errorf("%s: answered with what is stored for %s", target, content)
+			}
+		}
+	}
+	for _, target := range targets {
+		if result, err := stored.Purge(cache.PurgeRequest{URL: "https://example.com" + target}); err != nil || result.Count != 1 {
+			t.Errorf("purge %s: %+v, %v", target, result, err)
+		}
+	}
+}
+
 func TestRedirect(t *testing.T) {
 	o := onlyOrigin(t, mirror(t).URL)
 	o.Sites["shop"].Hosts = []string{"example.com"}

@@ -28,6 +28,8 @@ func (l *Listener) newHTTPServer() *http.Server {
 			WriteByteTimeout:     limits.SendIdle,
 		},
 		ConnContext: l.connContext,
+		// OPTIONS * is the handler's like any other request.
+		DisableGeneralOptionsHandler: true,
 		// What is logged there is the client's doing: handshakes and panics are dealt with elsewhere.
 		ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug),
 	}
