@@ -54,7 +54,7 @@ func (c *Cache) Handler(site string, p Policy, next Origin, fail ErrorWriter) ht
 }
 
 // Close waits for the fills in flight; when ctx ends first, it aborts them, waits for that and returns ctx's error.
-// Requests that come later pass without being stored.
+// No request may be served any more when it is called, except those that wait for such a fill.
 func (c *Cache) Close(ctx context.Context) error {
 	err := c.work.close(ctx)
 	c.residency.Close()

@@ -56,7 +56,7 @@ func TestTenThousandClientsMakeOneRequest(t *testing.T) {
 	firsts.Add(clients)
 	read, write := io.Pipe()
 	o := &originFunc{answer: func(*http.Request) (*http.Response, error) {
-		return respond(http.StatusOK, read, -1, "Cache-Control: max-age=60"), nil
+		return respond(read, -1, "Cache-Control: max-age=60"), nil
 	}}
 	h := handle(newCache(t), o)
 	go func() { // ends when all clients have the beginning
@@ -225,7 +225,7 @@ func TestAbortedLeaderDoesntAbortItsFollowers(t *testing.T) {
 		var gone atomic.Bool
 		o := &originFunc{answer: func(r *http.Request) (*http.Response, error) {
 			context.AfterFunc(r.Context(), func() { gone.Store(true) })
-			return respond(http.StatusOK, read, -1, "Cache-Control: max-age=60"), nil
+			return respond(read, -1, "Cache-Control: max-age=60"), nil
 		}}
 		h := handle(newCache(t), o)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -282,7 +282,7 @@ func TestFillThatNobodyWants(t *testing.T) {
 				var aborted atomic.Bool
 				o := &originFunc{answer: func(r *http.Request) (*http.Response, error) {
 					context.AfterFunc(r.Context(), func() { aborted.Store(true); read.CloseWithError(r.Context().Err()) })
-					return respond(http.StatusOK, read, tt.length, "Cache-Control: max-age=60"), nil
+					return respond(read, tt.length, "Cache-Control: max-age=60"), nil
 				}}
 				h := handle(newCache(t), o)
 				ctx, cancel := context.WithCancel(t.Context())
@@ -342,7 +342,7 @@ func TestLaggardOfAnUnkeptContent(t *testing.T) {
 		content := strings.Repeat("0123456789", 1_000_000)
 		o := &originFunc{answer: func(*http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
-			return respond(http.StatusOK, strings.NewReader(content), -1, "Cache-Control: max-age=60"), nil
+			return respond(strings.NewReader(content), -1, "Cache-Control: max-age=60"), nil
 		}}
 		h := handle(newCache(t, func(o *cache.Options) { o.MaxObject = 1 << 20 }), o)
 		slow := newClient(nil)
@@ -367,7 +367,7 @@ func TestPartialInterestStillStores(t *testing.T) {
 		read, write := io.Pipe()
 		o := &originFunc{answer: func(r *http.Request) (*http.Response, error) {
 			context.AfterFunc(r.Context(), func() { read.CloseWithError(r.Context().Err()) })
-			return respond(http.StatusOK, read, 8<<20, "Cache-Control: max-age=60", `Etag: "a"`), nil
+			return respond(read, 8<<20, "Cache-Control: max-age=60", `Etag: "a"`), nil
 		}}
 		h := handle(newCache(t), o)
 		if w := get(h, "http://example.com/", `If-None-Match: "a"`); w.Code != http.StatusNotModified {
@@ -394,7 +394,7 @@ func TestEndlessContentBehind(t *testing.T) {
 				return respondText("old", "Cache-Control: max-age=1, stale-while-revalidate=60"), nil
 			}
 			context.AfterFunc(r.Context(), func() { aborted.Store(true) })
-			return respond(http.StatusOK, zeroReader{}, -1, "Cache-Control: max-age=60"), nil
+			return respond(zeroReader{}, -1, "Cache-Control: max-age=60"), nil
 		}
 		h := handle(newCache(t, func(o *cache.Options) { o.MaxObject = 1 << 20 }), o)
 		get(h, "http://example.com/")

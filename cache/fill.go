@@ -206,7 +206,7 @@ func (f *fill) copy(content io.Reader) (last int, err error) {
 		if err == nil && f.stream.size+int64(n) == f.stored.length {
 			err = expectEOF(content)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return n, nil
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -27,7 +28,7 @@ func (f *streamSource) writeRange(x *exchange, start, length int64) error {
 	idle := func() { flush(x.w) }
 	for pos := int64(0); length != 0; {
 		data, err := f.reader.next(f.ctx, idle)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -45,7 +46,7 @@ func (x *exchange) copy(response *http.Response) error {
 			}
 		}
 		left -= int64(n)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -27,7 +27,7 @@ func (o *originFunc) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // respond returns a response; fields are "Name: value".
-func respond(status int, content io.Reader, length int64, fields ...string) *http.Response {
+func respond(content io.Reader, length int64, fields ...string) *http.Response {
 	h := make(http.Header)
 	for _, field := range fields {
 		name, value, _ := strings.Cut(field, ": ")
@@ -37,11 +37,11 @@ func respond(status int, content io.Reader, length int64, fields ...string) *htt
 	if !ok {
 		body = io.NopCloser(content)
 	}
-	return &http.Response{StatusCode: status, Header: h, Body: body, ContentLength: length}
+	return &http.Response{StatusCode: http.StatusOK, Header: h, Body: body, ContentLength: length}
 }
 
 func respondText(text string, fields ...string) *http.Response {
-	return respond(http.StatusOK, strings.NewReader(text), int64(len(text)), fields...)
+	return respond(strings.NewReader(text), int64(len(text)), fields...)
 }
 
 // newCache returns a cache that is closed with the test.

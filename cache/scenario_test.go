@@ -273,7 +273,7 @@ func (s *scenario) fail(w http.ResponseWriter, _ *http.Request, err error) {
 
 // request sends one and holds the answer against what is expected.
 func (s *scenario) request(words, lines []string) {
-	time.Sleep(s.begin.Add(s.duration(words[0])).Sub(time.Now()))
+	time.Sleep(time.Until(s.begin.Add(s.duration(words[0]))))
 	r := httptest.NewRequest(words[1], "http://example.com"+words[2], nil)
 	rest := lines
 	for ; len(rest) > 0 && strings.HasPrefix(rest[0], " "); rest = rest[1:] {

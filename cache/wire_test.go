@@ -108,7 +108,7 @@ func TestGibibyteInLittleMemory(t *testing.T) {
 	for name, length := range map[string]int64{"length known": size, "chunked": -1} {
 		t.Run(name, func(t *testing.T) {
 			o := &originFunc{answer: func(*http.Request) (*http.Response, error) {
-				return respond(http.StatusOK, zeros(size), length, "Cache-Control: max-age=60"), nil
+				return respond(zeros(size), length, "Cache-Control: max-age=60"), nil
 			}}
 			h := handle(newCache(t, func(o *cache.Options) { o.MaxObject = 8 << 20 }), o)
 			runtime.GC()
@@ -138,7 +138,7 @@ func TestFillsAreBounded(t *testing.T) {
 			}()
 			content = read
 		}
-		return respond(http.StatusOK, content, 3<<20, "Cache-Control: max-age=60"), nil
+		return respond(content, 3<<20, "Cache-Control: max-age=60"), nil
 	}}
 	c := newCache(t, func(o *cache.Options) { o.Memory = 16 << 20 })
 	h := handle(c, o)
@@ -341,7 +341,7 @@ func TestCloseWaitsForFills(t *testing.T) {
 	read, write := io.Pipe()
 	o := &originFunc{answer: func(r *http.Request) (*http.Response, error) {
 		context.AfterFunc(r.Context(), func() { read.CloseWithError(net.ErrClosed) })
-		return respond(http.StatusOK, read, -1, "Cache-Control: max-age=60"), nil
+		return respond(read, -1, "Cache-Control: max-age=60"), nil
 	}}
 	c := newCacheUnclosed(t)
 	h := handle(c, o)

@@ -1,0 +1,170 @@
+package cache
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/anyedge/anyedge/cache/httpfield"
+)
+
+// fetch joins a fill that another request began, or begins one.
+func fetch(x *exchange) step {
+	x.interim = newInterim(x.w, x.r)
+	begin := func() *fill { return x.newFill(x.interim.traced(x.r.Context())) }
+	if x.collapses() {
+		x.fill, x.reader, x.leads = x.c.flights.join(string(x.key), x.fits, begin)
+	} else {
+		x.fill, x.leads = begin(), true
+		x.reader = x.c.flights.enter(x.fill)
+	}
+	x.tries++
+	if x.leads && !x.c.work.start(x.fill.run) { // the cache is closing
+		x.fill.cancel()
+		x.c.flights.remove(x.fill)
+		return pass
+	}
+	return await
+}
+
+// collapses tells whether the request may share a fill with others.
+func (x *exchange) collapses() bool {
+	return !x.query.authorized && !x.query.control.Is(httpfield.NoStore|httpfield.NoCache) && x.tries < maxTries &&
+		x.c.options.Load().CollapseWait > 0 && !x.c.marks.has(x.hash, time.Now())
+}
+
+// newFill prepares a fill that this request leads. It outlives the request, but not the cache.
+func (x *exchange) newFill(ctx context.Context) *fill {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(x.c.work.ctx, cancel)
+	f := &fill{
+		target: x.target(), c: x.c, next: x.next, heir: x.heir,
+		cancel: func() { stop(); cancel() }, stream: newStream(&x.c.fills), answered: make(chan struct{}),
+	}
+	if s := x.found.Response; s != nil && s.validates() {
+		f.stale = s
+	}
+	f.request = x.r.WithContext(ctx)
+	f.request.Method, f.request.Body = http.MethodGet, http.NoBody
+	f.request.Header = fillHeader(x.r.Header, f.stale)
+	return f
+}
+
+func (x *exchange) target() target {
+	return target{
+		site: x.site, hash: x.hash, key: string(x.key), client: x.r.Header, query: x.query, policy: x.policy,
+		born: x.c.purges.seq.Load(),
+	}
+}
+
+// fits tells whether the request may wait for a fill, or follow it.
+func (x *exchange) fits(f *fill) bool {
+	if f.hasAnswered() {
+		return f.stored != nil && f.err == nil && x.accepts(f)
+	}
+	if f.stale != nil {
+		return selects(f.stale.vary, x.query.fields)
+	}
+	return x.varyGuess(f)
+}
+
+// varyGuess tells whether the leader said the same in the fields that the responses at hand vary by.
+func (x *exchange) varyGuess(f *fill) bool {
+	s := x.c.index.get(x.hash, x.key)
+	if s == nil || len(s.list()) == 0 {
+		return true
+	}
+	for _, v := range s.list()[0].vary {
+		if v := newVaryField(v.name, header(f.client)); !v.selects(x.query.fields) {
+			return false
+		}
+	}
+	return true
+}
+
+// accepts tells whether what a fill brings answers this request as well.
+func (x *exchange) accepts(f *fill) bool {
+	s := f.stored
+	hard, _ := x.c.purges.since(f.key, s.tags, s.born)
+	if hard || f.reason != "" || !selects(s.vary, x.query.fields) {
+		return false
+	}
+	found := judge(x.preset, &x.query, s, time.Now())
+	return found.State == Fresh
+}
+
+// validateBehind validates a stale response behind the client's back, RFC 5861 §3, once at a time.
+func (x *exchange) validateBehind() {
+	s := x.found.Response
+	if !s.revalidating.CompareAndSwap(false, true) {
+		return
+	}
+	f := x.newFill(x.r.Context())
+	x.c.flights.enterBehind(f)
+	if x.c.work.start(func() { f.run(); s.revalidating.Store(false) }) {
+		return
+	}
+	x.c.flights.remove(f)
+	f.cancel()
+}
+
+// await waits until the fill has an answer.
+func await(x *exchange) step {
+	var timeout <-chan time.Time
+	if !x.leads {
+		timer := time.NewTimer(x.c.options.Load().CollapseWait)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	select {
+	case <-x.fill.answered:
+		return answered
+	case <-timeout:
+		x.leave()
+		x.tries = maxTries
+		return fetch
+	case <-x.r.Context().Done():
+		x.leave()
+		x.err = context.Cause(x.r.Context())
+		return fail
+	}
+}
+
+// leave ends the request's interest in its fill.
+func (x *exchange) leave() {
+	x.interim.stop()
+	x.reader.detach()
+	x.c.flights.leave(x.fill, x.leads)
+}
+
+// answered decides what the fill's answer means for this request.
+func answered(x *exchange) step {
+	f := x.fill
+	x.interim.stop()
+	switch {
+	case f.err != nil && !x.leads && !f.heir:
+		x.leave()
+		x.heir = true // the lead passes on once
+		return lookup
+	case f.err != nil:
+		x.leave()
+		x.err, x.status.FwdStatus = f.err, f.status
+		return fail
+	case isServerError(f.status) && x.staleUsable():
+		x.leave()
+		x.status.FwdStatus = f.status
+		return serveOnError
+	case !x.leads && (f.stored == nil || !x.accepts(f)):
+		x.leave()
+		return lookup
+	}
+	x.status.FwdStatus, x.status.Stored = f.status, f.reason == ""
+	x.status.Collapsed, x.status.detail = !x.leads, string(f.reason)
+	switch {
+	case f.response != nil:
+		return serveResponse
+	case f.shared:
+		return serveStream
+	}
+	return serveUpdated
+}

@@ -1,0 +1,72 @@
+package cache
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// serve answers with the stored response that was found.
+func serve(x *exchange) step {
+	s := x.found.Response
+	if x.status.Fwd == "" {
+		x.status.Hit = true
+	}
+	x.status.ttl, x.status.hasTTL = x.found.TTL, true
+	x.status.Stale = x.found.State != Fresh
+	x.answer(s, s.fields.addTo, storedSource{s})
+	return nil
+}
+
+// serveUpdated answers with the stored response that a 304 made fresh again.
+func serveUpdated(x *exchange) step {
+	defer x.leave()
+	s := x.fill.stored
+	x.answer(s, s.fields.addTo, storedSource{s})
+	return nil
+}
+
+// serveStream answers with a content that is still coming.
+func serveStream(x *exchange) step {
+	defer x.leave()
+	s := x.fill.stored
+	add := s.fields.addTo
+	if x.leads {
+		add = func(h http.Header) { copyFields(h, x.fill.header) }
+	}
+	x.answer(s, add, &streamSource{reader: x.reader, ctx: x.r.Context()})
+	x.c.flights.keep(x.fill) // a client that needed only a part, or none, leaves it to be stored
+	return nil
+}
+
+// serveResponse passes the response on that only this request may have.
+func serveResponse(x *exchange) step {
+	defer x.leave()
+	stop := context.AfterFunc(x.r.Context(), x.fill.cancel)
+	defer stop()
+	x.forward(x.fill.response)
+	return nil
+}
+
+// staleUsable tells whether what was found may answer although the origin failed.
+func (x *exchange) staleUsable() bool {
+	s := x.found.Response
+	return s != nil && usableOnError(&x.query, &s.figures, time.Now())
+}
+
+// serveOnError answers with a stale response because the origin failed, RFC 5861 §4.
+func serveOnError(x *exchange) step {
+	x.found = judge(x.preset, &x.query, x.found.Response, time.Now())
+	x.status.detail = "stale-if-error"
+	return serve
+}
+
+// fail answers when the origin didn't: stale where that is allowed, else with an error.
+func fail(x *exchange) step {
+	if x.staleUsable() && x.r.Context().Err() == nil {
+		return serveOnError
+	}
+	x.status.addTo(x.w.Header(), x.c.name)
+	x.fail(x.w, x.r, x.err)
+	return nil
+}
