@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 )
@@ -54,9 +53,6 @@ type fill struct {
 	background bool // wanted even if no request waits
 	doomed     bool // invalidated: not stored, and not shared with requests that come later
 }
-
-// errTooLong is a content longer than its Content-Length.
-var errTooLong = errors.New("fill: content is longer than announced")
 
 // errUnasked is a 304 to a request that didn't ask for one.
 var errUnasked = errors.New("fill: origin answered 304 to a request without preconditions")
@@ -172,96 +168,6 @@ func (f *fill) handOver(response *http.Response) {
 	if f.c.flights.abandoned(f) {
 		f.abort()
 	}
-}
-
-// follow reads the content into the stream, and stores it when it is complete.
-func (f *fill) follow(response *http.Response) {
-	defer f.cancel()
-	defer response.Body.Close()
-	last, err := f.copy(response.Body)
-	size := f.stream.size + int64(last)
-	if err == nil && f.stored.length >= 0 && size != f.stored.length {
-		err = io.ErrUnexpectedEOF
-	}
-	if err == nil {
-		f.stream.trailer = newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) })
-		f.commit(last)
-	} else {
-		f.c.log.Debug("fill ended early", "site", f.site, "key", f.key, "bytes", size, "error", err)
-	}
-	f.stream.end(last, err)
-}
-
-// copy reads until the content's end, and lets go of it when it grows beyond what is stored. The last bytes that it
-// read aren't in the stream yet, but behind it: the response is stored before any client can know that it is complete,
-// so that the client's next request finds it.
-func (f *fill) copy(content io.Reader) (last int, err error) {
-	limit := f.c.options.Load().MaxObject
-	for kept := true; ; {
-		space, err := f.stream.space(f.request.Context())
-		if err != nil {
-			return 0, err
-		}
-		n, err := content.Read(space)
-		if err == nil && f.stream.size+int64(n) == f.stored.length {
-			err = expectEOF(content)
-		}
-		if errors.Is(err, io.EOF) {
-			return n, nil
-		}
-		if err != nil {
-			return n, err
-		}
-		if f.stream.wrote(n) > limit {
-			f.stream.drop()
-		}
-		if kept && !f.stream.kept() {
-			kept = false
-			f.c.flights.unkept(f)
-		}
-	}
-}
-
-// expectEOF reads the end of a content of which all bytes that were announced have come.
-func expectEOF(content io.Reader) error {
-	var more [1]byte
-	switch n, err := io.ReadFull(content, more[:]); {
-	case n > 0:
-		return errTooLong
-	default:
-		return err
-	}
-}
-
-// commit stores the complete response, unless it was invalidated or there was no memory to keep it.
-func (f *fill) commit(last int) {
-	content := f.stream.content(last)
-	if content == nil || f.c.flights.isDoomed(f) {
-		return
-	}
-	s := f.stored.with(content, f.stream.trailer)
-	if !f.c.purges.alive(f.key, s) {
-		return
-	}
-	f.c.figures.stored.Add(1)
-	f.c.admit(f.hash, f.c.index.add(f.hash, f.key, s, header(f.client)))
-}
-
-const (
-	// nearlyDoneBytes and nearlyDoneShare tell when a fill is finished although nobody waits for it any more.
-	nearlyDoneBytes = 1 << 20
-	nearlyDoneShare = 0.5
-)
-
-// nearlyDone tells whether so little is missing that it would be a waste to abort.
-func (f *fill) nearlyDone() bool {
-	if !f.hasAnswered() || !f.shared || f.stored.length < 0 {
-		return false
-	}
-	f.stream.mu.Lock()
-	defer f.stream.mu.Unlock()
-	missing := f.stored.length - f.stream.size
-	return missing <= nearlyDoneBytes || float64(missing) <= nearlyDoneShare*float64(f.stored.length)
 }
 
 func (f *fill) hasAnswered() bool {
