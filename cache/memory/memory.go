@@ -54,6 +54,7 @@ func (r *Residency) Touch(hash uint64) {
 
 // Admit tells that the slot costs so many bytes; false when there is no room to decide.
 func (r *Residency) Admit(hash uint64, cost int64) bool {
+	cost = max(cost, shedValue+1)
 	if cost <= smallLimit {
 		return r.move(r.large, r.small, hash, cost)
 	}

@@ -158,6 +158,18 @@ func TestMovesBetweenClasses(t *testing.T) {
 	}
 }
 
+// TestCheapest: the least cost isn't taken for a slot that moved to the other class.
+func TestCheapest(t *testing.T) {
+	l := newLedger(t, 4096)
+	for range 5000 {
+		l.admit(rand.Uint64(), 1)
+	}
+	l.settle()
+	if n := l.leaked(); n > 0 || len(l.costs) > 2048 {
+		t.Errorf("%d of %d slots are resident for ever", n, len(l.costs))
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	l := newLedger(t, 8<<20)
 	if l.admit(1, l.r.Limit()+1) {
