@@ -66,11 +66,11 @@ func TestAltSvcFollowsTheQUICCheck(t *testing.T) {
 	expect := func(when, want string) {
 		t.Helper()
 		for _, v := range versions[:2] {
-			if r, _ := e.get(v); r.Header.Get("Alt-Svc") != want {
+			if r := e.get(v); r.Header.Get("Alt-Svc") != want {
 				t.Errorf("%s, %s: Alt-Svc: %q, want %q", when, v, r.Header.Get("Alt-Svc"), want)
 			}
 		}
-		if r, _ := e.get(listener.H3); r.Header.Get("Alt-Svc") != "" {
+		if r := e.get(listener.H3); r.Header.Get("Alt-Svc") != "" {
 			t.Errorf("%s: H3 has Alt-Svc: %q", when, r.Header.Get("Alt-Svc"))
 		}
 		r, err := e.client(listener.H1).Get("http://" + e.http() + "/")
@@ -95,7 +95,7 @@ func TestHandlersCannotSpoilAltSvc(t *testing.T) {
 	e := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Add("Alt-Svc", "other") }))
 	e.SetQUICAnswers(true)
 	for range 2 {
-		if r, _ := e.get(listener.H1); len(r.Header["Alt-Svc"]) != 2 || r.Header["Alt-Svc"][1] != "other" {
+		if r := e.get(listener.H1); len(r.Header["Alt-Svc"]) != 2 || r.Header["Alt-Svc"][1] != "other" {
 			t.Errorf("Alt-Svc: %q", r.Header["Alt-Svc"])
 		}
 	}

@@ -13,6 +13,7 @@ import (
 func (l *Listener) Shutdown(ctx context.Context) error {
 	var err error
 	l.closing.Do(func() {
+		l.http.SetKeepAlivesEnabled(false) // before the sockets close: from here on answers say Connection: close
 		l.stopAccept()
 		l.drain(ctx)
 		if cut := l.close(); cut > 0 {
