@@ -108,9 +108,11 @@ type Settings struct {
 // Quick are settings for tests of what happens, not of when: everything that waits, waits little.
 func Quick() Settings {
 	return Settings{
-		Probe: "interval: 100ms, timeout: 100ms",
+		Probe: "interval: 100ms, timeout: 300ms",
 		More: `
-health: {self_check: {interval: 100ms, timeout: 500ms, rise: 2}}
+health:
+  self_check: {interval: 100ms, timeout: 500ms, rise: 2}
+  signals: {fill_errors: {window: 2s}, fill_latency: {window: 2s}}
 routing: {path_fall: 300ms, rise: 500ms, warm_up: 100ms, drain_lead: 300ms}
 `,
 	}

@@ -231,6 +231,7 @@ func listen(ctx context.Context, args []string) error {
 // What a run left that was killed is removed by the next one, with its processes; nothing else is.
 func TestLeftovers(t *testing.T) {
 	const dead, foreign = "aelab-1-0-1-host", "aelab-not-ours"
+	first := lab.New(t)
 	for _, ns := range []string{dead, foreign} {
 		run(t, "ip", "netns", "add", ns)
 		t.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", ns).Run() })
@@ -239,6 +240,9 @@ func TestLeftovers(t *testing.T) {
 	if err := left.Start(); err != nil {
 		t.Fatal(err)
 	}
+	first.Await("the process is in the namespace", 5*time.Second, func() bool {
+		return strings.TrimSpace(run(t, "ip", "netns", "pids", dead)) != ""
+	})
 	lab.New(t)
 	var exit *exec.ExitError
 	if err := left.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {

@@ -96,10 +96,13 @@ func (f *Fleet) Load(vip, path string, interval time.Duration) *Load {
 
 // HTTP is a client on the fleet's client host that reaches the site at an address (IP:port), over a new connection
 // each time.
-func (f *Fleet) HTTP(address string) *http.Client {
+func (f *Fleet) HTTP(address string) *http.Client { return f.HTTPFrom(f.Client, address) }
+
+// HTTPFrom is HTTP on any host.
+func (f *Fleet) HTTPFrom(h *Host, address string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return f.Client.Dial(ctx, network, address)
+			return h.Dial(ctx, network, address)
 		},
 		TLSClientConfig:   &tls.Config{RootCAs: f.CA.Pool, ServerName: SiteName},
 		DisableKeepAlives: true,

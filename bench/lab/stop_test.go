@@ -26,7 +26,7 @@ func TestKill(t *testing.T) {
 	inCore := waitMoved(f.core, "edge-ams", moveLimit)
 	t.Logf("kill -9 → gone from BIRD's forwarding table: %v, from the world's: %v", ms(took), ms(inCore.Sub(begin)))
 	f.waitAnswersBy(load, "fra-1", inCore, 25)
-	checkFailures(t, "stored", load.Stop(), span{"until the route moved", begin, inCore}, flip(inCore))
+	checkFailures(t, "stored", load.Stop(), f.failover(begin, inCore)...)
 
 	begin = time.Now()
 	f.Fra.Node.Kill()
@@ -63,7 +63,7 @@ func TestStop(t *testing.T) {
 	if !closed.After(withdrawn) || !closed.After(moved) {
 		t.Error("the listener closed before the route was withdrawn")
 	}
-	checkFailures(t, "stored", load.Stop(), flip(waitMoved(f.core, "edge-ams", 0)))
+	checkFailures(t, "stored", load.Stop(), f.flips()...)
 }
 
 // lastWithdrawal is when a metro's node withdrew the last of the prefixes.
