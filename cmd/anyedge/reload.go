@@ -109,6 +109,11 @@ func fixed(old, cfg *configs.Config) error {
 		"bgp.router_id": old.BGP.RouterID == cfg.BGP.RouterID,
 		"log.level":     old.Log.Level == cfg.Log.Level,
 		"log.format":    old.Log.Format == cfg.Log.Format,
+		// A listener's server has these for its life, and another would have to close its connections.
+		"limits.header":         old.Limits.Header == cfg.Limits.Header,
+		"limits.header_timeout": old.Limits.HeaderTimeout == cfg.Limits.HeaderTimeout,
+		"limits.idle_timeout":   old.Limits.IdleTimeout == cfg.Limits.IdleTimeout,
+		"limits.streams":        old.Limits.Streams == cfg.Limits.Streams,
 	} {
 		if !same {
 			errs = append(errs, fmt.Errorf("%s: a reload can't change it: restart the node", key))
