@@ -27,7 +27,9 @@ const (
 func (n *node) goodbye() error {
 	n.journal.Add(health.EventNode, n.config().Node.Name, "stopping: draining")
 	drainErr := n.control.Drain("", "the node is stopping")
-	n.await(n.config().Routing.DrainLead+drainSlack, n.allWithdrawn)
+	if n.announces() {
+		n.await(n.config().Routing.DrainLead+drainSlack, n.allWithdrawn)
+	}
 
 	withdrawErr := n.bounded(sessionEnd, func(ctx context.Context) error { return n.control.Withdraw(ctx, "the node is stopping") })
 	n.journal.Add(health.EventNode, n.config().Node.Name, "stopping: withdrawn, listeners still open")
