@@ -3,6 +3,7 @@ package configs
 import (
 	"encoding"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 
 // Bounds on what a file may make of itself by aliases: each use of one counts anew.
 const (
-	maxNodes = 1 << 20
+	maxNodes = 1 << 19
 	maxDepth = 64
 )
 
@@ -28,55 +29,46 @@ type (
 type decoder struct {
 	file      string
 	mistakes  Mistakes
+	told      map[told]bool
 	positions map[string]*yaml.Node // the value of each key that the file has, by path
+	parents   map[string]string     // by path: names have dots of their own
 	bad       map[string]bool       // paths with a mistake: nothing more is said of them
+	unknowns  map[*yaml.Node]string // unknown keys, and which key each means
 	nodes     int
 }
 
 func newDecoder(file string) *decoder {
-	return &decoder{file: file, positions: map[string]*yaml.Node{}, bad: map[string]bool{}}
-}
-
-func (d *decoder) add(line, col int, key, problem string) {
-	d.mistakes = append(d.mistakes, Mistake{d.file, line, col, key, problem})
-	d.bad[key] = true
-}
-
-func (d *decoder) wrong(n *yaml.Node, path, problem string) {
-	d.add(max(n.Line, 1), max(n.Column, 1), path, problem)
-}
-
-// report says what is wrong at path, at the nearest place that the file has. What has a mistake already, itself or
-// around it, is passed over: one mistake must not look like two.
-func (d *decoder) report(path, problem string) {
-	for p := path; ; p = parent(p) {
-		if d.bad[p] {
-			return
-		}
-		if p == "" {
-			break
-		}
+	return &decoder{
+		file: file, told: map[told]bool{},
+		positions: map[string]*yaml.Node{}, parents: map[string]string{}, bad: map[string]bool{},
+		unknowns: map[*yaml.Node]string{},
 	}
-	for p := path; p != ""; p = parent(p) {
-		if n := d.positions[p]; n != nil {
-			d.wrong(n, path, problem)
-			return
-		}
-	}
-	d.add(1, 1, path, problem)
+}
+
+// child is the path of a key or an index below path.
+func (d *decoder) child(path, key string) string {
+	at := join(path, key)
+	d.parents[at] = path
+	return at
 }
 
 // parent is the path without its last key or index.
-func parent(path string) string {
+func (d *decoder) parent(path string) string {
+	if p, ok := d.parents[path]; ok {
+		return p
+	}
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }
 
 func join(path, key string) string {
-	if path == "" {
-		return key
+	if path == "" || strings.HasPrefix(key, "[") {
+		return path + key
 	}
 	return path + "." + key
 }
+
+// index is the key of the i-th item of a list.
+func index(i int) string { return fmt.Sprintf("[%d]", i) }
 
 func (d *decoder) config(root *yaml.Node, cfg *Config) {
 	d.value(root, reflect.ValueOf(cfg).Elem(), "", "", 0)
@@ -90,6 +82,10 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path, unit string, depth 
 	d.positions[path] = n
 	if isNull(n) {
 		d.wrong(n, path, "is empty: give it a value, or leave the key out")
+		return
+	}
+	if n.Style&yaml.TaggedStyle != 0 {
+		d.wrong(n, path, fmt.Sprintf("has the tag %s: tags are not supported", shorten(n.Tag)))
 		return
 	}
 	if v.Kind() == reflect.Pointer {
@@ -117,10 +113,11 @@ func (d *decoder) resolve(n *yaml.Node, path string, depth int) *yaml.Node {
 		n = n.Alias
 	}
 	d.nodes++
-	if d.nodes > maxNodes || depth > maxDepth {
-		if !d.bad[""] {
-			d.wrong(n, "", "is too large or too deep: do aliases multiply?")
-		}
+	switch {
+	case d.full() || d.bad[""]:
+		return nil
+	case d.nodes > maxNodes || depth > maxDepth:
+		d.wrong(n, "", "is too large or too deep: do aliases multiply?")
 		return nil
 	}
 	return n
@@ -148,13 +145,14 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string, depth in
 		return
 	}
 	fields := fieldsOf(v.Type())
+	var meant []string
 	d.pairs(n, path, func(key, value *yaml.Node) {
 		f, ok := fields[key.Value]
 		if !ok {
-			d.unknown(key, path, fields)
+			meant = append(meant, d.unknown(key, path, fields))
 			return
 		}
-		at := join(path, key.Value)
+		at := d.child(path, key.Value)
 		if f.later != "" {
 			d.positions[at] = value
 			d.wrong(key, at, "not supported yet: "+f.later)
@@ -162,6 +160,11 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string, depth in
 		}
 		d.value(value, v.FieldByIndex(f.index), at, f.unit, depth+1)
 	})
+	for _, name := range meant { // that it is missing would say the same again
+		if at := join(path, name); name != "" && d.positions[at] == nil {
+			d.bad[at] = true
+		}
+	}
 	// What the file leaves out has defaults and checks of its own.
 	for name, f := range fields {
 		if field := v.FieldByIndex(f.index); d.positions[join(path, name)] == nil && field.Kind() == reflect.Struct && !isScalarType(field.Type()) && path == "" {
@@ -189,16 +192,16 @@ func (d *decoder) pairs(n *yaml.Node, path string, f func(key, value *yaml.Node)
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if key.Kind == yaml.AliasNode {
-			key = key.Alias
-		}
+		at := join(path, shorten(key.Value))
 		switch line := lines[key.Value]; {
-		case key.Kind != yaml.ScalarNode:
-			d.wrong(key, path, "has a key that is not a word")
+		case key.Kind != yaml.ScalarNode || key.Value == "":
+			d.aside(key, path, "has a key that is not a word")
+		case key.Style&yaml.TaggedStyle != 0:
+			d.aside(key, at, fmt.Sprintf("has the tag %s: tags are not supported", shorten(key.Tag)))
 		case key.Value == "<<" && key.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0:
-			d.wrong(key, join(path, "<<"), "merge keys are not supported: write the keys out, or use an alias for the whole value")
+			d.aside(key, at, "merge keys are not supported: write the keys out, or use an alias for the whole value")
 		case line != 0:
-			d.wrong(key, join(path, key.Value), fmt.Sprintf("is a duplicate: line %d has it already", line))
+			d.aside(key, at, fmt.Sprintf("is a duplicate: line %d has it already", line))
 		default:
 			lines[key.Value] = key.Line
 			f(key, value)
@@ -206,20 +209,20 @@ func (d *decoder) pairs(n *yaml.Node, path string, f func(key, value *yaml.Node)
 	}
 }
 
-func (d *decoder) unknown(key *yaml.Node, path string, fields map[string]field) {
-	known := make([]string, 0, len(fields))
-	for name := range fields {
-		known = append(known, name)
+// unknown tells of a key that can't be there, and returns the one that is meant, if that can be told. Aliases bring it
+// here again; it is looked up once.
+func (d *decoder) unknown(key *yaml.Node, path string, fields map[string]field) (meant string) {
+	if meant, again := d.unknowns[key]; again {
+		return meant
 	}
-	hint := didYouMean(key.Value, known)
-	if meant := nearest(key.Value, known); meant != "" {
-		d.bad[join(path, meant)] = true // that it is missing says the same again
+	at := join(path, shorten(key.Value))
+	if meant = nearest(key.Value, slices.Collect(maps.Keys(fields))); meant != "" {
+		d.aside(key, at, fmt.Sprintf("unknown key; did you mean %q?", meant))
 	} else {
-		if places := placesOf(key.Value); len(places) > 0 {
-			hint = "; it belongs to " + strings.Join(places, " or ")
-		}
+		d.aside(key, at, "unknown key"+elsewhere(key.Value, path))
 	}
-	d.wrong(key, join(path, key.Value), "unknown key"+hint)
+	d.unknowns[key] = meant
+	return meant
 }
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int) {
@@ -231,44 +234,45 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int)
 		v.Set(reflect.MakeMap(v.Type()))
 	}
 	d.pairs(n, path, func(key, value *yaml.Node) {
+		at := d.child(path, key.Value)
 		k, problem := mapKey(key.Value, v.Type().Key())
 		if problem != "" {
-			d.wrong(key, join(path, key.Value), problem)
+			d.wrong(key, at, problem)
 			return
 		}
 		element := reflect.New(v.Type().Elem()).Elem()
-		d.value(value, element, join(path, key.Value), "", depth+1)
+		d.value(value, element, at, "", depth+1)
 		v.SetMapIndex(k, element)
 	})
 }
 
 func mapKey(s string, t reflect.Type) (reflect.Value, string) {
 	if t.Kind() == reflect.String {
-		if s == "" {
-			return reflect.Value{}, "a name must not be empty"
-		}
 		return reflect.ValueOf(s).Convert(t), ""
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil {
-		return reflect.Value{}, "must be a number"
+	if err != nil || strconv.Itoa(n) != s {
+		return reflect.Value{}, "must be a whole number"
 	}
 	return reflect.ValueOf(n).Convert(t), ""
 }
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path, unit string, depth int) {
-	if n.Kind != yaml.SequenceNode {
+	switch n.Kind {
+	case yaml.SequenceNode:
+	case yaml.ScalarNode:
+		d.wrong(n, path, fmt.Sprintf("must be a list: write [%s]", shorten(n.Value)))
+		return
+	default:
 		d.wrong(n, path, "must be a list, such as [a, b], not "+kindOf(n))
 		return
 	}
 	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
-		d.value(item, list.Index(i), fmt.Sprintf("%s[%d]", path, i), unit, depth+1)
+		d.value(item, list.Index(i), d.child(path, index(i)), unit, depth+1)
 	}
 	v.Set(list)
 }
-
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
 func kindOf(n *yaml.Node) string {
 	switch n.Kind {
@@ -315,16 +319,4 @@ func fieldsOf(t reflect.Type) map[string]field {
 		}
 	}
 	return fields
-}
-
-// placesOf are the paths in the schema that end with key, at most two.
-func placesOf(key string) []string {
-	var places []string
-	for _, k := range schema() {
-		if k.path == key || strings.HasSuffix(k.path, "."+key) {
-			places = append(places, k.path)
-		}
-	}
-	slices.Sort(places)
-	return places[:min(len(places), 2)]
 }

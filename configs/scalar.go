@@ -32,13 +32,14 @@ func isScalarType(t reflect.Type) bool {
 
 // scalar decodes one word into v.
 func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path, unit string) {
-	if n.Kind != yaml.ScalarNode {
-		d.wrong(n, path, "must be "+wanted(v.Type(), unit)+", not "+kindOf(n))
-		return
-	}
-	if !setScalar(v, n.Value, unit) {
-		problem := fmt.Sprintf("%q is not %s", shorten(n.Value), wanted(v.Type(), unit))
-		d.wrong(n, path, problem+hint(v.Type(), n.Value))
+	want := wanted(v.Type(), unit)
+	switch {
+	case n.Kind == yaml.MappingNode && (v.Type() == addrType || v.Type() == prefixType):
+		d.wrong(n, path, "must be "+want+", in quotes where a colon ends it")
+	case n.Kind != yaml.ScalarNode:
+		d.wrong(n, path, "must be "+want+", not "+kindOf(n))
+	case !setScalar(v, n.Value, unit):
+		d.wrong(n, path, fmt.Sprintf("%q is not %s%s", shorten(n.Value), want, hint(v.Type(), unit, n.Value)))
 	}
 }
 
@@ -48,7 +49,7 @@ func wanted(t reflect.Type, unit string) string {
 	case t == durationType:
 		return "a duration such as 250ms, 10s or 1d"
 	case t == addrType:
-		return "an IP address such as 192.0.2.1 or 2001:db8::1"
+		return "an address such as 192.0.2.1 or 2001:db8::1"
 	case t == prefixType:
 		return "a prefix such as 198.51.100.0/24 or 2001:db8:100::/48"
 	case unit == "size":
@@ -63,13 +64,16 @@ func wanted(t reflect.Type, unit string) string {
 		return "text"
 	case reflect.Float64:
 		return "a number"
-	default:
-		low, high := bounds(t)
-		return fmt.Sprintf("a whole number from %s to %s", low, high)
 	}
+	if t.Bits() == 64 {
+		return "a whole number"
+	}
+	low, high := bounds(t)
+	return fmt.Sprintf("a whole number from %s to %s", low, high)
 }
 
-func bounds(t reflect.Type) (string, string) {
+// bounds are the least and the greatest number that fit t, an integer's type.
+func bounds(t reflect.Type) (low, high string) {
 	bits := t.Bits()
 	if t.Kind() >= reflect.Uint && t.Kind() <= reflect.Uint64 {
 		return "0", strconv.FormatUint(math.MaxUint64>>(64-bits), 10)
@@ -79,24 +83,60 @@ func bounds(t reflect.Type) (string, string) {
 }
 
 // hint helps with what people write by habit.
-func hint(t reflect.Type, s string) string {
+func hint(t reflect.Type, unit, s string) string {
+	_, err := strconv.ParseFloat(s, 64)
+	number := err == nil
 	switch {
 	case t == prefixType:
-		if a, err := netip.ParseAddr(s); err == nil {
+		if a, err := netip.ParseAddr(s); err == nil && plainAddr(a) {
 			return fmt.Sprintf("; did you mean %s?", netip.PrefixFrom(a, a.BitLen()))
 		}
 	case t == addrType:
-		if _, err := netip.ParsePrefix(s); err == nil {
-			return "; leave the /LENGTH out"
-		}
-	case t == durationType:
-		if _, err := strconv.ParseFloat(s, 64); err == nil {
-			return "; add a unit, such as " + s + "s"
-		}
+		return addrHint(s)
+	case t == durationType && number:
+		return "; did you mean " + s + "s?"
+	case unit == "ratio" && number:
+		return "; did you mean " + s + "%?"
 	case t.Kind() == reflect.Bool:
-		return didYouMean(strings.NewReplacer("yes", "true", "on", "true", "no", "false", "off", "false").Replace(strings.ToLower(s)), []string{"true", "false"})
+		return map[string]string{"yes": "; did you mean true?", "on": "; did you mean true?", "no": "; did you mean false?", "off": "; did you mean false?"}[strings.ToLower(s)]
 	}
 	return ""
+}
+
+func addrHint(s string) string {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return fmt.Sprintf("; did you mean %s?", p.Addr())
+	}
+	a, err := netip.ParseAddr(s)
+	switch {
+	case err == nil && a.Is4In6():
+		return fmt.Sprintf("; did you mean %s?", a.Unmap())
+	case err == nil:
+		return "; a zone is not supported"
+	}
+	if at, err := netip.ParseAddrPort(s); err == nil {
+		return fmt.Sprintf("; did you mean %s, with the port under a key of its own?", at.Addr())
+	}
+	return ""
+}
+
+// plainAddr says whether a has one way of writing it, and a meaning on every host.
+func plainAddr(a netip.Addr) bool { return !a.Is4In6() && a.Zone() == "" }
+
+func parseAddr(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if err == nil && !plainAddr(a) {
+		return a, errNotation
+	}
+	return a, err
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	if err == nil && !plainAddr(p.Addr()) {
+		return p, errNotation
+	}
+	return p, err
 }
 
 func setScalar(v reflect.Value, s, unit string) (ok bool) {
@@ -104,9 +144,9 @@ func setScalar(v reflect.Value, s, unit string) (ok bool) {
 	case v.Type() == durationType:
 		return assign(v, s, parseDuration)
 	case v.Type() == addrType:
-		return assign(v, s, netip.ParseAddr)
+		return assign(v, s, parseAddr)
 	case v.Type() == prefixType:
-		return assign(v, s, netip.ParsePrefix)
+		return assign(v, s, parsePrefix)
 	case unit == "size":
 		return assign(v, s, parseSize)
 	case unit == "ratio":
@@ -121,17 +161,27 @@ func setScalar(v reflect.Value, s, unit string) (ok bool) {
 		return true
 	case reflect.Float64:
 		return assign(v, s, parseFloat)
-	case reflect.Int, reflect.Int64:
-		i, err := strconv.ParseInt(s, 10, v.Type().Bits())
-		v.SetInt(i)
-		return err == nil
 	default:
-		u, err := strconv.ParseUint(s, 10, v.Type().Bits())
-		v.SetUint(u)
-		return err == nil
+		return setInteger(v, s)
 	}
 }
 
+func setInteger(v reflect.Value, s string) bool {
+	if v.CanUint() {
+		u, err := strconv.ParseUint(s, 10, v.Type().Bits())
+		if err == nil {
+			v.SetUint(u)
+		}
+		return err == nil
+	}
+	i, err := strconv.ParseInt(s, 10, v.Type().Bits())
+	if err == nil {
+		v.SetInt(i)
+	}
+	return err == nil
+}
+
+// assign sets v to what parse makes of s; v keeps its default where that is nothing.
 func assign[T any](v reflect.Value, s string, parse func(string) (T, error)) bool {
 	x, err := parse(s)
 	if err != nil {
@@ -139,110 +189,4 @@ func assign[T any](v reflect.Value, s string, parse func(string) (T, error)) boo
 	}
 	v.Set(reflect.ValueOf(x).Convert(v.Type()))
 	return true
-}
-
-func parseFloat(s string) (float64, error) {
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-		return 0, fmt.Errorf("%q is not a number", s)
-	}
-	return f, nil
-}
-
-const day = 24 * time.Hour
-
-// parseDuration reads Go's notation with days: 250ms, 1h30m, 1d, 1d12h.
-func parseDuration(s string) (time.Duration, error) {
-	days, rest, found := strings.Cut(s, "d")
-	if !found {
-		return time.ParseDuration(s)
-	}
-	n, err := strconv.ParseUint(days, 10, 16)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a duration", s)
-	}
-	d := time.Duration(n) * day
-	if rest == "" {
-		return d, nil
-	}
-	more, err := time.ParseDuration(rest)
-	if err != nil || more < 0 {
-		return 0, fmt.Errorf("%q is not a duration", s)
-	}
-	return d + more, nil
-}
-
-// formatDuration is the inverse of parseDuration, without units that are zero.
-func formatDuration(d time.Duration) string {
-	if d >= day && d%day == 0 {
-		return strconv.FormatInt(int64(d/day), 10) + "d"
-	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = s[:len(s)-2]
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = s[:len(s)-2]
-	}
-	return s
-}
-
-// units of sizes, larger before smaller and longer names before their suffixes.
-var units = []struct {
-	name string
-	size int64
-}{
-	{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
-	{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1},
-}
-
-// parseSize reads bytes: 512MiB, 1.5GB, 4096.
-func parseSize(s string) (int64, error) {
-	number, size := s, int64(1)
-	for _, u := range units {
-		if n, ok := strings.CutSuffix(s, u.name); ok {
-			number, size = strings.TrimSpace(n), u.size
-			break
-		}
-	}
-	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
-		if n > math.MaxInt64/size || n < 0 {
-			return 0, fmt.Errorf("%q is out of range", s)
-		}
-		return n * size, nil
-	}
-	f, err := parseFloat(number)
-	if err != nil || f < 0 || f*float64(size) >= math.MaxInt64 {
-		return 0, fmt.Errorf("%q is not a size", s)
-	}
-	return int64(f * float64(size)), nil
-}
-
-// formatSize is the inverse of parseSize, in the largest binary unit that divides n.
-func formatSize(n int64) string {
-	for _, u := range units[:4] {
-		if n >= u.size && n%u.size == 0 {
-			return strconv.FormatInt(n/u.size, 10) + u.name
-		}
-	}
-	return strconv.FormatInt(n, 10) + "B"
-}
-
-// parseRatio reads 2% or 0.02.
-func parseRatio(s string) (float64, error) {
-	percent, ok := strings.CutSuffix(s, "%")
-	f, err := parseFloat(strings.TrimSpace(percent))
-	if err != nil || !ok {
-		return f, err
-	}
-	return f / 100, nil
-}
-
-// formatRatio is the inverse of parseRatio, as a percentage where that is exact.
-func formatRatio(f float64) string {
-	s := strconv.FormatFloat(f*100, 'g', 10, 64) + "%"
-	if back, err := parseRatio(s); err == nil && back == f {
-		return s
-	}
-	return strconv.FormatFloat(f, 'g', -1, 64)
 }

@@ -35,6 +35,9 @@ func (d *decoder) validateNode(n *Node) {
 	if n.Metro != "" && !namePattern.MatchString(n.Metro) {
 		d.report("node.metro", nameRule)
 	}
+	if a := n.Address; a.IsUnspecified() || a.IsMulticast() || a.IsLinkLocalUnicast() {
+		d.report("node.address", fmt.Sprintf("%s is not the unicast address of one host", a))
+	}
 }
 
 func (d *decoder) validateNames(cfg *Config) {
@@ -53,7 +56,7 @@ func (d *decoder) validateVIPs(cfg *Config) {
 	if len(cfg.VIPs) == 0 {
 		d.report("vips", "is missing: the service addresses that clients use")
 	}
-	owner := map[netip.Addr]string{}
+	owner, announced := map[netip.Addr]string{}, map[netip.Prefix]string{}
 	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
 		v, path := cfg.VIPs[name], join("vips", name)
 		if v == nil {
@@ -63,6 +66,7 @@ func (d *decoder) validateVIPs(cfg *Config) {
 			d.validateAddress(cfg, owner, a, name, fmt.Sprintf("%s.addresses[%d]", path, i))
 		}
 		d.validateAnnounce(cfg, v, path)
+		d.validateAnnouncedOnce(announced, v, name)
 	}
 }
 
@@ -70,7 +74,7 @@ func (d *decoder) validateAddress(cfg *Config, owner map[netip.Addr]string, a ne
 	if !a.IsValid() {
 		return
 	}
-	switch first, twice := owner[a.Unmap()]; {
+	switch first, twice := owner[a]; {
 	case twice && first == vip:
 		d.report(path, fmt.Sprintf("%s is given twice", a))
 	case twice:
@@ -78,7 +82,7 @@ func (d *decoder) validateAddress(cfg *Config, owner map[netip.Addr]string, a ne
 	case a == cfg.Node.Address && !a.IsLoopback():
 		d.report(path, fmt.Sprintf("%s is node.address, which must be this node's alone", a))
 	}
-	owner[a.Unmap()] = vip
+	owner[a] = vip
 }
 
 // validateAnnounce fills in the host routes, and checks what will be announced.
@@ -99,9 +103,31 @@ func (d *decoder) validateAnnounce(cfg *Config, v *VIP, path string) {
 	}
 	for i, a := range v.Addresses {
 		covers := func(p netip.Prefix) bool { return p.Contains(a) }
-		if a.IsValid() && !cfg.BGP.Lab && !slices.ContainsFunc(v.Announce, covers) {
+		standsIn := cfg.BGP.Lab && a.IsLoopback() // for the address that a lab has no interface for
+		if a.IsValid() && !standsIn && !slices.ContainsFunc(v.Announce, covers) {
 			d.report(fmt.Sprintf("%s.addresses[%d]", path, i), fmt.Sprintf("%s is in no prefix of announce: its traffic would not come here", a))
 		}
+	}
+}
+
+// validateAnnouncedOnce reports a prefix that two VIPs announce, or one VIP twice: each VIP has a level of its own, and
+// routers can hear only one of a prefix.
+func (d *decoder) validateAnnouncedOnce(owner map[netip.Prefix]string, v *VIP, name string) {
+	if d.positions[join("vips", name)+".announce"] == nil {
+		return // host routes: the addresses are told apart already
+	}
+	for i, p := range v.Announce {
+		if !p.IsValid() {
+			continue
+		}
+		path := fmt.Sprintf("vips.%s.announce[%d]", name, i)
+		switch first, twice := owner[p]; {
+		case twice && first == name:
+			d.report(path, fmt.Sprintf("%s is given twice", p))
+		case twice:
+			d.report(path, fmt.Sprintf("%s is announced for vips.%s already: which one's level would routers hear? Put the addresses into one VIP, or announce apart", p, first))
+		}
+		owner[p] = name
 	}
 }
 
@@ -117,7 +143,11 @@ func (d *decoder) validateSites(cfg *Config) {
 		}
 		d.validateOrigins(cfg, s, path)
 		for i, vip := range s.VIPs {
-			d.validateVIPOf(cfg, vip, fmt.Sprintf("%s.vips[%d]", path, i))
+			at := fmt.Sprintf("%s.vips[%d]", path, i)
+			if slices.Contains(s.VIPs[:i], vip) {
+				d.report(at, fmt.Sprintf("%q is given twice", vip))
+			}
+			d.validateVIPOf(cfg, vip, at)
 		}
 		for i, h := range s.Hosts {
 			d.validateHost(cfg, s, taken, name, strings.ToLower(h), fmt.Sprintf("%s.hosts[%d]", path, i))
@@ -129,26 +159,34 @@ func (d *decoder) validateOrigins(cfg *Config, s *proxy.SiteOptions, path string
 	if s.Origin == "" {
 		d.report(path+".origin", "is missing: the name of an entry of origins")
 	} else {
-		d.refer(s.Origin, path+".origin", "origins", slices.Collect(maps.Keys(cfg.Origins)))
+		refer(d, s.Origin, path+".origin", "origins", cfg.Origins)
 	}
 	for prefix, p := range s.Paths {
 		if p.Origin != "" {
-			d.refer(p.Origin, path+".paths."+prefix+".origin", "origins", slices.Collect(maps.Keys(cfg.Origins)))
+			refer(d, p.Origin, path+".paths."+prefix+".origin", "origins", cfg.Origins)
 		}
 	}
 }
 
+// maxHints bounds the search for what was meant, which takes all names for each that is wrong.
+const maxHints = 50
+
 // refer reports a reference to nothing.
-func (d *decoder) refer(name, path, section string, known []string) {
-	if !slices.Contains(known, name) {
-		d.report(path, fmt.Sprintf("%s has no %q%s", section, name, didYouMean(name, known)))
+func refer[T any](d *decoder, name, path, section string, known map[string]T) {
+	if _, ok := known[name]; ok || d.bad[section] || d.full() {
+		return
 	}
+	hint := ""
+	if len(d.mistakes) < maxHints {
+		hint = didYouMean(name, slices.Collect(maps.Keys(known)))
+	}
+	d.report(path, fmt.Sprintf("%s has no %q%s", section, name, hint))
 }
 
 func (d *decoder) validateVIPOf(cfg *Config, vip, path string) {
 	v := cfg.VIPs[vip]
 	if v == nil {
-		d.refer(vip, path, "vips", slices.Collect(maps.Keys(cfg.VIPs)))
+		refer(d, vip, path, "vips", cfg.VIPs)
 		return
 	}
 	if v.HTTPS == 0 && v.HTTP == 0 {
@@ -181,6 +219,20 @@ func (d *decoder) validatePeers(cfg *Config) {
 	if !cfg.Node.Address.IsValid() {
 		d.report("node.address", "is missing: BGP and origins need this node's own unicast address, since answers to a VIP may go to another node")
 	}
+	for i, p := range cfg.BGP.Peers {
+		if p.Address.IsLoopback() {
+			continue // a lab has all on one host
+		}
+		path := fmt.Sprintf("bgp.peers[%d].address", i)
+		if p.Address == cfg.Node.Address && p.Address.IsValid() {
+			d.report(path, fmt.Sprintf("%s is node.address: a peer is a router, not this node", p.Address))
+		}
+		for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+			if v := cfg.VIPs[name]; v != nil && p.Address.IsValid() && slices.Contains(v.Addresses, p.Address) {
+				d.report(path, fmt.Sprintf("%s is an address of vips.%s: a peer is a router, not this node", p.Address, name))
+			}
+		}
+	}
 }
 
 // Warnings says what is no mistake, yet surely not meant.
@@ -211,15 +263,15 @@ func family(a netip.Addr) int {
 	return 1
 }
 
-// needCertificates reports VIPs that serve HTTPS with nothing to serve it by.
-func needCertificates(file string, cfg *Config) Mistakes {
+// validateCertificates reports VIPs that serve HTTPS with nothing to serve it by.
+func (d *decoder) validateCertificates(cfg *Config) {
 	if len(cfg.TLS.Certificates) > 0 {
-		return nil
+		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
-		if cfg.VIPs[name].HTTPS != 0 {
-			return Mistakes{{file, 1, 1, "tls.certificates", fmt.Sprintf("is missing: vips.%s serves https, which needs a certificate", name)}}
+		if v := cfg.VIPs[name]; v != nil && v.HTTPS != 0 {
+			d.report("tls.certificates", fmt.Sprintf("is missing: vips.%s serves https, which needs a certificate", name))
+			return
 		}
 	}
-	return nil
 }
