@@ -26,7 +26,7 @@ func (c *Chain) logAccess(ex *exchange, r *http.Request, complete bool) {
 		slog.String("target", ex.inbound.RequestURI),
 		slog.Int("status", ex.status(complete)),
 		slog.Int64("bytes_out", ex.recorder.written),
-		slog.Int64("bytes_in", ex.received.Load()),
+		slog.Int64("bytes_in", ex.received()),
 		slog.Float64("duration_ms", milliseconds(time.Since(ex.started))),
 		slog.String("proto", string(httpVersion(r))),
 		slog.String("vip", ex.info.VIP),
@@ -61,6 +61,9 @@ func (ex *exchange) status(complete bool) int {
 	}
 	return statusClientGone
 }
+
+// received is the number of octets that came as content, or through a tunnel.
+func (ex *exchange) received() int64 { return ex.content.received() + ex.tunneled.Load() }
 
 func appendTLS(attrs []slog.Attr, state *tls.ConnectionState) []slog.Attr {
 	if state == nil {

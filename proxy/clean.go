@@ -27,7 +27,6 @@ func (c *Chain) cleanFields(next http.Handler) http.Handler {
 		}
 		cleanRequest(r.Header, r.Method)
 		w = continueForH3(w, r)
-		watchContent(ex, r)
 		if err := findContent(r); err != nil {
 			c.fail(w, r, err)
 			return

@@ -6,36 +6,53 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 )
 
-// clientContent is a request's content as the rest of the chain reads it: counted, and with its errors marked as the
-// client's doing, whatever they make of the fill.
+// clientContent is a request's content as the chain reads it: counted, and with its errors marked as the client's
+// doing, whatever they make of the fill.
 type clientContent struct {
 	io.ReadCloser
-	ex *exchange
+	octets atomic.Int64
+	ended  atomic.Bool           // it was read to its end
+	err    atomic.Pointer[error] // why it could not be
 
-	reading sync.Mutex            // held by Read
-	err     atomic.Pointer[error] // why it could not be read to its end
+	reading sync.Mutex // held by Read
 }
 
-// watchContent makes r's content a clientContent.
-func watchContent(ex *exchange, r *http.Request) {
+// watchContent makes r's content a clientContent, and returns it; nil where there is none.
+func watchContent(r *http.Request) *clientContent {
 	if r.Body == nil || r.Body == http.NoBody {
-		return
+		return nil
 	}
-	ex.content = &clientContent{ReadCloser: r.Body, ex: ex}
-	r.Body = ex.content
+	c := &clientContent{ReadCloser: r.Body}
+	r.Body = c
+	return c
 }
+
+// received is the number of octets so far.
+func (c *clientContent) received() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.octets.Load()
+}
+
+// pending reports whether there may be more of it.
+func (c *clientContent) pending() bool { return c != nil && !c.ended.Load() }
 
 // Read reads on. Errors other than io.EOF are a *contentError.
 func (c *clientContent) Read(p []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	n, err := c.ReadCloser.Read(p)
-	c.ex.received.Add(int64(n))
-	if err != nil && !errors.Is(err, io.EOF) {
+	c.octets.Add(int64(n))
+	switch {
+	case errors.Is(err, io.EOF):
+		c.ended.Store(true)
+	case err != nil:
 		err = &contentError{err}
 		c.err.Store(&err)
 	}
@@ -64,6 +81,9 @@ type contentError struct{ err error }
 func (e *contentError) Error() string { return "read the request's content: " + e.err.Error() }
 
 func (e *contentError) Unwrap() error { return e.err }
+
+// late reports whether the content stood still for too long: its client is still there.
+func (e *contentError) late() bool { return errors.Is(e.err, os.ErrDeadlineExceeded) }
 
 // findContent finds out whether a request that rarely has content has some, where the protocol doesn't say at once:
 // on H3, and on H2 when END_STREAM comes later. Towards an H1 origin it makes the difference of a chunked content.

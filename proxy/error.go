@@ -13,7 +13,7 @@ import (
 // has left gets nothing, and a response that has begun is broken off, so that nobody takes it for whole.
 func (c *Chain) fail(w http.ResponseWriter, r *http.Request, err error) {
 	ex := exchangeFrom(r.Context())
-	if cause := ex.content.failure(r.Context()); cause != nil {
+	if cause := ex.content.failure(r.Context()); cause != nil && !isLimit(err) {
 		err = cause // the rest follows from it
 	}
 	ex.failure = failureOf(err)
@@ -32,9 +32,6 @@ func (c *Chain) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Cache-Control", "no-store")
 	if wait := ex.failure.retryAfter; wait > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
-	}
-	if r.ProtoMajor == 1 && r.ContentLength != 0 {
-		h.Set("Connection", "close") // the content may still be coming
 	}
 	writePage(w, r, ex.failure.status, ex.requestID())
 }

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -154,6 +155,40 @@ func TestLimits(t *testing.T) {
 	resp, _ := do(t, c, e.request(t, "GET", "example.com", "/", nil))
 	if resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("too often: %d %v", resp.StatusCode, resp.Header)
+	}
+}
+
+// TestRestOfContentIsNoRequest has an origin answer before it has all of the content, and the client send the rest when
+// nobody waits for it any more.
+func TestRestOfContentIsNoRequest(t *testing.T) {
+	var limits admission.Options
+	limits.SetDefaults()
+	limits.ContentIdle = 50 * time.Millisecond
+	seen := make(chan string, 8)
+	o := onlyOrigin(t, serve(t, func(w http.ResponseWriter, r *http.Request) { seen <- r.URL.Path }).URL)
+	o.Admission = admission.New(limits, prometheus.NewRegistry())
+	e := newEdge(t, o)
+	for _, framing := range []string{"Content-Length: 1000", "Transfer-Encoding: chunked"} {
+		conn := e.dial(t)
+		_, _ = io.WriteString(conn, "POST /open HTTP/1.1\r\nHost: example.com\r\n"+framing+"\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !resp.Close {
+			t.Errorf("%s: the connection is to be used again", framing)
+		}
+		if path := <-seen; path != "/open" {
+			t.Errorf("%s: %s", framing, path)
+		}
+		time.Sleep(2 * limits.ContentIdle)
+		_, _ = io.WriteString(conn, "GET /hidden HTTP/1.1\r\nHost: example.com\r\n\r\n")
+		_, _ = io.Copy(io.Discard, conn)
+		select {
+		case path := <-seen:
+			t.Errorf("%s: the rest became a request for %s", framing, path)
+		default:
+		}
 	}
 }
 

@@ -20,20 +20,20 @@ type exchange struct {
 	started  time.Time      // observe
 	inbound  *http.Request  // observe: the server's own request, in which it sets the trailers
 	recorder *recorder      // observe
+	content  *clientContent // observe; nil: none
 	protocol string         // observe: of an extended CONNECT, as in "websocket"; cleanFields: of an H1 upgrade
 	id       string         // requestID
 
-	host    string         // readTarget: without a port
-	path    string         // readTarget: of the target, for matching
-	loose   string         // readTarget: the same as the loosest origin may read it
-	site    *site          // chooseSite
-	rule    *rule          // chooseSite
-	content *clientContent // cleanFields; nil: none
-	failure *failure       // fail
+	host    string   // readTarget: without a port
+	path    string   // readTarget: of the target, for matching
+	loose   string   // readTarget: the same as the loosest origin may read it
+	site    *site    // chooseSite
+	rule    *rule    // chooseSite
+	failure *failure // fail
 
 	outcome  cache.Outcome          // the cache's handler
 	server   atomic.Pointer[string] // Forwarder: who answered
-	received atomic.Int64           // octets of the request's content
+	tunneled atomic.Int64           // octets from a client whose connection was taken over
 }
 
 type exchangeKey struct{}

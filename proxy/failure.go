@@ -49,6 +49,8 @@ func classify(err error) *failure {
 		return limitFailure(limit)
 	case errors.As(err, &own):
 		return own
+	case errors.As(err, &content) && content.late():
+		return refusal(http.StatusRequestTimeout, string(admission.ReasonContentIdle))
 	case errors.As(err, &content):
 		return refusal(http.StatusBadRequest, content.Error())
 	case errors.As(err, &pool):
@@ -59,10 +61,11 @@ func classify(err error) *failure {
 	return &failure{status: http.StatusBadGateway, kind: "connection_terminated", reason: err.Error()}
 }
 
-// isLimit reports whether err is a limit's: its client is still there.
+// isLimit reports whether err is a limit's: its client is still there, even where net/http ended the request's context.
 func isLimit(err error) bool {
 	var limit *admission.Error
-	return errors.As(err, &limit)
+	var content *contentError
+	return errors.As(err, &limit) || errors.As(err, &content) && content.late()
 }
 
 func limitFailure(e *admission.Error) *failure {

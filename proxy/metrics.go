@@ -60,7 +60,7 @@ func (m *Metrics) end(ex *exchange, r *http.Request, complete bool) {
 	m.inFlight.Dec()
 	m.requests.WithLabelValues(vip, site, string(httpVersion(r)), statusClass(ex.status(complete))).Inc()
 	m.duration.WithLabelValues(vip, site).Observe(time.Since(ex.started).Seconds())
-	m.received.WithLabelValues(vip, site).Add(float64(ex.received.Load()))
+	m.received.WithLabelValues(vip, site).Add(float64(ex.received()))
 	m.sent.WithLabelValues(vip, site).Add(float64(ex.recorder.written))
 }
 

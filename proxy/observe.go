@@ -17,13 +17,15 @@ func (c *Chain) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ex := &exchange{
 			info: listener.InfoFrom(r.Context()), started: time.Now(), inbound: r,
-			recorder: &recorder{ResponseWriter: w}, protocol: extendedConnect(r),
+			recorder: &recorder{ResponseWriter: w, request: r}, protocol: extendedConnect(r),
 		}
 		ctx := context.WithValue(r.Context(), exchangeKey{}, ex)
 		if c.options.AccessLog != nil {
 			ctx = cache.WithOutcome(ctx, &ex.outcome)
 		}
 		r = r.WithContext(ctx)
+		ex.content = watchContent(r)
+		ex.recorder.content = ex.content
 		if r.ProtoMajor == 1 && r.ContentLength != 0 {
 			// Origins may answer while they are still being asked; and no refusal of ours waits for a content that
 			// net/http would read first.
@@ -43,7 +45,9 @@ func (c *Chain) observe(next http.Handler) http.Handler {
 // recorder notes what is sent. It is the one ResponseWriter of the chain's own.
 type recorder struct {
 	http.ResponseWriter
-	status    int // 0: nothing sent
+	request   *http.Request
+	content   *clientContent // of the request; nil: none
+	status    int            // 0: nothing sent
 	written   int64
 	firstByte time.Time
 }
@@ -76,8 +80,14 @@ func (w *recorder) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
+// begin notes the final status. An H1 connection whose content isn't read to its end by then is not used again:
+// net/http may give up on the rest, and what comes of it later must not be taken for a request.
 func (w *recorder) begin(status int) {
-	if w.status == 0 {
-		w.status, w.firstByte = status, time.Now()
+	if w.status != 0 {
+		return
+	}
+	w.status, w.firstByte = status, time.Now()
+	if w.request.ProtoMajor == 1 && w.content.pending() {
+		w.Header().Set("Connection", "close")
 	}
 }

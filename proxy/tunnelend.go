@@ -26,7 +26,7 @@ func newConnEnd(conn net.Conn, buffered *bufio.Reader, ex *exchange) *connEnd {
 
 func (e *connEnd) Read(p []byte) (int, error) {
 	n, err := e.reader.Read(p)
-	e.ex.received.Add(int64(n))
+	e.ex.tunneled.Add(int64(n))
 	return n, err
 }
 
@@ -40,7 +40,7 @@ func (e *connEnd) Write(p []byte) (int, error) {
 func (e *connEnd) CloseWrite() error { return closeWrite(e.Conn) }
 
 // Abort closes the connection.
-func (e *connEnd) Abort() { _ = e.Conn.Close() }
+func (e *connEnd) Abort() { _ = e.Close() }
 
 // originEnd is the connection that an upgrade's response leaves us.
 type originEnd struct{ io.ReadWriteCloser }

@@ -103,10 +103,10 @@ func (e *edge) wsStream(t *testing.T, protocol, name string) (*http.Response, io
 	r.Header[":protocol"] = []string{name}
 	content, write := io.Pipe()
 	r.Body = content
-	// net/http's own client refuses the field :protocol.
-	client := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: e.roots, ServerName: "example.com"}}
-	t.Cleanup(client.CloseIdleConnections)
-	resp, err := client.RoundTrip(r)
+	// It is deprecated for net/http's own client, but that refuses the field :protocol.
+	client := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: e.roots, ServerName: "example.com"}} //nolint:staticcheck
+	t.Cleanup(client.CloseIdleConnections)                                                                //nolint:staticcheck
+	resp, err := client.RoundTrip(r)                                                                      //nolint:staticcheck
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +27,9 @@ type content struct {
 	read int64 // octets so far; only Read touches it and err
 	err  error // what Read returns from now on
 
+	reading   sync.Mutex  // held by Read
+	abandoned atomic.Bool // the handler has returned
+
 	mu       sync.Mutex // guards the following fields
 	armed    time.Time  // when the deadline was last moved
 	released bool       // no more deadlines
@@ -37,12 +41,15 @@ func (c *content) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
+	c.reading.Lock()
+	defer c.reading.Unlock()
 	c.arm()
 	n, err := c.body.Read(c.cut(p))
 	c.read += int64(n)
-	if c.limit > 0 && c.read > c.limit {
+	switch {
+	case c.limit > 0 && c.read > c.limit:
 		n, err = 0, c.refuse(contentTooLarge())
-	} else if errors.Is(err, os.ErrDeadlineExceeded) {
+	case errors.Is(err, os.ErrDeadlineExceeded) && !c.abandoned.Load():
 		err = c.refuse(contentIdle())
 	}
 	if err != nil {
@@ -101,12 +108,21 @@ func (c *content) release() {
 	c.released = true
 }
 
-// leave is for the end of an H1 handler: net/http reads some of what is left of the content, which must not take
-// forever.
+// leave is for the end of an H1 handler. It ends a read that a fill has still under way, and gives net/http, which
+// reads some of what is left before it closes the connection, limited time for that.
 func (c *content) leave() {
+	if c.over() {
+		return
+	}
+	c.abandoned.Store(true)
+	_ = c.control.SetReadDeadline(time.Unix(1, 0))
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	_ = c.control.SetReadDeadline(time.Now().Add(c.idle))
+}
+
+func (c *content) over() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.ended {
-		_ = c.control.SetReadDeadline(time.Now().Add(c.idle))
-	}
+	return c.ended
 }
