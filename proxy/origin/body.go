@@ -3,7 +3,6 @@ package origin
 import (
 	"io"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
@@ -13,6 +12,7 @@ type content struct {
 	body     io.ReadCloser
 	idle     time.Duration
 	timer    *time.Timer
+	err      error // how it ended
 }
 
 func newContent(x *exchange, body io.ReadCloser, idle time.Duration) *content {
@@ -22,27 +22,31 @@ func newContent(x *exchange, body io.ReadCloser, idle time.Duration) *content {
 	return c
 }
 
-// Read reads; only the time that it waits for the server counts, not the time between two reads.
+// Read reads; only the time that it waits for the server counts, not the time between two reads. Its error is io.EOF,
+// an *Error, or the request's context's.
 func (c *content) Read(b []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
 	c.timer.Reset(c.idle)
 	n, err := c.body.Read(b)
 	c.timer.Stop()
 	switch err {
 	case nil:
-		return n, nil
 	case io.EOF:
+		c.err = io.EOF
 		_ = c.exchange.end(nil)
-		return n, io.EOF
 	default:
-		return n, c.exchange.end(err)
+		c.err = c.exchange.end(err)
 	}
+	return n, c.err
 }
 
 // Close ends the exchange; a content that wasn't read to its end is dropped with its connection.
 func (c *content) Close() error {
 	c.timer.Stop()
 	err := c.body.Close()
-	_ = c.exchange.end(nil)
+	c.exchange.abandon()
 	return err
 }
 
@@ -70,47 +74,6 @@ func (t *tunnel) CloseWrite() error {
 // Close closes the connection and gives the place back.
 func (t *tunnel) Close() error {
 	err := t.ReadWriteCloser.Close()
-	_ = t.exchange.end(nil)
+	t.exchange.abandon()
 	return err
-}
-
-// heldContent is a request's content that outlives a try which didn't read it: net/http closes the content of a request
-// whose connection it couldn't have.
-type heldContent struct {
-	io.ReadCloser
-	touched atomic.Bool
-	failed  atomic.Pointer[error] // why it couldn't be read
-}
-
-func holdContent(r *http.Request) *heldContent {
-	if r.Body == nil || r.Body == http.NoBody {
-		return nil
-	}
-	return &heldContent{ReadCloser: r.Body}
-}
-
-// Read reads, after which no other try can.
-func (h *heldContent) Read(b []byte) (int, error) {
-	h.touched.Store(true)
-	n, err := h.ReadCloser.Read(b)
-	if err != nil && err != io.EOF {
-		h.failed.Store(&err)
-	}
-	return n, err
-}
-
-// failure is why the content couldn't be read, or nil.
-func (h *heldContent) failure() error {
-	if h == nil || h.failed.Load() == nil {
-		return nil
-	}
-	return *h.failed.Load()
-}
-
-// Close closes a content that was read. One that wasn't is left to its owner, the server that received it.
-func (h *heldContent) Close() error {
-	if !h.touched.Load() {
-		return nil
-	}
-	return h.ReadCloser.Close()
 }

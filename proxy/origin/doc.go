@@ -3,12 +3,15 @@
 //
 //	RoundTrip ─► acquire: a place at one of two random usable servers, the less loaded    pick.go, place.go
 //	               └► send over its own transport: H1, H2 or h2c, from the node's address  send.go, transport.go
-//	                    ├─ error ─► classify (RFC 9209), eject?, retry?                    errors.go, server.go, retry.go
-//	                    └─ response, its content under an idle timeout ─► place free       body.go
-//	Run ─► active probes over the same transports ─► up, down                              probe.go
+//	                    ├─ error ─► classify (RFC 9209), eject?, retry with what the       errors.go, server.go, retry.go,
+//	                    │           content still allows                                   upload.go
+//	                    └─ response ─► exchange: its content under an idle timeout, at     body.go, exchange.go
+//	                                   whose end the place is free and the outcome told
+//	Run ─► active probes over the same transports ─► up, down; names that lead elsewhere   probe.go
 //
-// A server is usable while its probes find it up and real requests don't fail in a row. When too few are usable, all
-// are: a bad server beats none.
+// A server is usable while its probes find it up and real requests don't fail in a row. One that failed is left alone
+// for a while, then tried with single requests until one succeeds. When too few are usable, all are: a bad server beats
+// none. A queue that is full and a client that left say nothing about the origin, and are not reported.
 //
 // What real requests and probes find is reported to health through [Reporter]. It may import health alone.
 package origin

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -16,19 +17,20 @@ type ErrorType string
 
 // The proxy error types that a pool meets.
 const (
-	DNSTimeout             ErrorType = "dns_timeout"
-	DNSError               ErrorType = "dns_error"
-	DestinationUnroutable  ErrorType = "destination_ip_unroutable"
-	ConnectionRefused      ErrorType = "connection_refused"
-	ConnectionTerminated   ErrorType = "connection_terminated"
-	ConnectionTimeout      ErrorType = "connection_timeout"
-	ConnectionLimitReached ErrorType = "connection_limit_reached"
-	TLSProtocolError       ErrorType = "tls_protocol_error"
-	TLSCertificateError    ErrorType = "tls_certificate_error"
-	TLSAlertReceived       ErrorType = "tls_alert_received"
-	HTTPProtocolError      ErrorType = "http_protocol_error"
-	HTTPResponseIncomplete ErrorType = "http_response_incomplete"
-	HTTPResponseTimeout    ErrorType = "http_response_timeout"
+	DNSTimeout                    ErrorType = "dns_timeout"
+	DNSError                      ErrorType = "dns_error"
+	DestinationUnroutable         ErrorType = "destination_ip_unroutable"
+	ConnectionRefused             ErrorType = "connection_refused"
+	ConnectionTerminated          ErrorType = "connection_terminated"
+	ConnectionTimeout             ErrorType = "connection_timeout"
+	ConnectionLimitReached        ErrorType = "connection_limit_reached"
+	TLSProtocolError              ErrorType = "tls_protocol_error"
+	TLSCertificateError           ErrorType = "tls_certificate_error"
+	TLSAlertReceived              ErrorType = "tls_alert_received"
+	HTTPResponseHeaderSectionSize ErrorType = "http_response_header_section_size"
+	HTTPProtocolError             ErrorType = "http_protocol_error"
+	HTTPResponseIncomplete        ErrorType = "http_response_incomplete"
+	HTTPResponseTimeout           ErrorType = "http_response_timeout"
 )
 
 // Error is why an origin gave no response, or not all of one. Its text is for logs, not for clients.
@@ -73,7 +75,7 @@ func classify(server string, err error, connected bool) *Error {
 func typeOf(err error, connected bool) ErrorType {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
-	var alert tls.AlertError
+	var op *net.OpError
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &dns) && dns.IsTimeout:
@@ -82,9 +84,9 @@ func typeOf(err error, connected bool) ErrorType {
 		return DNSError
 	case errors.As(err, &certificate):
 		return TLSCertificateError
-	case errors.As(err, &alert):
+	case errors.As(err, &op) && op.Op == "remote error": // crypto/tls has no type for an alert over TCP
 		return TLSAlertReceived
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.As(err, &op) && op.Op == "local error":
 		return TLSProtocolError
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return ConnectionRefused
@@ -94,8 +96,12 @@ func typeOf(err error, connected bool) ErrorType {
 		return HTTPResponseTimeout
 	case isTimeout(err):
 		return ConnectionTimeout
+	case strings.Contains(err.Error(), "response headers exceeded"):
+		return HTTPResponseHeaderSectionSize
 	case isMalformed(err):
 		return HTTPProtocolError
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return HTTPResponseIncomplete
 	default:
 		return ConnectionTerminated
 	}
@@ -109,5 +115,10 @@ func isTimeout(err error) bool {
 // isMalformed knows the errors of net/http for a response that isn't one by their text, since they have no type.
 func isMalformed(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "malformed") || strings.Contains(text, "bad Content-Length") || strings.Contains(text, "PROTOCOL_ERROR")
+	for _, sign := range []string{"malformed", "bad Content-Length", "unsupported transfer encoding", "too many transfer encodings", "PROTOCOL_ERROR"} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,8 +2,10 @@ package origin
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,6 +33,8 @@ type Options struct {
 	// LocalAddress is the node's own unicast address, which servers are dialled from, so that answers
 	// don't go to whichever node the anycast address leads them to. Set from node.address.
 	LocalAddress netip.Addr `yaml:"-"`
+	// Resolver looks the servers' names up; nil is the system's.
+	Resolver *net.Resolver `yaml:"-"`
 }
 
 // TLSOptions says whom to trust as the origin.
@@ -93,6 +97,9 @@ func (o *Options) Check(report func(key, problem string)) {
 	for i, s := range o.Servers {
 		if problem := checkServer(s); problem != "" {
 			report(fmt.Sprintf("servers[%d]", i), problem)
+		}
+		if slices.Contains(o.Servers[:i], s) {
+			report(fmt.Sprintf("servers[%d]", i), fmt.Sprintf("%q is listed already", s))
 		}
 	}
 	if o.Probe.Path != "" && !strings.HasPrefix(o.Probe.Path, "/") {

@@ -18,8 +18,10 @@ type waiter struct {
 // server is usable.
 func (p *Pool) acquire(ctx context.Context, failed *server) (*server, error) {
 	p.mu.Lock()
-	if s := p.pick(time.Now(), failed); s != nil {
-		s.inFlight++
+	p.handOut() // a place that time alone has freed goes to whoever waits longest
+	now := time.Now()
+	if s := p.pick(now, failed); s != nil {
+		s.take(now)
 		p.mu.Unlock()
 		return s, nil
 	}
@@ -68,15 +70,23 @@ func (p *Pool) release(s *server) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.inFlight--
-	for len(p.waiting) > 0 {
-		w := p.waiting[0]
-		next := p.pick(time.Now(), w.failed)
-		if next == nil {
-			return
+	p.handOut()
+}
+
+// handOut gives free places to those who wait, in their order; one who would rather not have the server that is free
+// is passed over. The pool's mutex is held.
+func (p *Pool) handOut() {
+	now := time.Now()
+	for i := 0; i < len(p.waiting) && p.pick(now, nil) != nil; {
+		w := p.waiting[i]
+		s := p.pick(now, w.failed)
+		if s == nil {
+			i++
+			continue
 		}
-		next.inFlight++
-		p.waiting = slices.Delete(p.waiting, 0, 1)
-		w.given <- next
+		s.take(now)
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+		w.given <- s
 	}
 }
 

@@ -81,17 +81,18 @@ func (p *Pool) Options() Options { return p.options }
 
 // RoundTrip sends r to a server and returns the response once its header section has come. r.URL needs no scheme and
 // host. The response's content streams from Body, which must be closed; it holds a place at the server until its end.
+// The response's Request is what the server got: its URL names the server.
 // A request to upgrade (Connection: Upgrade) is answered with status 101 and a Body that is an io.ReadWriteCloser.
-// Errors are *Error, or r's context's.
+// Errors are *Error, r's context's, or those of reading r's content. Unlike with http.RoundTripper, a content that
+// wasn't read at all isn't closed: it is its owner's.
 func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.budget.request(time.Now())
-	content := holdContent(r)
-	var failed *server
+	content := newUpload(r)
+	s, err := p.acquire(r.Context(), nil)
+	if err != nil {
+		return nil, err
+	}
 	for try := 0; ; try++ {
-		s, err := p.acquire(r.Context(), failed)
-		if err != nil {
-			return nil, err
-		}
 		resp, sent, err := p.send(s, r, content)
 		if err == nil {
 			return resp, nil
@@ -101,7 +102,11 @@ func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		p.counts.retries.Add(1)
 		p.journal.Add(health.EventFill, p.name, "retried: "+err.Error())
-		failed = s
+		next, full := p.acquire(r.Context(), s)
+		if full != nil {
+			return nil, err // why the request failed, rather than why it wasn't sent again
+		}
+		s = next
 	}
 }
 
@@ -112,10 +117,18 @@ func (p *Pool) Close() {
 	}
 }
 
-// failed takes note of a request that failed at s, and ejects s where it is one too many.
-func (p *Pool) failed(s *server, err error) {
+// count counts a request to s that says nothing about it.
+func (p *Pool) count(s *server, result string) {
 	p.mu.Lock()
-	ejected := s.failed(time.Now(), p.options.Ejection, err)
+	defer p.mu.Unlock()
+	s.results[result]++
+}
+
+// failed takes note of a request that failed at s, and ejects s where it is one too many.
+func (p *Pool) failed(s *server, began time.Time, result string, err error) {
+	p.mu.Lock()
+	s.results[result]++
+	ejected := s.failed(time.Now(), began, p.options.Ejection, err)
 	p.mu.Unlock()
 	if ejected > 0 {
 		p.counts.ejections.Add(1)
@@ -124,14 +137,15 @@ func (p *Pool) failed(s *server, err error) {
 	}
 }
 
-func (p *Pool) succeeded(s *server) {
+func (p *Pool) succeeded(s *server, began time.Time, result string) {
 	p.mu.Lock()
-	readmitted := s.succeeded()
+	s.results[result]++
+	readmitted := s.succeeded(time.Now(), began)
 	p.mu.Unlock()
 	if readmitted {
 		p.journal.Add(health.EventOrigin, p.name, s.url.String()+" readmitted")
 	}
 }
 
-// clientLeft says whether err is no fault of the server: whoever asked has gone.
+// clientLeft says whether whoever asked has gone, so that an error is no fault of the server.
 func clientLeft(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }

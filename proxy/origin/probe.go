@@ -71,6 +71,7 @@ func (p *Pool) probe(ctx context.Context, s *server) {
 	turned := s.answered(time.Now(), p.options.Probe, err)
 	state := s.probed
 	up, complete, detail := p.census()
+	p.handOut()
 	p.mu.Unlock()
 	if turned {
 		p.tell(s, state, err)
@@ -80,18 +81,21 @@ func (p *Pool) probe(ctx context.Context, s *server) {
 	}
 }
 
-// census counts the servers that aren't down, and says why those are that are; complete once every server was asked.
+// census counts the servers that are up, and says why the others are down; complete once the probes know of each. An
+// origin that never answered is unknown until then, not up.
 // The pool's mutex is held.
 func (p *Pool) census() (up int, complete bool, detail string) {
 	var down []string
 	complete = true
 	for _, s := range p.servers {
-		complete = complete && s.asked
-		if s.probed != Down {
+		switch s.probed {
+		case Unprobed:
+			complete = false
+		case Up:
 			up++
-			continue
+		case Down:
+			down = append(down, s.url.Host+": "+s.lastError)
 		}
-		down = append(down, s.url.Host+": "+s.lastError)
 	}
 	return up, complete, strings.Join(down, "; ")
 }
@@ -121,7 +125,7 @@ func (p *Pool) ask(ctx context.Context, s *server) error {
 		}
 	}
 	req.Header.Set("User-Agent", "anyedge-probe")
-	resp, err := s.transport.RoundTrip(req)
+	resp, err := s.transports.Load().usual.RoundTrip(req)
 	if err != nil {
 		return err
 	}
@@ -135,15 +139,15 @@ func (p *Pool) ask(ctx context.Context, s *server) error {
 	return nil
 }
 
-// followName drops idle connections when the name of s leads elsewhere: new ones resolve anew by themselves.
+// followName leaves the connections of s behind when its name no longer leads to an address that it led to. New ones
+// resolve anew by themselves.
 func (p *Pool) followName(ctx context.Context, s *server) {
 	var known []string
 	for {
-		found, err := net.DefaultResolver.LookupHost(ctx, s.url.Hostname())
-		slices.Sort(found)
+		found, err := p.resolver().LookupHost(ctx, s.url.Hostname())
 		if err == nil {
-			if known != nil && !slices.Equal(known, found) {
-				s.closeIdle()
+			if slices.ContainsFunc(known, func(a string) bool { return !slices.Contains(found, a) }) {
+				s.renew()
 				p.journal.Add(health.EventOrigin, p.name, fmt.Sprintf("%s leads to %s now", s.url.Hostname(), strings.Join(found, ", ")))
 			}
 			known = found
@@ -152,4 +156,11 @@ func (p *Pool) followName(ctx context.Context, s *server) {
 			return
 		}
 	}
+}
+
+func (p *Pool) resolver() *net.Resolver {
+	if p.options.Resolver != nil {
+		return p.options.Resolver
+	}
+	return net.DefaultResolver
 }

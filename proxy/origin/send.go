@@ -2,7 +2,6 @@ package origin
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -13,120 +12,96 @@ import (
 )
 
 // send makes one try at s, which holds a place for it. sent says whether the server may have seen any of the request.
-func (p *Pool) send(s *server, r *http.Request, content *heldContent) (_ *http.Response, sent bool, _ error) {
-	ctx, cancel := context.WithCancelCause(r.Context())
+func (p *Pool) send(s *server, r *http.Request, content *upload) (_ *http.Response, sent bool, _ error) {
+	x := &exchange{pool: p, server: s, client: r.Context(), began: time.Now()}
+	x.ctx, x.cancel = context.WithCancelCause(r.Context())
 	var connected atomic.Bool
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
-	out := p.outgoing(s, r, content).WithContext(httptrace.WithClientTrace(ctx, trace))
-
-	began := time.Now()
+	out, err := p.outgoing(httptrace.WithClientTrace(x.ctx, s.trace(&connected)), s, r, content)
+	if err != nil {
+		x.cancel(nil)
+		p.release(s)
+		return nil, false, err
+	}
 	resp, err := s.transportFor(out).RoundTrip(out)
-	if err == nil {
-		return p.received(s, resp, ctx, cancel, began), true, nil
+	if err != nil {
+		return nil, connected.Load(), x.unanswered(err, content, connected.Load())
 	}
-	cancel(nil)
-	p.release(s)
-	if clientLeft(r.Context()) {
-		return nil, true, context.Cause(r.Context())
-	}
-	if err := content.failure(); err != nil {
-		return nil, true, err // the client's doing, not the server's
-	}
-	e := classify(s.url.String(), err, connected.Load())
-	p.failed(s, e)
-	p.reporter.Fill(p.name, health.Fill{FirstByte: time.Since(began), Server: s.url.Host, Detail: e.Error()})
-	return nil, connected.Load(), e
+	x.received(resp)
+	return resp, true, nil
 }
 
-// outgoing is r as s gets it.
-func (p *Pool) outgoing(s *server, r *http.Request, content *heldContent) *http.Request {
-	out := r.Clone(r.Context())
-	out.URL.Scheme, out.URL.Host = s.url.Scheme, s.url.Host
+// trace notes that a connection was had, and how long a new one took.
+func (s *server) trace(connected *atomic.Bool) *httptrace.ClientTrace {
+	began := time.Now()
+	return &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+		connected.Store(true)
+		if !c.Reused {
+			s.connects.observe(time.Since(began))
+		}
+	}}
+}
+
+// outgoing is r as s gets it: a copy that shares the fields and the trailers, which are filled in while the content is
+// read.
+func (p *Pool) outgoing(ctx context.Context, s *server, r *http.Request, content *upload) (*http.Request, error) {
+	out := r.WithContext(ctx)
+	u := *r.URL
+	u.Scheme, u.Host = s.url.Scheme, s.url.Host
+	out.URL = &u
 	switch {
 	case p.options.Host != "":
 		out.Host = p.options.Host
 	case out.Host == "":
 		out.Host = s.url.Host
 	}
-	if content != nil {
-		out.Body = content
+	out.RequestURI = "" // a server's field, which a client must not set
+	if content == nil {
+		return out, nil
 	}
-	out.Trailer = r.Trailer // filled in while the content is read: not to be a copy
-	out.RequestURI = ""     // a server's field, which a client must not set
-	return out
+	// With GetBody, net/http itself replaces an idle connection that the server closed as the request was written.
+	out.GetBody = content.next
+	var err error
+	out.Body, err = content.next()
+	return out, err
 }
 
 // transportFor is H1's for upgrades, which H2 has not.
 func (s *server) transportFor(r *http.Request) *http.Transport {
+	t := s.transports.Load()
 	if r.Header.Get("Upgrade") != "" && strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") {
-		return s.upgrades
+		return t.upgrades
 	}
-	return s.transport
+	return t.usual
 }
 
 // received makes the end of resp's content the end of the exchange.
-func (p *Pool) received(s *server, resp *http.Response, ctx context.Context, cancel context.CancelCauseFunc, began time.Time) *http.Response {
-	x := &exchange{pool: p, server: s, ctx: ctx, cancel: cancel, status: resp.StatusCode, firstByte: time.Since(began)}
-	if resp.StatusCode == http.StatusSwitchingProtocols {
+func (x *exchange) received(resp *http.Response) {
+	x.status, x.firstByte = resp.StatusCode, time.Since(x.began)
+	x.server.firstBytes.observe(x.firstByte)
+	switch {
+	case resp.StatusCode == http.StatusSwitchingProtocols:
 		resp.Body = newTunnel(x, resp.Body)
-		return resp
+	case resp.Body == http.NoBody:
+		_ = x.end(nil)
+	default:
+		resp.Body = newContent(x, resp.Body, x.pool.options.IdleTimeout)
 	}
-	if resp.Body == http.NoBody {
-		x.end(nil)
-		return resp
-	}
-	resp.Body = newContent(x, resp.Body, p.options.IdleTimeout)
-	return resp
 }
 
-// exchange is one request at one server, from the response's header section to its end.
-type exchange struct {
-	pool      *Pool
-	server    *server
-	ctx       context.Context
-	cancel    context.CancelCauseFunc
-	status    int
-	firstByte time.Duration
-	ended     atomic.Bool
-}
-
-// end gives the place back and reports how it went: err is why the content is not whole, nil where it is or nobody
-// wanted the rest. Only the first call counts. It returns the error for whoever reads the content.
-func (x *exchange) end(err error) error {
-	if !x.ended.CompareAndSwap(false, true) {
+// unanswered ends an exchange that brought no response, and says whose fault that is.
+func (x *exchange) unanswered(err error, content *upload, connected bool) error {
+	x.cancel(nil)
+	defer x.pool.release(x.server)
+	if clientLeft(x.client) {
+		x.pool.count(x.server, canceled)
+		return context.Cause(x.client)
+	}
+	if err := content.failure(); err != nil {
+		x.pool.count(x.server, canceled)
 		return err
 	}
-	cause := context.Cause(x.ctx)
-	x.cancel(nil)
-	x.pool.release(x.server)
-	if err != nil && errors.Is(cause, context.Canceled) {
-		return cause // whoever asked has gone
-	}
-	fill := health.Fill{OK: x.status < 500, FirstByte: x.firstByte, Server: x.server.url.Host}
-	if err != nil {
-		t := HTTPResponseIncomplete
-		if errors.Is(cause, errIdle) {
-			t, err = HTTPResponseTimeout, errIdle
-		}
-		err = newError(t, x.server.url.String(), err)
-		fill.OK, fill.Detail = false, err.Error()
-	} else if !fill.OK {
-		fill.Detail = x.server.url.Host + " answered " + http.StatusText(x.status)
-	}
-	x.judge(err)
-	x.pool.reporter.Fill(x.pool.name, fill)
-	return err
-}
-
-// judge counts the exchange for or against the server. A 502, 503 or 504 says that it can't serve; a 500 or 501 is its
-// application's own answer to one request, which another server would repeat.
-func (x *exchange) judge(err error) {
-	switch {
-	case err != nil:
-		x.pool.failed(x.server, err)
-	case x.status >= http.StatusBadGateway && x.status <= http.StatusGatewayTimeout:
-		x.pool.failed(x.server, errors.New("answered "+http.StatusText(x.status)))
-	default:
-		x.pool.succeeded(x.server)
-	}
+	e := classify(x.server.url.String(), err, connected)
+	x.pool.failed(x.server, x.began, string(e.Type), e)
+	x.pool.reporter.Fill(x.pool.name, health.Fill{Server: x.server.url.Host, Detail: e.Error()})
+	return e
 }

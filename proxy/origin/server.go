@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,7 +12,7 @@ import (
 type State string
 
 // The states of a server. A probe's first answer leads from Unprobed to Up; Fall failures in a row to Down; Rise
-// successes in a row back. Failures of real requests lead to Ejected for a while, whatever the probes say.
+// successes in a row back. Failures of real requests lead to Ejected, for a while and then until a request succeeds.
 const (
 	Unprobed State = "unprobed" // no probe has answered yet, or none is configured; it is used
 	Up       State = "up"
@@ -22,68 +23,91 @@ const (
 // slowStart is how long a server that came back gets less than its share, so that its own caches can warm up.
 const slowStart = 10 * time.Second
 
+// trialInterval is the time between requests that find out whether an ejected server is well again.
+const trialInterval = time.Second
+
 // maxDoublings bounds how long ejections in a row get: 16 times the first.
 const maxDoublings = 4
 
 // server is one server of a pool. Its state is guarded by the pool's mutex.
 type server struct {
-	url       *url.URL
-	transport *http.Transport
-	upgrades  *http.Transport // H1 only: H2 has no Upgrade
+	url                  *url.URL
+	renewed              func() *transports
+	transports           atomic.Pointer[transports]
+	connects, firstBytes histogram
 
 	inFlight int
-	probed   State // Unprobed, Up or Down
+	results  map[string]int64 // requests since the pool was made, by status class or error type
+	probed   State            // Unprobed, Up or Down
 	since    time.Time
-	streak   int  // probes in a row that contradict probed
-	asked    bool // a probe was answered, well or badly
+	streak   int // probes in a row that contradict probed
 
-	failures     int // of real requests, in a row
-	ejections    int // in a row
+	failures     int       // of real requests, in a row
+	ejections    int       // in a row; above 0 until a request succeeds
+	ejectedAt    time.Time // what began before is no news
 	ejectedUntil time.Time
+	trial        time.Time // before then, no other request finds out whether an ejected server is well again
 	returned     time.Time // when it last became usable again
 	lastError    string
 }
 
 func newServer(u *url.URL, o Options, roots *x509.CertPool, now time.Time) *server {
-	return &server{url: u, transport: newTransport(u, o, roots, true), upgrades: newTransport(u, o, roots, false), probed: Unprobed, since: now}
+	s := &server{url: u, probed: Unprobed, since: now, results: map[string]int64{}}
+	s.renewed = func() *transports {
+		return &transports{usual: newTransport(u, o, roots, true), upgrades: newTransport(u, o, roots, false)}
+	}
+	s.transports.Store(s.renewed())
+	return s
 }
 
-func (s *server) state(now time.Time) State {
-	if s.probed == Down {
-		return Down
-	}
-	if now.Before(s.ejectedUntil) {
+func (s *server) state() State {
+	if s.probed != Down && s.ejections > 0 {
 		return Ejected
 	}
 	return s.probed
 }
 
+// changed is when state last became what it is.
+func (s *server) changed() time.Time {
+	if s.state() == Ejected {
+		return s.ejectedAt
+	}
+	return s.since
+}
+
+// usable says whether requests may go to s. One that was ejected gets a single request at a time once its time is over,
+// until one succeeds.
 func (s *server) usable(now time.Time) bool {
-	state := s.state(now)
-	return state == Up || state == Unprobed
+	switch s.state() {
+	case Down:
+		return false
+	case Ejected:
+		return !now.Before(s.ejectedUntil) && !now.Before(s.trial)
+	}
+	return true
+}
+
+// take takes a place at s.
+func (s *server) take(now time.Time) {
+	s.inFlight++
+	if s.ejections > 0 && !now.Before(s.ejectedUntil) {
+		s.trial = now.Add(trialInterval)
+	}
 }
 
 // load is how busy s is, for comparing; a server that came back a moment ago counts as busier than it is.
 func (s *server) load(now time.Time) float64 {
 	share := 1.0
-	if back := now.Sub(s.back()); !s.back().IsZero() && back < slowStart {
+	if back := now.Sub(s.returned); !s.returned.IsZero() && back < slowStart {
 		share = max(0.1, float64(back)/float64(slowStart))
 	}
 	return float64(s.inFlight+1) / share
 }
 
-// back is when s last became usable again.
-func (s *server) back() time.Time {
-	if s.ejectedUntil.After(s.returned) {
-		return s.ejectedUntil
-	}
-	return s.returned
-}
-
 // failed counts a failure of a real request and returns for how long that ejects s, or 0.
-func (s *server) failed(now time.Time, o EjectionOptions, err error) time.Duration {
+func (s *server) failed(now, began time.Time, o EjectionOptions, err error) time.Duration {
 	s.lastError = err.Error()
-	if o.Failures == 0 || now.Before(s.ejectedUntil) {
+	if o.Failures == 0 || now.Before(s.ejectedUntil) || began.Before(s.ejectedAt) {
 		return 0
 	}
 	s.failures++
@@ -93,20 +117,25 @@ func (s *server) failed(now time.Time, o EjectionOptions, err error) time.Durati
 	}
 	length := o.For << min(s.ejections, maxDoublings)
 	s.failures, s.ejections = 0, s.ejections+1
-	s.ejectedUntil = now.Add(length)
+	s.ejectedAt, s.ejectedUntil, s.trial = now, now.Add(length), time.Time{}
 	return length
 }
 
 // succeeded ends a row of failures and says whether that readmits s.
-func (s *server) succeeded() bool {
+func (s *server) succeeded(now, began time.Time) bool {
+	if began.Before(s.ejectedAt) {
+		return false
+	}
 	readmitted := s.ejections > 0
-	s.failures, s.ejections = 0, 0
+	if readmitted {
+		s.returned = now
+	}
+	s.failures, s.ejections, s.ejectedUntil = 0, 0, time.Time{}
 	return readmitted
 }
 
 // answered takes note of a probe, and says whether that changed what the probes find.
 func (s *server) answered(now time.Time, o ProbeOptions, err error) bool {
-	s.asked = true
 	if err != nil {
 		s.lastError = err.Error()
 	}
@@ -143,7 +172,18 @@ func (s *server) turn(now time.Time, good bool) {
 	s.since, s.streak = now, 0
 }
 
-func (s *server) closeIdle() {
-	s.transport.CloseIdleConnections()
-	s.upgrades.CloseIdleConnections()
+func (s *server) closeIdle() { s.transports.Load().closeIdle() }
+
+// renew leaves the connections that there are to the requests in flight on them.
+func (s *server) renew() { s.transports.Swap(s.renewed()).closeIdle() }
+
+// transports speak to one server.
+type transports struct {
+	usual    *http.Transport
+	upgrades *http.Transport // H1 only: H2 has no Upgrade
+}
+
+func (t *transports) closeIdle() {
+	t.usual.CloseIdleConnections()
+	t.upgrades.CloseIdleConnections()
 }

@@ -13,19 +13,18 @@ type Status struct {
 type ServerStatus struct {
 	URL       string    `json:"url"`
 	State     State     `json:"state"`
-	Since     time.Time `json:"since"` // when its probes last changed their mind
+	Since     time.Time `json:"since"` // when it came to be in State
 	InFlight  int       `json:"in_flight"`
 	LastError string    `json:"last_error,omitempty"`
 }
 
 // Status returns how the pool does now.
 func (p *Pool) Status() Status {
-	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	st := Status{Name: p.name, Waiting: len(p.waiting)}
 	for _, s := range p.servers {
-		st.Servers = append(st.Servers, ServerStatus{URL: s.url.String(), State: s.state(now), Since: s.since, InFlight: s.inFlight, LastError: s.lastError})
+		st.Servers = append(st.Servers, ServerStatus{URL: s.url.String(), State: s.state(), Since: s.changed(), InFlight: s.inFlight, LastError: s.lastError})
 	}
 	return st
 }

@@ -27,7 +27,7 @@ const (
 func newTransport(u *url.URL, o Options, roots *x509.CertPool, h2 bool) *http.Transport {
 	t := &http.Transport{
 		Proxy:                  nil, // the environment's proxies are for clients
-		DialContext:            (&dialer{local: o.LocalAddress, timeout: o.ConnectTimeout}).dial,
+		DialContext:            (&dialer{local: o.LocalAddress, timeout: o.ConnectTimeout, resolver: o.Resolver}).dial,
 		TLSClientConfig:        tlsConfig(u, o, roots),
 		TLSHandshakeTimeout:    o.ConnectTimeout,
 		DisableCompression:     true, // the content passes as it is
@@ -77,14 +77,15 @@ func readRoots(file string) (*x509.CertPool, error) {
 
 // dialer connects from the node's own address.
 type dialer struct {
-	local   netip.Addr
-	timeout time.Duration
+	local    netip.Addr
+	timeout  time.Duration
+	resolver *net.Resolver
 }
 
 // dial connects to address. Names are resolved at each call. The local address binds to servers of its own family; to
 // the others the kernel chooses.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	plain := net.Dialer{Timeout: d.timeout, KeepAlive: tcpKeepAlive}
+	plain := net.Dialer{Timeout: d.timeout, KeepAlive: tcpKeepAlive, Resolver: d.resolver}
 	if !d.binds(address) {
 		return plain.DialContext(ctx, network, address)
 	}

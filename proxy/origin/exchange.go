@@ -1,0 +1,91 @@
+package origin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/anyedge/anyedge/health"
+)
+
+// canceled is the result of an exchange whose client left: nobody's fault.
+const canceled = "canceled"
+
+// exchange is one request at one server, from the response's header section to its end.
+type exchange struct {
+	pool      *Pool
+	server    *server
+	client    context.Context // of whoever asked
+	ctx       context.Context // of the exchange, a child of client
+	cancel    context.CancelCauseFunc
+	status    int
+	began     time.Time
+	firstByte time.Duration
+	ended     atomic.Bool
+}
+
+// end gives the place back and reports how it went: err is why the content is not whole, or nil. Only the first call
+// counts. It returns the error for whoever reads the content.
+func (x *exchange) end(err error) error {
+	if !x.ended.CompareAndSwap(false, true) {
+		return err
+	}
+	cause := context.Cause(x.ctx)
+	x.cancel(nil)
+	defer x.pool.release(x.server)
+	switch {
+	case err != nil && clientLeft(x.client):
+		x.pool.count(x.server, canceled)
+		return cause
+	case err != nil:
+		return x.broken(err, cause)
+	}
+	x.answered()
+	return nil
+}
+
+// abandon ends the exchange where nobody wants the rest of its content. What came of it was good, but a client that
+// left says nothing about the server.
+func (x *exchange) abandon() {
+	if !clientLeft(x.client) {
+		_ = x.end(nil)
+		return
+	}
+	if x.ended.CompareAndSwap(false, true) {
+		x.cancel(nil)
+		x.pool.count(x.server, canceled)
+		x.pool.release(x.server)
+	}
+}
+
+// broken reports a content that stopped in the middle.
+func (x *exchange) broken(err, cause error) error {
+	t := HTTPResponseIncomplete
+	if errors.Is(cause, errIdle) {
+		t, err = HTTPResponseTimeout, errIdle
+	}
+	e := newError(t, x.server.url.String(), err)
+	x.pool.failed(x.server, x.began, string(t), e)
+	x.pool.reporter.Fill(x.pool.name, health.Fill{FirstByte: x.firstByte, Server: x.server.url.Host, Detail: e.Error()})
+	return e
+}
+
+// answered reports a whole response. Each 5xx is a fill that failed. Only a 502, 503 or 504 counts against the server,
+// since it says that it can't serve; a 500 or 501 is its application's own answer to one request, which another server
+// would repeat.
+func (x *exchange) answered() {
+	fill := health.Fill{OK: x.status < 500, FirstByte: x.firstByte, Server: x.server.url.Host}
+	if !fill.OK {
+		fill.Detail = fmt.Sprintf("answered %d %s", x.status, http.StatusText(x.status))
+	}
+	result := fmt.Sprintf("%dxx", x.status/100)
+	if x.status >= http.StatusBadGateway && x.status <= http.StatusGatewayTimeout {
+		x.pool.failed(x.server, x.began, result, errors.New(fill.Detail))
+	} else {
+		x.pool.succeeded(x.server, x.began, result)
+	}
+	x.pool.reporter.Fill(x.pool.name, fill)
+}

@@ -1,0 +1,179 @@
+package origin_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/anyedge/anyedge/proxy/origin"
+)
+
+// never keeps servers from being ejected, and has budget enough, so that retries alone are seen.
+func never(o *origin.Options) { o.Ejection.Failures, o.Retry.Budget = 0, 1 }
+
+// counted is a server that counts its requests and closes after each without a response.
+func counted(t *testing.T) (string, *atomic.Int32) {
+	t.Helper()
+	n := new(atomic.Int32)
+	return serveRaw(t, func(c net.Conn) { readHeader(c); n.Add(1) }), n
+}
+
+func TestRetryOnAnotherServer(t *testing.T) {
+	good := serve(t, describe)
+	for name, bad := range map[string]string{"refuses": refused(t), "closes": serveRaw(t, readHeader)} {
+		b := open(t, never, bad, good.URL)
+		for range 30 {
+			b.must(t, get(t))
+		}
+		good, failed := 0, 0
+		for _, f := range b.allFills() {
+			if f.OK {
+				good++
+			} else {
+				failed++
+			}
+		}
+		if good != 30 || failed == 0 {
+			t.Errorf("%s: %d good fills and %d failed ones reported, want 30 and some", name, good, failed)
+		}
+	}
+}
+
+func TestWhatIsSentAgain(t *testing.T) {
+	for _, c := range []struct {
+		name, method string
+		content      io.Reader
+		replay       bool // the content can be had again
+		tries        int32
+	}{
+		{"GET", http.MethodGet, nil, false, 3},
+		{"DELETE", http.MethodDelete, nil, false, 3},
+		{"POST", http.MethodPost, nil, false, 1},
+		{"PATCH", http.MethodPatch, nil, false, 1},
+		{"unknown method", "REPORT", nil, false, 1},
+		{"PUT with a content", http.MethodPut, strings.NewReader("content"), false, 1},
+		{"PUT with a content that can be had again", http.MethodPut, strings.NewReader("content"), true, 3},
+		{"POST with a content that can be had again", http.MethodPost, strings.NewReader("content"), true, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server, tries := counted(t)
+			b := open(t, never, server)
+			r := request(t, c.method, c.content)
+			if c.replay {
+				r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("content")), nil }
+			}
+			_, _, err := b.fetch(r)
+			wantError(t, err, origin.ConnectionTerminated, 502)
+			if n := tries.Load(); n != c.tries {
+				t.Errorf("sent %d times, want %d", n, c.tries)
+			}
+		})
+	}
+}
+
+// A server that can't be connected to has seen nothing: even a POST goes to another, with its whole content.
+func TestPostThatWasNotSent(t *testing.T) {
+	good := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	b := open(t, never, refused(t), good.URL)
+	for range 30 {
+		if _, got := b.must(t, request(t, http.MethodPost, strings.NewReader("content"))); got != "content" {
+			t.Errorf("the server got %q", got)
+		}
+	}
+	if len(b.events("retried")) == 0 {
+		t.Error("30 requests met no failure: the test shows nothing")
+	}
+}
+
+func TestReplayedContent(t *testing.T) {
+	good := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	b := open(t, never, serveRaw(t, readHeader), good.URL)
+	for range 30 {
+		r := request(t, http.MethodPut, strings.NewReader("content"))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("content")), nil }
+		if _, got := b.must(t, r); got != "content" {
+			t.Errorf("the server got %q", got)
+		}
+	}
+}
+
+// With a dead origin, what is sent again is at most the budget: a fifth of the requests here.
+func TestRetryBudget(t *testing.T) {
+	server, tries := counted(t)
+	b := open(t, func(o *origin.Options) { never(o); o.Retry = origin.RetryOptions{Max: 5, Budget: 0.2} }, server)
+	const requests = 200
+	for range requests {
+		if _, _, err := b.fetch(get(t)); err == nil {
+			t.Fatal("a dead origin answered")
+		}
+	}
+	retries := tries.Load() - requests
+	if retries < 10 || retries > requests/5 {
+		t.Errorf("%d requests were sent again %d times, want 10 to %d", requests, retries, requests/5)
+	}
+}
+
+func TestNoBudgetStillRetriesABit(t *testing.T) {
+	server, tries := counted(t)
+	b := open(t, func(o *origin.Options) { never(o); o.Retry = origin.RetryOptions{Max: 1, Budget: 0} }, server)
+	for range 30 {
+		_, _, _ = b.fetch(get(t))
+	}
+	if n := tries.Load() - 30; n != 10 {
+		t.Errorf("%d retries, want the 10 that are always allowed", n)
+	}
+}
+
+func TestResponsesAreNotRetried(t *testing.T) {
+	var requests atomic.Int32
+	b := open(t, never, serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}).URL)
+	b.must(t, get(t))
+	if n := requests.Load(); n != 1 {
+		t.Errorf("a 503 was asked for %d times", n)
+	}
+}
+
+func TestNoRetryForAClientThatLeft(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var tries atomic.Int32
+	b := open(t, never, serveRaw(t, func(c net.Conn) { readHeader(c); tries.Add(1); cancel(); untilClosed(c) }))
+	if _, _, err := b.fetch(get(t).WithContext(ctx)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if n := tries.Load(); n != 1 {
+		t.Errorf("tried %d times", n)
+	}
+}
+
+// A server that closed an idle connection is no failure: net/http takes a new connection by itself, for a POST with a
+// content that wasn't read too, and no retry is counted.
+func TestStaleIdleConnection(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	defer s.Close()
+	b := open(t, never, s.URL)
+	for range 30 {
+		if _, got := b.must(t, request(t, http.MethodPut, strings.NewReader("content"))); got != "content" {
+			t.Errorf("got %q", got)
+		}
+		s.CloseClientConnections()
+		b.must(t, get(t))
+	}
+	for _, f := range b.allFills() {
+		if !f.OK {
+			t.Errorf("reported %+v", f)
+		}
+	}
+	if retried := b.events("retried"); len(retried) != 0 {
+		t.Errorf("counted as retries: %v", retried)
+	}
+}

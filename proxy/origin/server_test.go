@@ -1,0 +1,285 @@
+package origin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var errTest = errors.New("connection refused")
+
+// fails makes n requests fail at s, one after the other.
+func (p *Pool) fails(s *server, n int) {
+	for range n {
+		p.failed(s, time.Now(), "test", errTest)
+	}
+}
+
+// picks says how many of n choices fall on each server; the places are given back.
+func picks(p *Pool, n int) map[*server]int {
+	counts := map[*server]int{}
+	for range n {
+		p.mu.Lock()
+		if s := p.pick(time.Now(), nil); s != nil {
+			counts[s]++
+		}
+		p.mu.Unlock()
+	}
+	return counts
+}
+
+// pickAndTake is a request that got a place, or nil where the server in question has none to give.
+func pickAndTake(p *Pool, s *server) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if !s.usable(now) {
+		return false
+	}
+	s.take(now)
+	return true
+}
+
+func TestEjectionDoublesAndEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := small(t, 4)
+		s := p.servers[0]
+		p.fails(s, 4)
+		if s.state() == Ejected {
+			t.Fatal("ejected after 4 failures, want 5")
+		}
+		p.fails(s, 1)
+		for _, want := range []time.Duration{5, 10, 20, 40, 80, 80} {
+			want *= time.Second
+			if s.state() != Ejected || s.ejectedUntil.Sub(time.Now()) != want {
+				t.Fatalf("state %s for %s, want ejected for %s", s.state(), s.ejectedUntil.Sub(time.Now()), want)
+			}
+			time.Sleep(want - 1)
+			if s.usable(time.Now()) || picks(p, 100)[s] != 0 {
+				t.Fatal("used before its time was over")
+			}
+			time.Sleep(1)
+			p.fails(s, 1) // the first request after it
+		}
+		time.Sleep(80 * time.Second)
+		p.succeeded(s, time.Now(), "2xx")
+		if s.state() != Unprobed || s.ejections != 0 {
+			t.Errorf("after a success: %s, %d ejections in a row", s.state(), s.ejections)
+		}
+	})
+}
+
+func TestTrialsComeOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := small(t, 4)
+		s := p.servers[0]
+		p.fails(s, 5)
+		if pickAndTake(p, s) {
+			t.Error("ejected, and taken")
+		}
+		time.Sleep(5 * time.Second)
+		if !pickAndTake(p, s) || pickAndTake(p, s) {
+			t.Error("want one trial, and no second beside it")
+		}
+		time.Sleep(trialInterval)
+		if !pickAndTake(p, s) {
+			t.Error("a trial that takes long keeps others away")
+		}
+		p.succeeded(s, time.Now(), "2xx")
+		if !pickAndTake(p, s) || !pickAndTake(p, s) {
+			t.Error("readmitted, and not used")
+		}
+	})
+}
+
+// Requests from before an ejection say nothing about the server after it.
+func TestOldNewsIsNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := small(t, 4)
+		s := p.servers[0]
+		old := time.Now()
+		time.Sleep(time.Second)
+		p.fails(s, 5)
+		p.succeeded(s, old, "2xx")
+		if s.state() != Ejected {
+			t.Error("an old success readmitted the server")
+		}
+		time.Sleep(6 * time.Second)
+		p.failed(s, old, "test", errTest)
+		if s.ejections != 1 {
+			t.Error("an old failure ejected the server again")
+		}
+	})
+}
+
+func TestSuccessEndsARowOfFailures(t *testing.T) {
+	p := small(t, 2)
+	for range 10 {
+		p.fails(p.servers[0], 4)
+		p.succeeded(p.servers[0], time.Now(), "2xx")
+	}
+	if p.servers[0].state() == Ejected {
+		t.Error("ejected without 5 failures in a row")
+	}
+}
+
+func TestPanicThreshold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := small(t, 4)
+		for _, c := range []struct{ ejected, used int }{{0, 4}, {1, 3}, {2, 2}, {3, 4}, {4, 4}} {
+			for _, s := range p.servers[:c.ejected] {
+				if s.state() != Ejected {
+					p.fails(s, 5)
+				}
+			}
+			if n := len(picks(p, 1000)); n != c.used {
+				t.Errorf("with %d of 4 ejected, %d are used, want %d", c.ejected, n, c.used)
+			}
+		}
+		p.options.Ejection.Panic = 0
+		if n := len(picks(p, 1000)); n != 4 {
+			t.Errorf("with no server left, %d are used, want all", n)
+		}
+	})
+}
+
+func TestSlowStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := small(t, 2)
+		p.options.Concurrency.Max = 1000
+		back, other := p.servers[0], p.servers[1]
+		for _, good := range []bool{true, false, true} {
+			back.turn(time.Now(), good)
+		}
+		other.turn(time.Now(), true)
+		share := func() int {
+			back.inFlight, other.inFlight = 0, 0
+			for range 110 {
+				s := mustAcquire(t, p)
+				_ = s
+			}
+			return back.inFlight
+		}
+		begin := share()
+		time.Sleep(slowStart / 2)
+		half := share()
+		time.Sleep(slowStart)
+		full := share()
+		if begin > 15 || half <= begin || half >= 50 || full < 50 || full > 60 {
+			t.Errorf("of 110 requests, the server that came back got %d, %d halfway and %d after slow start", begin, half, full)
+		}
+	})
+}
+
+func TestTheLessLoadedOfTwo(t *testing.T) {
+	p := small(t, 2)
+	p.options.Concurrency.Max = 1000
+	p.servers[0].inFlight = 10
+	if n := picks(p, 100)[p.servers[1]]; n != 100 {
+		t.Errorf("the idle server got %d of 100", n)
+	}
+}
+
+func TestProbesAnswers(t *testing.T) {
+	o := ProbeOptions{Fall: 3, Rise: 2}
+	for _, c := range []struct {
+		name, answers string // + good, - bad
+		want          State
+	}{
+		{"none", "", Unprobed},
+		{"first good", "+", Up},
+		{"first bad", "--", Unprobed},
+		{"bad from the start", "---", Down},
+		{"good after bad", "--+", Up},
+		{"falls", "+---", Down},
+		{"falls in a row only", "+--+--", Up},
+		{"rises", "+---++", Up},
+		{"rises in a row only", "+---+-+", Down},
+	} {
+		s := small(t, 1).servers[0]
+		for _, a := range c.answers {
+			err := errTest
+			if a == '+' {
+				err = nil
+			}
+			s.answered(time.Now(), o, err)
+		}
+		if s.probed != c.want {
+			t.Errorf("%s: %q leads to %s, want %s", c.name, c.answers, s.probed, c.want)
+		}
+	}
+}
+
+func TestBudgetForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b budget
+		spend := func() (n int) {
+			for b.spend(time.Now(), 0.2) {
+				n++
+			}
+			return n
+		}
+		for range 100 {
+			b.request(time.Now())
+		}
+		if n := spend(); n != 20 {
+			t.Errorf("100 requests allow %d retries, want 20", n)
+		}
+		time.Sleep(9 * time.Second)
+		if n := spend(); n != 0 {
+			t.Errorf("%d more after 9s", n)
+		}
+		time.Sleep(time.Second)
+		if n := spend(); n != budgetFloor {
+			t.Errorf("%d after 10s, want %d", n, budgetFloor)
+		}
+	})
+}
+
+// Renewing leaves requests in flight alone.
+func TestRenew(t *testing.T) {
+	s := small(t, 1).servers[0]
+	before := s.transportFor(&http.Request{Header: http.Header{}})
+	s.renew()
+	if s.transportFor(&http.Request{Header: http.Header{}}) == before {
+		t.Error("new requests use the old connections")
+	}
+}
+
+// An earlier try that is slow to notice its end takes nothing from a later one.
+func TestUploadBelongsToTheNewestTry(t *testing.T) {
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPut, "/", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if newUpload(r) != nil || !newUpload(r).repeatable() {
+		t.Error("no content is a content")
+	}
+	r.Body = &octets{}
+	u := newUpload(r)
+	first, _ := u.next()
+	second, err := u.next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Read(make([]byte, 1)); err != errOver {
+		t.Errorf("the earlier try read: %v", err)
+	}
+	if _, err := second.Read(make([]byte, 1)); err != nil {
+		t.Errorf("the newest try: %v", err)
+	}
+	if u.repeatable() {
+		t.Error("a content that was read counts as repeatable")
+	}
+	if _, err := u.next(); err != errSpent {
+		t.Errorf("a third try got %v", err)
+	}
+}
+
+type octets struct{}
+
+func (*octets) Read(b []byte) (int, error) { return len(b), nil }
+func (*octets) Close() error               { return nil }
