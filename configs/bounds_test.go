@@ -62,6 +62,9 @@ func TestAliasesCantMultiplyMistakes(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	m := mistakes(t, b.String())
+	if text := m.Error(); !strings.Contains(text, "is too large or too deep: do aliases multiply?") || !strings.Contains(text, "bogus: unknown key") {
+		t.Errorf("%.500s", text)
+	}
 	for _, one := range m {
 		place := fmt.Sprint(one.Line, one.Col, one.Problem)
 		if seen[place] {

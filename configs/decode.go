@@ -14,7 +14,7 @@ import (
 
 // Bounds on what a file may make of itself by aliases: each use of one counts anew.
 const (
-	maxNodes = 1 << 19
+	maxNodes = 1 << 18
 	maxDepth = 64
 )
 
@@ -76,7 +76,7 @@ func (d *decoder) config(root *yaml.Node, cfg *Config) {
 
 // value decodes n into v, which is settable.
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path, unit string, depth int) {
-	if n = d.resolve(n, path, depth); n == nil {
+	if n = d.resolve(n, depth); n == nil {
 		return
 	}
 	d.positions[path] = n
@@ -108,7 +108,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path, unit string, depth 
 }
 
 // resolve follows an alias and keeps the bounds; nil after reporting that one was passed.
-func (d *decoder) resolve(n *yaml.Node, path string, depth int) *yaml.Node {
+func (d *decoder) resolve(n *yaml.Node, depth int) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}

@@ -115,14 +115,14 @@ func filled(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// word is a scalar, or nil for an empty one.
+// word is a scalar, or nil for an empty one. What YAML would take for nothing, or for a merge key, gets quotes.
 func word(s string) *yaml.Node {
 	if s == "" {
 		return nil
 	}
 	n := &yaml.Node{Kind: yaml.ScalarNode, Value: s}
-	if n.ShortTag() == "!!null" {
-		n.Style = yaml.DoubleQuotedStyle // a text that looks like none
+	if s == "~" || s == "<<" || strings.EqualFold(s, "null") {
+		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n
 }
