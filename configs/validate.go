@@ -65,6 +65,9 @@ func (d *decoder) validateVIPs(cfg *Config) {
 		for i, a := range v.Addresses {
 			d.validateAddress(cfg, owner, a, name, fmt.Sprintf("%s.addresses[%d]", path, i))
 		}
+		if v.HTTPS == 0 && v.HTTP == 0 && d.positions[path+".probes"] == nil {
+			d.report(path, "has neither https nor http: nothing would check it, and it would be announced whatever happens")
+		}
 		d.validateAnnounce(cfg, v, path)
 		d.validateAnnouncedOnce(announced, v, name)
 	}
