@@ -34,6 +34,8 @@ type Config struct {
 	Fleet   any                           `yaml:"fleet" later:"the fleet"`
 	Admin   admin.Options                 `yaml:"admin"`
 	Log     Log                           `yaml:"log"`
+
+	places places
 }
 
 // Node says who this node is.

@@ -65,6 +65,8 @@ func testRoundTrip(t *testing.T, cfg *configs.Config) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text.String())
 	}
+	configs.Forget(cfg)
+	configs.Forget(again)
 	if !reflect.DeepEqual(cfg, again) {
 		t.Errorf("not the same after printing:\n%s", text.String())
 	}

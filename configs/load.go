@@ -40,5 +40,6 @@ func parse(file string, data []byte, certificates bool) (*Config, error) {
 	if err := d.result(); err != nil {
 		return nil, err
 	}
+	cfg.places = d.places()
 	return cfg, nil
 }

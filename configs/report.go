@@ -81,7 +81,7 @@ func (d *decoder) result() error {
 	if len(d.mistakes) == 0 {
 		return nil
 	}
-	d.mistakes.sort()
+	d.mistakes.Sort()
 	if d.full() {
 		last := d.mistakes[len(d.mistakes)-1]
 		d.mistakes = append(d.mistakes, Mistake{d.file, last.Line, last.Col, "", fmt.Sprintf("there may be more than these %d mistakes", maxMistakes)})

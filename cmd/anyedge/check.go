@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/anyedge/anyedge/configs"
+	"github.com/anyedge/anyedge/proxy/origin"
+	"github.com/anyedge/anyedge/routing/bgp"
 	edgetls "github.com/anyedge/anyedge/tls"
 )
 
@@ -53,13 +56,37 @@ It needs no root, binds nothing and sends nothing.`,
 	return c
 }
 
-// checkFiles reads the files that the configuration names, as a start would.
+// checkFiles reads the files that the configuration names, as a start would; its error is Mistakes.
 func checkFiles(cfg *configs.Config) error {
-	_, err := edgetls.Load(cfg.TLS.Options)
-	pools, poolErr := newPools(cfg, nil, nil, nil, discardLog())
-	for _, p := range pools {
-		p.Close()
+	var mistakes configs.Mistakes
+	add := func(key string, err error) {
+		if err == nil {
+			return
+		}
+		for problem := range strings.Lines(err.Error()) {
+			mistakes = append(mistakes, cfg.Mistake(key, strings.TrimSuffix(problem, "\n")))
+		}
 	}
-	_, speakerErr := newSpeaker(cfg, nil, discardLog())
-	return errors.Join(err, poolErr, speakerErr)
+	for i := range cfg.TLS.Certificates {
+		_, err := edgetls.Load(edgetls.Options{Certificates: cfg.TLS.Certificates[i : i+1], MinVersion: cfg.TLS.MinVersion})
+		add(fmt.Sprintf("tls.certificates[%d]", i), err)
+	}
+	for name := range cfg.Origins {
+		p, err := origin.New(name, originOptions(cfg, name), nil, nil, discardLog())
+		add("origins."+name, err)
+		if err == nil {
+			p.Close()
+		}
+	}
+	for i := range cfg.BGP.Peers {
+		alone := cfg.BGP
+		alone.Peers = alone.Peers[i : i+1]
+		_, err := bgp.New(alone, prefixes(cfg), nil, discardLog())
+		add(fmt.Sprintf("bgp.peers[%d]", i), err)
+	}
+	if len(mistakes) == 0 {
+		return nil
+	}
+	mistakes.Sort()
+	return mistakes
 }

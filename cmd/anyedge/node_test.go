@@ -377,6 +377,22 @@ func TestStopWithdrawsBeforeItCloses(t *testing.T) {
 	e.end()
 }
 
+// A file that the configuration names is a mistake at the place that names it, for check and run alike.
+func TestMissingFilesHaveTheirPlace(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "node.yaml")
+	text := fmt.Sprintf(edgeConfig, 8443, 8080, dir, "http://127.0.0.1:1", 1790)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"check", "run"} {
+		code, out := command(t, verb, "-c", file)
+		if want := file + ":4:22: tls.certificates[0]: read the certificate " + dir + "/cert.pem"; code != exitBad || !strings.Contains(out, want) {
+			t.Errorf("%s: %d %s; want %q", verb, code, out, want)
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "bad.yaml")
 	if err := os.WriteFile(bad, []byte("node: {nam: x}\n"), 0o600); err != nil {

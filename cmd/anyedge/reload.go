@@ -16,7 +16,6 @@ import (
 	"github.com/anyedge/anyedge/proxy"
 	"github.com/anyedge/anyedge/proxy/listener"
 	"github.com/anyedge/anyedge/proxy/origin"
-	edgetls "github.com/anyedge/anyedge/tls"
 )
 
 // live is one configuration and what was built from it; a reload swaps it whole.
@@ -75,7 +74,7 @@ func (n *node) reload() error {
 	if err := fixed(old.cfg, cfg); err != nil {
 		return err
 	}
-	if _, err := edgetls.Load(cfg.TLS.Options); err != nil {
+	if err := checkFiles(cfg); err != nil {
 		return err
 	}
 	next, err := n.build(cfg, old)

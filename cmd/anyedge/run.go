@@ -53,6 +53,9 @@ func run(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkFiles(cfg); err != nil {
+		return err
+	}
 	log := newLog(os.Stderr, cfg.Log)
 	for _, w := range cfg.Warnings() {
 		log.Warn(w)
