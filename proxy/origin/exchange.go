@@ -11,9 +11,6 @@ import (
 	"github.com/anyedge/anyedge/health"
 )
 
-// canceled is the result of an exchange whose client left: nobody's fault.
-const canceled = "canceled"
-
 // exchange is one request at one server, from the response's header section to its end.
 type exchange struct {
 	pool      *Pool
@@ -38,7 +35,7 @@ func (x *exchange) end(err error) error {
 	defer x.pool.release(x.server)
 	switch {
 	case err != nil && clientLeft(x.client):
-		x.pool.count(x.server, canceled)
+		x.pool.canceled(x.server)
 		return cause
 	case err != nil:
 		return x.broken(err, cause)
@@ -56,7 +53,7 @@ func (x *exchange) abandon() {
 	}
 	if x.ended.CompareAndSwap(false, true) {
 		x.cancel(nil)
-		x.pool.count(x.server, canceled)
+		x.pool.canceled(x.server)
 		x.pool.release(x.server)
 	}
 }

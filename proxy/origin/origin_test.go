@@ -150,16 +150,29 @@ func serveRaw(t *testing.T, handle func(net.Conn)) string {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
+	var mu sync.Mutex // guards the following field
+	var open []net.Conn
 	all.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
+			mu.Lock()
+			open = append(open, c)
+			mu.Unlock()
 			all.Go(func() { defer c.Close(); handle(c) })
 		}
 	})
-	t.Cleanup(func() { l.Close(); all.Wait() })
+	t.Cleanup(func() {
+		l.Close()
+		mu.Lock()
+		for _, c := range open {
+			c.Close()
+		}
+		mu.Unlock()
+		all.Wait()
+	})
 	return "http://" + l.Addr().String()
 }
 

@@ -117,11 +117,11 @@ func (p *Pool) Close() {
 	}
 }
 
-// count counts a request to s that says nothing about it.
-func (p *Pool) count(s *server, result string) {
+// canceled counts a request to s whose client left, which says nothing about s.
+func (p *Pool) canceled(s *server) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.results[result]++
+	s.results["canceled"]++
 }
 
 // failed takes note of a request that failed at s, and ejects s where it is one too many.

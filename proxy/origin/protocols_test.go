@@ -3,6 +3,7 @@ package origin_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -149,6 +151,9 @@ func TestUpgrade(t *testing.T) {
 			if n := b.Status().Servers[0].InFlight; n != 1 {
 				t.Errorf("an open tunnel holds %d places, want 1", n)
 			}
+			if err := tunnel.(interface{ CloseWrite() error }).CloseWrite(); name == "H1" && err != nil {
+				t.Errorf("half-close: %v", err)
+			}
 			_ = tunnel.Close()
 		})
 	}
@@ -259,7 +264,7 @@ func TestClientThatLeaves(t *testing.T) {
 		r := get(t).WithContext(ctx)
 		r.URL.Path = "/silent"
 		time.AfterFunc(20*time.Millisecond, cancel)
-		if _, _, err := b.fetch(r); err != context.Canceled {
+		if _, _, err := b.fetch(r); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want the context's error", err)
 		}
 	})
@@ -282,5 +287,30 @@ func TestClientThatLeaves(t *testing.T) {
 	})
 	if fills := b.allFills(); len(fills) != 0 {
 		t.Errorf("clients that left were reported: %v", fills)
+	}
+}
+
+// A place is held until the content's end, and the one who waits for it gets it then.
+func TestPlaceIsHeldUntilTheEnd(t *testing.T) {
+	b := open(t, func(o *origin.Options) {
+		o.Concurrency = origin.ConcurrencyOptions{Max: 1, Queue: 1, Wait: 10 * time.Second}
+	}, serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, zeros(1<<20)) }).URL)
+	first, err := b.RoundTrip(get(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error, 1)
+	go func() { _, _, err := b.fetch(get(t)); second <- err }()
+	for b.Status().Waiting == 0 {
+		runtime.Gosched()
+	}
+	_, _, err = b.fetch(get(t))
+	wantError(t, err, origin.ConnectionLimitReached, http.StatusServiceUnavailable)
+	if n := len(b.allFills()); n != 0 {
+		t.Errorf("%d fills reported while none has ended", n)
+	}
+	_ = first.Body.Close()
+	if err := <-second; err != nil {
+		t.Errorf("the one who waited: %v", err)
 	}
 }

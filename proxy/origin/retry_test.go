@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/net/http2"
+
 	"github.com/anyedge/anyedge/proxy/origin"
 )
 
@@ -155,8 +157,8 @@ func TestNoRetryForAClientThatLeft(t *testing.T) {
 	}
 }
 
-// A server that closed an idle connection is no failure: net/http takes a new connection by itself, for a POST with a
-// content that wasn't read too, and no retry is counted.
+// A server that closed an idle connection is no failure: net/http takes a new connection by itself, and no retry is
+// counted.
 func TestStaleIdleConnection(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
 	defer s.Close()
@@ -176,4 +178,52 @@ func TestStaleIdleConnection(t *testing.T) {
 	if retried := b.events("retried"); len(retried) != 0 {
 		t.Errorf("counted as retries: %v", retried)
 	}
+}
+
+// A stream that the server refused wasn't processed (RFC 9113 §8.7): net/http sends it again by itself, a POST with a
+// content that wasn't read too.
+func TestRefusedStream(t *testing.T) {
+	var refused atomic.Bool // net/http comes back over a new connection
+	server := serveRaw(t, func(c net.Conn) {
+		preface := make([]byte, len(http2.ClientPreface))
+		_, _ = io.ReadFull(c, preface)
+		f := http2.NewFramer(c, c)
+		_ = f.WriteSettings()
+		for {
+			frame, err := f.ReadFrame()
+			if err != nil {
+				return
+			}
+			if _, ok := frame.(*http2.HeadersFrame); !ok {
+				continue
+			}
+			if refused.CompareAndSwap(false, true) {
+				_ = f.WriteRSTStream(frame.Header().StreamID, http2.ErrCodeRefusedStream)
+				continue
+			}
+			noContent := []byte{0x89} // hpack: :status 204
+			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: frame.Header().StreamID, BlockFragment: noContent, EndHeaders: true, EndStream: true})
+		}
+	})
+	b := open(t, func(o *origin.Options) { never(o); o.H2C = true; o.Retry.Max = 0 }, server)
+	r := request(t, http.MethodPost, strings.NewReader("content"))
+	r.Header.Set("Expect", "100-continue") // so that the content isn't read before the server refuses
+	if resp, _ := b.must(t, r); resp.StatusCode != http.StatusNoContent {
+		t.Errorf("got %s", resp.Status)
+	}
+}
+
+// Where no other server has a place, the client hears why its request failed.
+func TestNoPlaceToTryAgain(t *testing.T) {
+	b := open(t, func(o *origin.Options) {
+		never(o)
+		o.Concurrency.Max, o.Concurrency.Queue = 1, 0
+	}, refused(t), serve(t, describe).URL)
+	held, err := b.RoundTrip(get(t)) // after a retry, if need be
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Body.Close()
+	_, _, err = b.fetch(get(t))
+	wantError(t, err, origin.ConnectionRefused, 502)
 }

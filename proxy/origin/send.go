@@ -93,11 +93,11 @@ func (x *exchange) unanswered(err error, content *upload, connected bool) error 
 	x.cancel(nil)
 	defer x.pool.release(x.server)
 	if clientLeft(x.client) {
-		x.pool.count(x.server, canceled)
+		x.pool.canceled(x.server)
 		return context.Cause(x.client)
 	}
 	if err := content.failure(); err != nil {
-		x.pool.count(x.server, canceled)
+		x.pool.canceled(x.server)
 		return err
 	}
 	e := classify(x.server.url.String(), err, connected)
