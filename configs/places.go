@@ -18,10 +18,10 @@ func (d *decoder) places() places {
 
 // Mistake says that problem is what is wrong at key, a path such as tls.certificates[0], at the nearest place that the
 // file has. It is for what Parse can't see: files that are missing, keys that don't fit.
-func (c *Config) Mistake(key, problem string) Mistake {
-	m := Mistake{File: c.places.file, Line: 1, Col: 1, Key: key, Problem: problem}
+func (cfg *Config) Mistake(key, problem string) Mistake {
+	m := Mistake{File: cfg.places.file, Line: 1, Col: 1, Key: key, Problem: problem}
 	for p := key; p != ""; p = p[:max(strings.LastIndexAny(p, ".["), 0)] {
-		if at, ok := c.places.at[p]; ok {
+		if at, ok := cfg.places.at[p]; ok {
 			m.Line, m.Col = at[0], at[1]
 			break
 		}

@@ -19,8 +19,10 @@ func TestCheck(t *testing.T) {
 		{"a scheme", func(o *origin.Options) { o.Servers = []string{"ftp://192.0.2.80"} }, []string{"servers[0]"}},
 		{"twice", func(o *origin.Options) { o.Servers = append(o.Servers, o.Servers[0]) }, []string{"servers[1]"}},
 		{"probe path", func(o *origin.Options) { o.Probe.Path = "healthz" }, []string{"probe.path"}},
-		{"all at once", func(o *origin.Options) { o.IdleTimeout, o.Probe.Fall, o.Retry.Max, o.Ejection.Panic = 0, 0, -1, 2 },
-			[]string{"ejection.panic", "idle_timeout", "probe.fall", "retry.max"}},
+		{
+			"all at once", func(o *origin.Options) { o.IdleTimeout, o.Probe.Fall, o.Retry.Max, o.Ejection.Panic = 0, 0, -1, 2 },
+			[]string{"ejection.panic", "idle_timeout", "probe.fall", "retry.max"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var o origin.Options

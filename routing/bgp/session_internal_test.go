@@ -153,8 +153,14 @@ func TestFingerprint(t *testing.T) {
 	}
 	seen := map[uint32]Attributes{}
 	for _, a := range []Attributes{
-		{}, {Prepend: 1}, {MED: 1}, {LocalPref: &zero}, {GracefulShutdown: true},
-		{Communities: []string{"1:1"}}, {Communities: []string{"0:1:1"}}, {Communities: []string{"1:1", "1:2"}},
+		{},
+		{Prepend: 1},
+		{MED: 1},
+		{LocalPref: &zero},
+		{GracefulShutdown: true},
+		{Communities: []string{"1:1"}},
+		{Communities: []string{"0:1:1"}},
+		{Communities: []string{"1:1", "1:2"}},
 	} {
 		if other, taken := seen[read(a)]; taken {
 			t.Errorf("%+v and %+v have one fingerprint", a, other)
