@@ -136,6 +136,9 @@ func TestRouterRestarts(t *testing.T) {
 	), prefix4)
 	s.set(routing.Depreferred, prefix4)
 	s.established()
+	for _, r := range []*bgptest.Router{shut, killed, frozen} {
+		waitTable(t, r, 1) // a session is up at the speaker a moment before it is at the router
+	}
 
 	shut.Shutdown("maintenance\nuntil 5")
 	killed.Kill()
