@@ -47,17 +47,20 @@ func (c *Cache) lookup(hash uint64, key []byte, p Preset, q *request, now time.T
 	list := s.list()
 	r := c.choose(s, list, q.fields)
 	if r == nil {
-		return Found{Fwd: missOf(list)}
+		return Found{Fwd: c.missOf(s, list)}
 	}
 	c.residency.Touch(hash)
 	return judge(p, q, r, now)
 }
 
-func missOf(list []*Response) Fwd {
-	if len(list) == 0 {
-		return FwdURIMiss
+// missOf says why nothing was chosen: what a purge took is as good as not there.
+func (c *Cache) missOf(s *slot, list []*Response) Fwd {
+	for _, r := range list {
+		if c.purges.alive(s.key, r) {
+			return FwdVaryMiss
+		}
 	}
-	return FwdVaryMiss
+	return FwdURIMiss
 }
 
 // choose returns the response that the request selects; the most recent of several, RFC 9111 §4.1.
