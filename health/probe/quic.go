@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -19,7 +20,7 @@ func (s Self) CheckQUIC(ctx context.Context) error {
 }
 
 func (s Self) checkQUIC(ctx context.Context) error {
-	socket, err := net.ListenUDP("udp", nil)
+	socket, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(s.QUIC.Addr(), 0))) // as dial does
 	if err != nil {
 		return fmt.Errorf("open a socket: %w", err)
 	}

@@ -15,8 +15,13 @@ import (
 // maxAnswer bounds what is read of an answer that may be anybody's.
 const maxAnswer = 64 << 10
 
+// dial connects to a from the same address. Where it isn't this host's that fails at once; otherwise the packets, and
+// the token with them, would go to whichever host the anycast address leads to.
 func dial(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
-	d := net.Dialer{KeepAlive: -1} // the connection lives for one request
+	d := net.Dialer{
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.Addr(), 0)),
+		KeepAlive: -1, // the connection lives for one request
+	}
 	d.SetMultipathTCP(false)
 	return d.DialContext(ctx, "tcp", a.String())
 }
