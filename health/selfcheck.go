@@ -3,6 +3,7 @@ package health
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -54,7 +55,7 @@ func (s *streak) take(err error) {
 	}
 	s.failures++
 	s.successes = 0
-	s.failure = err.Error()
+	s.failure = strings.ReplaceAll(err.Error(), "\n", "; ") // joined errors come on lines, a detail is one
 }
 
 // next is the grade after the last result. Only Rise successes in a row prove anything at first, or end a bad grade;

@@ -164,6 +164,14 @@ func TestSelfCheck(t *testing.T) {
 	})
 }
 
+// A VIP with several addresses fails with a line for each; in tables and events a detail is one line.
+func TestSelfCheckDetailIsOneLine(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.SelfCheck("www", health.SelfCheck, errors.Join(errors.New("refused"), errors.New("no answer")))
+		b.want(health.SelfCheck, "www", health.Unknown, "VIP www: self_check 0 of 3 successes in a row (refused; no answer)")
+	})
+}
+
 func TestSelfQUICOnlyWarns(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		for range 10 {
