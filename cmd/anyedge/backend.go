@@ -67,8 +67,11 @@ func (n *node) Drain(vip, reason string) error { return n.control.Drain(vip, rea
 // Undrain puts vip, or all, back into service.
 func (n *node) Undrain(vip string) error { return n.control.Undrain(vip) }
 
-// Ready returns nil while some VIP is announced at some level.
+// Ready returns nil while some VIP is announced at some level, to somebody if there are peers.
 func (n *node) Ready() error {
+	if peers := n.speaker.Peers(); len(peers) > 0 && !slices.ContainsFunc(peers, heard) {
+		return errors.New("no BGP session is established: " + peers[0].Name + ": " + firstOf(peers[0].LastError, peers[0].State))
+	}
 	all, err := n.control.Explain("")
 	if err != nil {
 		return err
@@ -82,3 +85,6 @@ func (n *node) Ready() error {
 	}
 	return errors.New("no VIP is announced: " + strings.Join(why, "; "))
 }
+
+// heard says whether p hears our announcements.
+func heard(p routing.Peer) bool { return p.State == "established" }

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,7 +32,7 @@ It needs no root, binds nothing and sends nothing.`,
 	}
 	c.Flags().StringVarP(&file, "config", "c", "", "the configuration file")
 	c.Flags().BoolVar(&effects, "print", false, "print the effective configuration, with every default")
-	c.Flags().BoolVar(&diff, "diff", false, "show what a reload would change on the routes")
+	c.Flags().BoolVar(&diff, "diff", false, "show what a reload would change on the routes (not supported yet)")
 	_ = c.MarkFlagRequired("config") // fails only for a flag that isn't there
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if diff {
@@ -49,8 +51,8 @@ It needs no root, binds nothing and sends nothing.`,
 		for _, w := range cfg.Warnings() {
 			fmt.Fprintf(c.ErrOrStderr(), "%s: warning: %s\n", file, w)
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "%s: good: node %s, %d VIPs, %d sites, %d origins, %d BGP peers\n",
-			file, cfg.Node.Name, len(cfg.VIPs), len(cfg.Sites), len(cfg.Origins), len(cfg.BGP.Peers))
+		_, err = fmt.Fprintf(c.OutOrStdout(), "%s: good: node %s, %s, %s, %s, %s\n", file, cfg.Node.Name,
+			count(len(cfg.VIPs), "VIP"), count(len(cfg.Sites), "site"), count(len(cfg.Origins), "origin"), count(len(cfg.BGP.Peers), "BGP peer"))
 		return err
 	}
 	return c
@@ -84,6 +86,28 @@ func checkFiles(cfg *configs.Config) error {
 		_, err := bgp.New(alone, prefixes(cfg), nil, discardLog())
 		add(fmt.Sprintf("bgp.peers[%d]", i), err)
 	}
+	cfg.Admin.CheckFiles(func(key, problem string) { add("admin."+key, errors.New(problem)) })
+	add("log.access", checkAccess(cfg.Log.Access))
+	return sorted(mistakes)
+}
+
+// checkAccess looks whether the access log's file can be made, without making it.
+func checkAccess(where string) error {
+	if where == accessOff || where == accessStdout {
+		return nil
+	}
+	dir := filepath.Dir(where)
+	switch info, err := os.Stat(dir); {
+	case err != nil:
+		return fmt.Errorf("the access log's directory: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory", dir)
+	}
+	return nil
+}
+
+// sorted is nil where there are no mistakes.
+func sorted(mistakes configs.Mistakes) error {
 	if len(mistakes) == 0 {
 		return nil
 	}

@@ -36,10 +36,12 @@ func (n *node) goodbye() error {
 	if n.announces() {
 		n.await(convergence, func() bool { return false })
 	}
+	n.checks.Set(nil) // they would only find the listeners closed
 	n.journal.Add(health.EventNode, n.config().Node.Name, "stopping: listeners close")
+	closing := time.Now()
 	listenErr := n.bounded(requestsEnd, n.shutdownListeners)
 	if errors.Is(listenErr, context.DeadlineExceeded) || errors.Is(listenErr, context.Canceled) {
-		n.log.Warn("requests were cut off", "after", requestsEnd)
+		n.log.Warn("connections were cut off", "after", time.Since(closing).Round(time.Millisecond), "error", listenErr)
 		listenErr = nil
 	}
 	speakerErr := n.bounded(sessionEnd, func(ctx context.Context) error {

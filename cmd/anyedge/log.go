@@ -24,48 +24,51 @@ func newLog(w io.Writer, o configs.Log) *slog.Logger {
 
 func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// accessLog is where the access log goes; a reload reopens its file, so that it can be rotated by renaming.
+// The places of log.access that are no file.
+const (
+	accessOff    = "off"
+	accessStdout = "stdout"
+)
+
+// accessLog is where the access log goes. A reload opens its file anew, so that it can be rotated by renaming.
 type accessLog struct {
-	mu   sync.Mutex // guards the following fields, and keeps lines whole
-	path string
-	out  io.Writer
+	mu  sync.Mutex // guards the following field, and keeps lines whole
+	out io.WriteCloser
 }
 
-// openAccessLog opens where: "stdout", "off" or a file's path.
-func openAccessLog(where string) (*accessLog, error) {
-	a := &accessLog{}
-	return a, a.reopen(where)
-}
-
-// reopen goes on at where; on an error the old place stays.
-func (a *accessLog) reopen(where string) error {
-	var out io.Writer
+// openAccess opens where: "stdout", "off" or a file's path.
+func openAccess(where string) (io.WriteCloser, error) {
 	switch where {
-	case "off":
-	case "stdout":
-		out = os.Stdout
-	default:
-		f, err := os.OpenFile(where, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
-		if err != nil {
-			return fmt.Errorf("log.access: %w", err)
-		}
-		out = f
+	case accessOff:
+		return unclosed{io.Discard}, nil
+	case accessStdout:
+		return unclosed{os.Stdout}, nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	old := a.out
-	a.path, a.out = where, out
-	if f, ok := old.(*os.File); ok && f != os.Stdout {
-		return f.Close()
+	f, err := os.OpenFile(where, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("log.access: %w", err)
 	}
-	return nil
+	return f, nil
 }
 
-// logger is nil where the access log is off, so that nobody makes lines for it.
-func (a *accessLog) logger() *slog.Logger {
+// unclosed is a writer that is not ours to close.
+type unclosed struct{ io.Writer }
+
+func (unclosed) Close() error { return nil }
+
+// use goes on at out, and closes the place before.
+func (a *accessLog) use(out io.WriteCloser) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.out == nil {
+	if a.out != nil {
+		_ = a.out.Close() // each line was written whole: nothing is left to lose
+	}
+	a.out = out
+}
+
+// logger makes the lines for where; it is nil for "off", so that nobody makes lines for nothing.
+func (a *accessLog) logger(where string) *slog.Logger {
+	if where == accessOff {
 		return nil
 	}
 	return slog.New(slog.NewJSONHandler(a, nil))
@@ -75,8 +78,5 @@ func (a *accessLog) logger() *slog.Logger {
 func (a *accessLog) Write(line []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.out == nil {
-		return len(line), nil
-	}
 	return a.out.Write(line)
 }

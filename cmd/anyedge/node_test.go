@@ -32,12 +32,14 @@ type edge struct {
 	https     uint16
 	plainHTTP uint16
 	origin    *httptest.Server
-	asked     atomic.Int64 // requests that reached the origin, without the probes
+	asked     atomic.Int64  // requests that reached the origin, without the probes
+	release   chan struct{} // closed: the origin ends what it has begun to answer at /held
 	router    *bgptest.Router
 	node      *node
 	admin     string
 	stop      context.CancelFunc
 	ended     chan error
+	replace   []string // pairs of old and new text: how the configuration differs from edgeConfig
 }
 
 const edgeConfig = `node: {name: test-1, metro: lab, address: 127.0.0.1}
@@ -59,10 +61,12 @@ admin: {listen: "127.0.0.1:0"}
 log: {access: "%[3]s/access.log"}
 `
 
-// startEdge starts a node from a file, as run does.
-func startEdge(t *testing.T) *edge {
+// newEdge starts an origin and a router, and writes the file of a node that isn't started yet. Its test runs beside
+// others, since it mostly waits.
+func newEdge(t *testing.T) *edge {
 	t.Helper()
-	e := &edge{t: t, file: filepath.Join(t.TempDir(), "node.yaml"), ended: make(chan error, 1)}
+	t.Parallel()
+	e := &edge{t: t, file: filepath.Join(t.TempDir(), "node.yaml"), ended: make(chan error, 1), release: make(chan struct{})}
 	e.origin = httptest.NewServer(http.HandlerFunc(e.serve))
 	t.Cleanup(e.origin.Close)
 	var err error
@@ -73,7 +77,13 @@ func startEdge(t *testing.T) *edge {
 	e.https, e.plainHTTP = unusedPort(t), unusedPort(t)
 	writePair(t, filepath.Dir(e.file), "shop.example.com", "localhost")
 	e.write(e.configText())
+	return e
+}
 
+// startEdge starts a node from a file, as run does.
+func startEdge(t *testing.T) *edge {
+	t.Helper()
+	e := newEdge(t)
 	cfg, err := configs.Load(e.file)
 	if err != nil {
 		t.Fatal(err)
@@ -93,16 +103,32 @@ func startEdge(t *testing.T) *edge {
 }
 
 func (e *edge) configText() string {
-	return fmt.Sprintf(edgeConfig, e.https, e.plainHTTP, filepath.Dir(e.file), e.origin.URL, e.router.Port())
+	text := fmt.Sprintf(edgeConfig, e.https, e.plainHTTP, filepath.Dir(e.file), e.origin.URL, e.router.Port())
+	return strings.NewReplacer(e.replace...).Replace(text)
 }
 
 func (e *edge) serve(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/healthz" {
+	switch r.URL.Path {
+	case "/healthz":
+		return
+	case "/held":
+		e.hold(w, r)
 		return
 	}
 	n := e.asked.Add(1)
 	w.Header().Set("Cache-Control", "max-age=60")
 	fmt.Fprintf(w, "page %d of %s%s", n, r.Host, r.URL.Path)
+}
+
+// hold answers the first half, and the second when it is released.
+func (e *edge) hold(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprintln(w, "first half")
+	_ = http.NewResponseController(w).Flush()
+	select {
+	case <-e.release:
+		fmt.Fprintln(w, "second half")
+	case <-r.Context().Done():
+	}
 }
 
 // end stops the node and waits; a second call does nothing.
@@ -382,13 +408,25 @@ func TestMissingFilesHaveTheirPlace(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "node.yaml")
 	text := fmt.Sprintf(edgeConfig, 8443, 8080, dir, "http://127.0.0.1:1", 1790)
+	text = strings.Replace(text, `"127.0.0.1:0"`, fmt.Sprintf(`"127.0.0.1:0", token_file: %[1]s/token, cert_file: %[1]s/admin.pem, key_file: %[1]s/admin.key`, dir), 1)
+	text = strings.Replace(text, "/access.log", "/nowhere/access.log", 1)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"check", "run"} {
 		code, out := command(t, verb, "-c", file)
-		if want := file + ":4:22: tls.certificates[0]: read the certificate " + dir + "/cert.pem"; code != exitBad || !strings.Contains(out, want) {
-			t.Errorf("%s: %d %s; want %q", verb, code, out, want)
+		if code != exitBad {
+			t.Errorf("%s: %d", verb, code)
+		}
+		for _, want := range []string{
+			":4:22: tls.certificates[0]: read the certificate " + dir + "/cert.pem",
+			":16:44: admin.token_file: open " + dir + "/token: no such file",
+			": admin.cert_file: " + dir + "/admin.pem with key_file " + dir + "/admin.key: open",
+			":17:15: log.access: the access log's directory: ",
+		} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: %s; want %q", verb, out, want)
+			}
 		}
 	}
 }
@@ -427,6 +465,7 @@ func TestDemoTellsItsStory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 15 s")
 	}
+	t.Parallel()
 	var out bytes.Buffer
 	if code := execute(t.Context(), []string{"demo", "--once"}, &out, &out); code != exitGood {
 		t.Fatalf("%d\n%s", code, out.String())

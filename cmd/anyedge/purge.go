@@ -28,7 +28,7 @@ func newPurge() *cobra.Command {
 	c.Flags().StringVar(&p.Prefix, "prefix", "", "all below HOST/PATH, scheme optional")
 	c.Flags().BoolVar(&p.All, "all", false, "everything")
 	c.Flags().BoolVar(&p.Soft, "soft", false, "make stale: validate before the next use, still usable where stale is allowed")
-	c.Flags().BoolVar(&fleet, "fleet", false, "on every node of the fleet")
+	c.Flags().BoolVar(&fleet, "fleet", false, "on every node of the fleet (not supported yet)")
 	c.MarkFlagsMutuallyExclusive("url", "tag", "prefix", "all")
 	c.MarkFlagsOneRequired("url", "tag", "prefix", "all")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -46,7 +46,7 @@ func newPurge() *cobra.Command {
 		if f.json {
 			return printJSON(c.OutOrStdout(), result)
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "purged %d stored responses in %s\n", result.Count, result.Took.Round(time.Microsecond))
+		_, err = fmt.Fprintf(c.OutOrStdout(), "purged %s in %s\n", count(result.Count, "stored response"), result.Took.Round(time.Microsecond))
 		return err
 	}
 	return c

@@ -81,15 +81,18 @@ func (n *node) reload() error {
 	if err != nil {
 		return err
 	}
-	// The last two that can fail; a peer's session is only touched once the rest stands.
-	if err := n.access.reopen(cfg.Log.Access); err != nil {
+	access, err := openAccess(cfg.Log.Access)
+	if err != nil {
 		next.discard(old)
 		return err
 	}
+	// The last that can fail: a peer's session is only touched once the rest stands.
 	if err := n.speaker.Configure(n.work, cfg.BGP, prefixes(cfg)); err != nil {
+		_ = access.Close()
 		next.discard(old)
 		return err
 	}
+	n.access.use(access)
 	if err := n.certs.Replace(cfg.TLS.Options); err != nil {
 		n.log.Error("the certificates changed between check and use: the old ones go on", "error", err)
 	}
@@ -97,9 +100,9 @@ func (n *node) reload() error {
 	return nil
 }
 
-// fixed reports every change that only a restart can make.
+// fixed reports every change that only a restart can make, as Mistakes.
 func fixed(old, cfg *configs.Config) error {
-	var errs []error
+	var mistakes configs.Mistakes
 	for key, same := range map[string]bool{
 		"node.name":     old.Node.Name == cfg.Node.Name,
 		"admin":         reflect.DeepEqual(old.Admin, cfg.Admin),
@@ -115,11 +118,10 @@ func fixed(old, cfg *configs.Config) error {
 		"limits.streams":        old.Limits.Streams == cfg.Limits.Streams,
 	} {
 		if !same {
-			errs = append(errs, fmt.Errorf("%s: a reload can't change it: restart the node", key))
+			mistakes = append(mistakes, cfg.Mistake(key, "a reload can't change it: restart the node"))
 		}
 	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(errs...)
+	return sorted(mistakes)
 }
 
 // build makes what cfg asks for beside old, which goes on untouched, or nothing.
@@ -205,9 +207,13 @@ func (n *node) apply(next, old *live) {
 	n.checks.Configure(cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
 	n.checks.Set(n.selfChecks(cfg))
 	for name, p := range next.pools {
-		if old == nil || old.pools[name] != p {
-			n.probePool(p)
+		if old != nil && old.pools[name] == p {
+			continue
 		}
+		if p.Options().Probe.Path == "" {
+			n.tracker.Servers(name, 0, 0, "") // what the probes that it had found last must not count for ever
+		}
+		n.probePool(p)
 	}
 	for s, l := range next.listeners {
 		if old == nil || old.listeners[s] != l {

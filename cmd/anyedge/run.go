@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -86,6 +87,8 @@ func (n *node) obey(signals <-chan os.Signal, stop func()) {
 	stopping := false
 	for s := range signals {
 		switch {
+		case s == syscall.SIGHUP && stopping:
+			n.log.Warn("not reloaded: the node is stopping") // what a reload starts, the goodbye wouldn't end
 		case s == syscall.SIGHUP:
 			_ = n.Reload() // it has logged and kept the mistake for status
 		case stopping:
@@ -116,7 +119,7 @@ type node struct {
 	gate        *listener.Gate
 	limiter     *admission.Limiter
 	cache       *cache.Cache
-	access      *accessLog
+	access      accessLog
 	speaker     *bgp.Speaker
 	control     *routing.Controller
 	checks      *probe.Runner
@@ -154,11 +157,12 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	n.cache.RegisterMetrics(n.registry)
 	var certErr, accessErr, speakerErr error
 	n.certs, certErr = edgetls.Load(cfg.TLS.Options)
-	n.access, accessErr = openAccessLog(cfg.Log.Access)
+	access, accessErr := openAccess(cfg.Log.Access)
 	n.speaker, speakerErr = newSpeaker(cfg, n.journal, log)
 	if err := errors.Join(certErr, accessErr, speakerErr); err != nil {
 		return nil, err
 	}
+	n.access.use(access)
 	n.control = routing.NewController(cfg.Routing, announcedVIPs(cfg), n.tracker, n.speaker, n.journal, log)
 	n.checks = probe.NewRunner(n.selfChecked, cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
 
@@ -193,6 +197,7 @@ func (n *node) Run(ctx context.Context) error {
 	err := n.goodbye()
 	n.endWork()
 	n.workers.Wait()
+	n.access.use(unclosed{io.Discard})
 	return err
 }
 

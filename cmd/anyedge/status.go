@@ -77,24 +77,24 @@ func newStatus() *cobra.Command {
 
 // write prints the status for people.
 func (s Status) write(out io.Writer, now time.Time) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\t%s\tanyedge %s\tup %s\n", s.Node, s.Metro, s.Version, age(now, s.Started))
-	fmt.Fprintf(w, "config\t%s\tloaded %s ago\n", s.Config.File, age(now, s.Config.Loaded))
+	fmt.Fprintf(out, "node %s in %s, anyedge %s, up %s\n", s.Node, firstOf(s.Metro, "no metro"), s.Version, age(now, s.Started))
+	fmt.Fprintf(out, "config %s, loaded %s ago\n", s.Config.File, age(now, s.Config.Loaded))
 	if s.Config.Mistake != "" {
-		fmt.Fprintf(w, "\tREFUSED\t%s\n", strings.ReplaceAll(s.Config.Mistake, "\n", "\n\t\t"))
+		fmt.Fprintf(out, "REFUSED at the last reload, %s ago:\n  %s\n", age(now, *s.Config.MistakeAt), strings.ReplaceAll(s.Config.Mistake, "\n", "\n  "))
 	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, v := range s.VIPs {
 		fmt.Fprintf(w, "vip\t%s\t%s\tfor %s\t%s\n", v.Name, v.LevelName, age(now, v.Since), v.Text)
 	}
 	for _, p := range s.Peers {
-		fmt.Fprintf(w, "peer\t%s\t%s\tfor %s\tAS%d, %d prefixes%s\n", p.Name, p.State, age(now, p.Since), p.ASN, len(p.AdjOut), dash(p.LastError))
+		fmt.Fprintf(w, "peer\t%s\t%s\tfor %s\tAS%d, %s%s\n", p.Name, p.State, age(now, p.Since), p.ASN, count(len(p.AdjOut), "route"), dash(p.LastError))
 	}
 	for _, o := range s.Origins {
 		for _, server := range o.Servers {
 			fmt.Fprintf(w, "origin\t%s\t%s\tfor %s\t%s, %d in flight%s\n", o.Name, server.State, age(now, server.Since), server.URL, server.InFlight, dash(server.LastError))
 		}
 	}
-	fmt.Fprintf(w, "cache\t%d responses\t%.1f MiB\t%d hits\t%s\n", s.Cache.Responses, float64(s.Cache.Bytes)/(1<<20), s.Cache.Hits, forwarded(s.Cache))
+	fmt.Fprintf(w, "cache\t%s\t%s\t%s\t%s\n", count(s.Cache.Responses, "response"), size(s.Cache.Bytes), count(s.Cache.Hits, "hit"), forwarded(s.Cache))
 	for _, c := range s.Certificates {
 		fmt.Fprintf(w, "cert\t%s\tuntil %s\t%s\t%s%s\n", strings.Join(c.Names, " "), c.NotAfter.Format(time.DateOnly), c.Key, firstOf(c.File, "made here"), dash(c.Warning))
 	}
@@ -114,6 +114,25 @@ func forwarded(s cache.Stats) string {
 
 // age is how long ago t was, to the second.
 func age(now, t time.Time) time.Duration { return now.Sub(t).Round(time.Second) }
+
+// count is n of what, in a word that ends with s when there are several.
+func count[N int | int64 | uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// size prints n bytes in the unit that leaves few digits.
+func size[N int | int64 | uint64](n N) string {
+	switch {
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
 
 func dash(s string) string {
 	if s == "" {

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,19 +46,16 @@ type Server struct {
 
 // New reads the files that o names and binds its address.
 func New(o Options, b Backend, j *health.Journal, reg prometheus.Gatherer, log *slog.Logger) (*Server, error) {
-	s := &Server{options: o, backend: b, journal: j, log: log}
-	if err := s.readToken(); err != nil {
-		return nil, err
-	}
-	tlsConfig, err := loadTLS(o)
+	read, err := o.readFiles()
 	if err != nil {
 		return nil, err
 	}
+	s := &Server{options: o, token: read.token, backend: b, journal: j, log: log}
 	if s.ln, err = bind(o.Listen); err != nil {
 		return nil, err
 	}
-	if tlsConfig != nil {
-		s.ln = tls.NewListener(s.ln, tlsConfig)
+	if read.tls != nil {
+		s.ln = tls.NewListener(s.ln, read.tls)
 	}
 	s.http = &http.Server{
 		Handler:           s.routes(reg),
@@ -77,6 +73,7 @@ func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 // Serve answers until ctx ends; then it closes, event streams included, and returns nil.
 func (s *Server) Serve(ctx context.Context) error {
 	// The base context ends the event streams, which otherwise live as long as their clients wish.
+	ctx, end := context.WithCancel(ctx)
 	s.http.BaseContext = func(net.Listener) context.Context { return ctx }
 	stopped := make(chan struct{})
 	go func() { // ends with ctx; Serve waits for it
@@ -88,48 +85,13 @@ func (s *Server) Serve(ctx context.Context) error {
 			_ = s.http.Close()
 		}
 	}()
-	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+	err := s.http.Serve(s.ln)
+	end()
+	<-stopped
+	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the admin API on %s: %w", s.options.Listen, err)
 	}
-	<-stopped
 	return nil
-}
-
-func (s *Server) readToken() error {
-	if s.options.TokenFile == "" {
-		return nil
-	}
-	b, err := os.ReadFile(s.options.TokenFile)
-	if err != nil {
-		return fmt.Errorf("admin.token_file: %w", err)
-	}
-	if s.token = strings.TrimSpace(string(b)); s.token == "" {
-		return fmt.Errorf("admin.token_file: %s is empty: put a random token into it", s.options.TokenFile)
-	}
-	return nil
-}
-
-func loadTLS(o Options) (*tls.Config, error) {
-	if o.CertFile == "" {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("admin.cert_file: %s with %s: %w", o.CertFile, o.KeyFile, err)
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
-	if o.ClientCAFile == "" {
-		return c, nil
-	}
-	pem, err := os.ReadFile(o.ClientCAFile)
-	if err != nil {
-		return nil, fmt.Errorf("admin.client_ca_file: %w", err)
-	}
-	c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
-	if !c.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("admin.client_ca_file: %s holds no PEM certificate", o.ClientCAFile)
-	}
-	return c, nil
 }
 
 func bind(listen string) (net.Listener, error) {
