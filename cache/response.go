@@ -50,7 +50,7 @@ func (s *Response) Length() int64 { return s.length }
 
 // cost is what the response takes of the memory budget, in bytes.
 func (s *Response) cost() int64 {
-	return s.content.size() + int64(len(s.fields)+len(s.trailer)) + responseOverhead
+	return s.content.Size() + int64(len(s.fields)+len(s.trailer)) + responseOverhead
 }
 
 // newResponse returns a response to store, or to share while its content comes. request is the one that brought it.
@@ -92,6 +92,6 @@ func (s *Response) with(c Content, trailer block) *Response {
 	return &Response{
 		status: s.status, fields: s.fields, trailer: trailer, figures: s.figures, etag: s.etag,
 		lastModified: s.lastModified, date: s.date, vary: s.vary, tags: s.tags, born: s.born,
-		content: c, length: c.size(),
+		content: c, length: c.Size(),
 	}
 }

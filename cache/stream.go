@@ -166,13 +166,13 @@ func (s *stream) end(n int, err error) {
 
 // content returns what is kept, with the n bytes that end is about to append; nil when nothing is kept. The last piece
 // is copied when that saves much.
-func (s *stream) content(n int) (c Content) {
+func (s *stream) content(n int) (c Pieces) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.head == nil {
 		return nil
 	}
-	c = Content{}
+	c = Pieces{}
 	for at := s.head; at != nil; at = at.next {
 		data := at.data
 		if at == s.tail {
