@@ -8,6 +8,7 @@ import (
 
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/health/probe"
 	"github.com/anyedge/anyedge/proxy"
 	"github.com/anyedge/anyedge/proxy/admin"
 	"github.com/anyedge/anyedge/proxy/admission"
@@ -50,7 +51,8 @@ type VIP struct {
 	listener.Options `yaml:",inline"`
 	// Announce are the prefixes that BGP announces; default: host routes of the addresses.
 	Announce []netip.Prefix `yaml:"announce"`
-	Probes   any            `yaml:"probes" later:"announcing co-located services"`
+	// Probes ask a service that stands beside anyedge and is announced with the VIP.
+	Probes []probe.Options `yaml:"probes"`
 }
 
 // TLS adds to the certificates from files what later comes from elsewhere.

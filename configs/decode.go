@@ -61,7 +61,7 @@ func (d *decoder) parent(path string) string {
 }
 
 func join(path, key string) string {
-	if path == "" || strings.HasPrefix(key, "[") {
+	if path == "" || key == "" || strings.HasPrefix(key, "[") {
 		return path + key
 	}
 	return path + "." + key

@@ -65,8 +65,8 @@ func (d *decoder) validateVIPs(cfg *Config) {
 		for i, a := range v.Addresses {
 			d.validateAddress(cfg, owner, a, name, fmt.Sprintf("%s.addresses[%d]", path, i))
 		}
-		if v.HTTPS == 0 && v.HTTP == 0 && d.positions[path+".probes"] == nil {
-			d.report(path, "has neither https nor http: nothing would check it, and it would be announced whatever happens")
+		if v.HTTPS == 0 && v.HTTP == 0 && len(v.Probes) == 0 && !d.bad[path+".probes"] {
+			d.report(path, "has neither https, http nor probes: nothing would check it, and it would be announced whatever happens")
 		}
 		d.validateAnnounce(cfg, v, path)
 		d.validateAnnouncedOnce(announced, v, name)

@@ -60,6 +60,8 @@ const (
 	FillLatency SignalName = "fill_latency" // per origin: quantile of the time to first byte, in seconds
 	SelfCheck   SignalName = "self_check"   // per VIP: failures in a row of a request to ourselves through the VIP
 	SelfQUIC    SignalName = "self_quic"    // per VIP: the same over QUIC; at most warn, since TCP still serves
+	// ServiceProbe is per VIP: rounds in a row in which a probe of its co-located service failed.
+	ServiceProbe SignalName = "service_probe"
 )
 
 // Unit says how to print a signal's value and thresholds.

@@ -152,5 +152,5 @@ func (r *report) enter(s Signal, g Grade, m *mark) {
 // notable says whether a change of grade is worth an event. A window that a quiet hour empties and fills again goes
 // between unknown and ok all the time; that the node has proven itself is worth one.
 func notable(name SignalName, was, is Grade) bool {
-	return was >= Warn || is >= Warn || name == SelfCheck
+	return was >= Warn || is >= Warn || name == SelfCheck || name == ServiceProbe
 }

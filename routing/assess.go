@@ -3,6 +3,7 @@ package routing
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/anyedge/anyedge/health"
@@ -39,7 +40,7 @@ func assess(in Input) *assessment {
 // age brings what State remembers up to now.
 func (a *assessment) age() {
 	in, n := a.Input, &a.next
-	n.Proven = n.Proven || !in.SelfChecks || slices.ContainsFunc(in.Signals, proves)
+	n.Proven = n.Proven || !in.SelfChecks || slices.ContainsFunc(in.Signals, proves) && !slices.ContainsFunc(in.Signals, unproven)
 	able := in.Stop == "" && n.Proven && len(a.local) == 0 && in.Drain == nil
 	n.AbleSince = a.since(able, n.AbleSince)
 	n.BadSince = a.since(a.bad, n.BadSince)
@@ -55,7 +56,15 @@ func (a *assessment) age() {
 	}
 }
 
-func proves(s health.Signal) bool { return s.Name == health.SelfCheck && s.Grade == health.OK }
+func proves(s health.Signal) bool { return isProof(s.Name) && s.Grade == health.OK }
+
+func unproven(s health.Signal) bool { return isProof(s.Name) && s.Grade == health.Unknown }
+
+// isProof says whether a signal tells that the VIP is served, by this node or by what stands beside it.
+func isProof(n health.SignalName) bool { return n == health.SelfCheck || n == health.ServiceProbe }
+
+// words is a signal's name in a sentence.
+func words(n health.SignalName) string { return strings.ReplaceAll(string(n), "_", " ") }
 
 // since is when what holds began to hold.
 func (a *assessment) since(holds bool, began time.Time) time.Time {

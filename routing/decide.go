@@ -84,8 +84,8 @@ func (a *assessment) unproven() []health.Signal {
 // proof is what brings a VIP back that doesn't serve itself.
 func (a *assessment) proof() Next {
 	for _, s := range a.Signals {
-		if s.Name == health.SelfCheck {
-			return Next{Level: Depreferred, Condition: fmt.Sprintf("once the self check has succeeded %d times in a row", s.MinSamples)}
+		if isProof(s.Name) && s.Grade != health.OK {
+			return Next{Level: Depreferred, Condition: fmt.Sprintf("once the %s has succeeded %d times in a row", words(s.Name), s.MinSamples)}
 		}
 	}
 	return Next{Level: Depreferred, Condition: "once the self check has succeeded"}
@@ -159,8 +159,10 @@ func (a *assessment) stay() Decision {
 	if len(a.Shares) > 0 {
 		next = append(next, Next{Level: Depreferred, Condition: "once origins with at least half of its requests are critical for " + setting(a.Options.PathFall)})
 	}
-	if a.SelfChecks {
-		next = append(next, Next{Level: Withdrawn, Condition: "at once when the self check is critical"})
+	for _, s := range a.Signals {
+		if isProof(s.Name) {
+			next = append(next, Next{Level: Withdrawn, Condition: "at once when the " + words(s.Name) + " is critical"})
+		}
 	}
 	var warnings []health.Signal
 	for _, s := range a.Signals {

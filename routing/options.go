@@ -40,6 +40,7 @@ type VIP struct {
 	Name     string
 	Prefixes []netip.Prefix // what BGP announces
 	Origins  []string       // the origins that its sites fill from; their path signals count for it
-	// SelfChecks says that the node serves this VIP itself, so it must have proven it before anything is announced.
+	// SelfChecks says that something asks through this VIP whether it is served, by the node itself or by a service
+	// beside it, so that must be proven before anything is announced.
 	SelfChecks bool
 }

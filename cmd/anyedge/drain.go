@@ -36,7 +36,7 @@ func (n *node) goodbye() error {
 	if n.announces() {
 		n.await(convergence, func() bool { return false })
 	}
-	n.checks.Set(nil) // they would only find the listeners closed
+	n.checks.Set(nil, nil) // they would only find the listeners closed
 	n.journal.Add(health.EventNode, n.config().Node.Name, "stopping: listeners close")
 	closing := time.Now()
 	listenErr := n.bounded(requestsEnd, n.shutdownListeners)

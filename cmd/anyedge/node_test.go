@@ -6,18 +6,24 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/anyedge/anyedge/configs"
 	"github.com/anyedge/anyedge/routing"
@@ -84,22 +90,28 @@ func newEdge(t *testing.T) *edge {
 func startEdge(t *testing.T) *edge {
 	t.Helper()
 	e := newEdge(t)
+	e.begin()
+	return e
+}
+
+// begin starts the node, and ends it with the test.
+func (e *edge) begin() {
+	e.t.Helper()
 	cfg, err := configs.Load(e.file)
 	if err != nil {
-		t.Fatal(err)
+		e.t.Fatal(err)
 	}
-	if e.node, err = newNode(cfg, e.file, slog.New(slog.NewTextHandler(testWriter{t}, nil))); err != nil {
-		t.Fatal(err)
+	if e.node, err = newNode(cfg, e.file, slog.New(slog.NewTextHandler(testWriter{e.t}, nil))); err != nil {
+		e.t.Fatal(err)
 	}
 	e.admin = "http://" + e.node.admin.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	go func() { e.ended <- e.node.Run(ctx) }()
-	t.Cleanup(func() {
+	e.t.Cleanup(func() {
 		e.node.hurryOnce()
 		e.end()
 	})
-	return e
 }
 
 func (e *edge) configText() string {
@@ -542,4 +554,58 @@ func TestMetricsAreDocumented(t *testing.T) {
 			t.Errorf("the README has %s, which the node has not", name)
 		}
 	}
+}
+
+// A name server beside the node is announced with a VIP of its own once it answers, and withdrawn when it doesn't.
+func TestServiceBesideTheNode(t *testing.T) {
+	e := newEdge(t)
+	var rcode atomic.Int64
+	at := nameServer(t, &rcode)
+	rcode.Store(dns.RcodeServerFailure)
+	e.replace = []string{"tls:", fmt.Sprintf(`  ns: {addresses: [127.0.0.3], announce: [203.0.113.0/24], probes: [{dns: "%s", query: "example.com. SOA"}]}
+tls:`, at)}
+	e.write(e.configText())
+	e.begin()
+	service := netip.MustParsePrefix("203.0.113.0/24")
+	announced := func() bool {
+		return slices.ContainsFunc(e.router.Table(), func(r bgptest.Route) bool { return r.Prefix == service })
+	}
+
+	e.await("the VIP beside is announced", func() bool { return len(e.router.Table()) == 1 })
+	e.await("explain says what is waited for", func() bool {
+		_, out := e.command("explain", "ns")
+		return strings.Contains(out, "SERVFAIL") && strings.Contains(out, "once the service probe has succeeded")
+	})
+	if announced() {
+		t.Error("announced before it answered")
+	}
+	rcode.Store(dns.RcodeSuccess)
+	e.await("announced", announced)
+	rcode.Store(dns.RcodeServerFailure)
+	e.await("withdrawn", func() bool { return !announced() })
+	if _, out := e.command("explain", "ns"); !strings.Contains(out, "service_probe") || !strings.Contains(out, "SERVFAIL") {
+		t.Errorf("explain doesn't say why:\n%s", out)
+	}
+}
+
+// nameServer answers every query with the response code that rcode holds, until the test ends.
+func nameServer(t *testing.T, rcode *atomic.Int64) string {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &dns.Server{PacketConn: c, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		_ = w.WriteMsg(new(dns.Msg).SetRcode(q, int(rcode.Load())))
+	})}
+	started, ended := make(chan struct{}), make(chan error, 1)
+	s.NotifyStartedFunc = func() { close(started) }
+	go func() { ended <- s.ActivateAndServe() }()
+	<-started
+	t.Cleanup(func() {
+		if err := errors.Join(s.Shutdown(), <-ended); err != nil {
+			t.Error(err)
+		}
+	})
+	return c.LocalAddr().String()
 }

@@ -46,7 +46,7 @@ func announcedVIPs(cfg *configs.Config) []routing.VIP {
 	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
 		v := cfg.VIPs[name]
 		list = append(list, routing.VIP{
-			Name: name, Prefixes: v.Announce, Origins: originsOf(cfg, name), SelfChecks: v.HTTPS != 0 || v.HTTP != 0,
+			Name: name, Prefixes: v.Announce, Origins: originsOf(cfg, name), SelfChecks: v.HTTPS != 0 || v.HTTP != 0 || len(v.Probes) > 0,
 		})
 	}
 	return list
@@ -84,6 +84,16 @@ func (n *node) selfChecks(cfg *configs.Config) []probe.Self {
 				VIP: name, Node: cfg.Node.Name, Token: n.token, ServerName: serverName(cfg, name),
 				HTTPS: at(a, v.HTTPS), QUIC: at(a, v.HTTPS), HTTP: at(a, v.HTTP),
 			})
+		}
+	}
+	return list
+}
+
+// services are the probes of what stands beside the node.
+func services(cfg *configs.Config) (list []probe.Service) {
+	for name, v := range cfg.VIPs {
+		for _, o := range v.Probes {
+			list = append(list, probe.Service{VIP: name, Options: o})
 		}
 	}
 	return list

@@ -205,7 +205,7 @@ func (n *node) apply(next, old *live) {
 	n.cache.Configure(cfg.Cache.Options)
 	n.control.Configure(cfg.Routing, announcedVIPs(cfg))
 	n.checks.Configure(cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
-	n.checks.Set(n.selfChecks(cfg))
+	n.checks.Set(n.selfChecks(cfg), services(cfg))
 	for name, p := range next.pools {
 		if old != nil && old.pools[name] == p {
 			continue

@@ -9,11 +9,11 @@ import (
 )
 
 // tlsConfig is that of a client which looks at the leaf alone.
-func (s Self) tlsConfig(protocol string) *tls.Config {
+func (s Self) tlsConfig(protocols ...string) *tls.Config {
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS12,
 		ServerName:             s.ServerName,
-		NextProtos:             []string{protocol},
+		NextProtos:             protocols,
 		InsecureSkipVerify:     true, // VerifyConnection does what can be done without knowing the issuer
 		SessionTicketsDisabled: true, // a resumed handshake would not show the certificate
 		VerifyConnection:       func(state tls.ConnectionState) error { return s.verify(state, time.Now()) },

@@ -3,6 +3,8 @@ package probe_test
 import (
 	"context"
 	"crypto/tls"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/netip"
@@ -115,3 +117,6 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// quiet is the log of a server whose clients are meant to go.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

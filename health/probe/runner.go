@@ -21,8 +21,14 @@ type Runner struct {
 	mu       sync.Mutex // guards the following fields
 	interval time.Duration
 	timeout  time.Duration
-	vips     map[string][]Self
+	vips     map[string]targets
 	changed  chan struct{} // closed at the next change
+}
+
+// targets are what is checked of one VIP.
+type targets struct {
+	selves   []Self
+	services []Service
 }
 
 // NewRunner returns a Runner that has nothing to check yet. A round begins every interval and takes timeout at most.
@@ -31,10 +37,17 @@ func NewRunner(report Report, interval, timeout time.Duration) *Runner {
 }
 
 // Set replaces what is checked. Rounds under way are dropped without a report, and new ones begin at once.
-func (r *Runner) Set(targets []Self) {
-	vips := map[string][]Self{}
-	for _, t := range targets {
-		vips[t.VIP] = append(vips[t.VIP], t)
+func (r *Runner) Set(selves []Self, services []Service) {
+	vips := map[string]targets{}
+	for _, s := range selves {
+		t := vips[s.VIP]
+		t.selves = append(t.selves, s)
+		vips[s.VIP] = t
+	}
+	for _, s := range services {
+		t := vips[s.VIP]
+		t.services = append(t.services, s)
+		vips[s.VIP] = t
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,8 +86,8 @@ func (r *Runner) generation(ctx context.Context) {
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer cancel()
-	for name, targets := range vips {
-		loops.Go(func() { r.loop(ctx, name, targets, interval, timeout) })
+	for name, t := range vips {
+		loops.Go(func() { r.loop(ctx, name, t, interval, timeout) })
 	}
 	select {
 	case <-changed:
@@ -83,11 +96,11 @@ func (r *Runner) generation(ctx context.Context) {
 }
 
 // loop checks one VIP, at first at once.
-func (r *Runner) loop(ctx context.Context, vip string, targets []Self, interval, timeout time.Duration) {
+func (r *Runner) loop(ctx context.Context, vip string, t targets, interval, timeout time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
-		r.round(ctx, vip, targets, timeout)
+		r.round(ctx, vip, t, timeout)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -96,14 +109,15 @@ func (r *Runner) loop(ctx context.Context, vip string, targets []Self, interval,
 	}
 }
 
-// round makes every check of a VIP side by side.
-func (r *Runner) round(ctx context.Context, vip string, targets []Self, timeout time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+// round makes every check of a VIP side by side. The probes of services have their own timeouts.
+func (r *Runner) round(ctx context.Context, vip string, t targets, timeout time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var both sync.WaitGroup
-	both.Go(func() { r.check(ctx, vip, health.SelfCheck, tcpChecks(targets)) })
-	both.Go(func() { r.check(ctx, vip, health.SelfQUIC, quicChecks(targets)) })
-	both.Wait()
+	var all sync.WaitGroup
+	all.Go(func() { r.check(limited, vip, health.SelfCheck, tcpChecks(t.selves)) })
+	all.Go(func() { r.check(limited, vip, health.SelfQUIC, quicChecks(t.selves)) })
+	all.Go(func() { r.check(ctx, vip, health.ServiceProbe, serviceChecks(t.services)) })
+	all.Wait()
 }
 
 type check func(context.Context) error
@@ -125,6 +139,13 @@ func quicChecks(targets []Self) (list []check) {
 		if t.QUIC.IsValid() {
 			list = append(list, t.CheckQUIC)
 		}
+	}
+	return list
+}
+
+func serviceChecks(services []Service) (list []check) {
+	for _, s := range services {
+		list = append(list, s.Check)
 	}
 	return list
 }

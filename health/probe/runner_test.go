@@ -49,7 +49,7 @@ func next(t *testing.T, reports <-chan report) report {
 func TestRunnerReportsBothSignalsAtOnce(t *testing.T) {
 	s := edge(t, selfSigned(t, "shop.example.com"), answer("ams-1"))
 	r, reports := run(t, time.Hour, patience) // the first round does not wait for the interval
-	r.Set([]probe.Self{s})
+	r.Set([]probe.Self{s}, nil)
 	seen := map[health.SignalName]error{}
 	for range 2 {
 		got := next(t, reports)
@@ -69,7 +69,7 @@ func TestRunnerGoesOn(t *testing.T) {
 	s := edge(t, selfSigned(t, "shop.example.com"), answer("ams-1"))
 	r, reports := run(t, 5*time.Millisecond, patience)
 	s.QUIC = netip.AddrPort{}
-	r.Set([]probe.Self{s})
+	r.Set([]probe.Self{s}, nil)
 	for range 5 {
 		if got := next(t, reports); got.err != nil || got.name != health.SelfCheck {
 			t.Errorf("reported %+v", got)
@@ -86,7 +86,7 @@ func TestRunnerReportsOncePerVIP(t *testing.T) {
 	other := good
 	other.VIP = "other"
 	r, reports := run(t, 5*time.Millisecond, patience)
-	r.Set([]probe.Self{good, bad, other})
+	r.Set([]probe.Self{good, bad, other}, nil)
 	counts := map[string]int{}
 	for range 10 {
 		got := next(t, reports)
@@ -109,7 +109,7 @@ func TestSetReplacesWhatIsChecked(t *testing.T) {
 	r, reports := run(t, time.Hour, patience)
 	for _, vip := range []string{"a", "b", "c"} {
 		s.VIP = vip
-		r.Set([]probe.Self{s})
+		r.Set([]probe.Self{s}, nil)
 		if got := next(t, reports); got.vip != vip || got.err != nil {
 			t.Errorf("reported %+v, want %s", got, vip)
 		}
@@ -134,7 +134,7 @@ func TestDroppedRoundsAreNotReported(t *testing.T) {
 	defer close(end)
 	s := edge(t, selfSigned(t, "shop.example.com"), h)
 	r, reports := run(t, time.Hour, patience)
-	r.Set([]probe.Self{s})
+	r.Set([]probe.Self{s}, nil)
 	select {
 	case <-began:
 	case <-time.After(patience):
@@ -142,7 +142,7 @@ func TestDroppedRoundsAreNotReported(t *testing.T) {
 	}
 	other := edge(t, selfSigned(t, "shop.example.com"), answer("ams-1"))
 	other.VIP, other.QUIC = "other", netip.AddrPort{}
-	r.Set([]probe.Self{other})
+	r.Set([]probe.Self{other}, nil)
 	if got := next(t, reports); got.vip != "other" || got.err != nil {
 		t.Errorf("reported %+v", got)
 	}
@@ -154,7 +154,7 @@ func TestDroppedRoundsAreNotReported(t *testing.T) {
 func TestTimeoutIsAFailure(t *testing.T) {
 	s := edge(t, selfSigned(t, "shop.example.com"), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	r, reports := run(t, time.Hour, 50*time.Millisecond)
-	r.Set([]probe.Self{s})
+	r.Set([]probe.Self{s}, nil)
 	for range 2 {
 		if got := next(t, reports); got.err == nil || !strings.Contains(got.err.Error(), "no answer in time") {
 			t.Errorf("reported %+v", got)
