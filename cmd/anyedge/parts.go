@@ -46,17 +46,20 @@ func announcedVIPs(cfg *configs.Config) []routing.VIP {
 	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
 		v := cfg.VIPs[name]
 		list = append(list, routing.VIP{
-			Name: name, Prefixes: v.Announce, Origins: originsOf(cfg, name), SelfChecks: v.HTTPS != 0 || v.HTTP != 0 || len(v.Probes) > 0,
+			Name: name, Prefixes: v.Announce, Origins: originsOf(cfg, name), SelfChecks: served(v) || len(v.Probes) > 0,
 		})
 	}
 	return list
 }
 
+// served says whether this node serves a VIP, or only announces it.
+func served(v *configs.VIP) bool { return v.HTTPS != 0 || v.HTTP != 0 }
+
 // originsOf are the origins that the sites on vip fill from.
 func originsOf(cfg *configs.Config, vip string) []string {
 	found := map[string]bool{}
 	for _, s := range cfg.Sites {
-		if !on(s, vip) {
+		if !on(s, vip) || !served(cfg.VIPs[vip]) {
 			continue
 		}
 		found[s.Origin] = true
@@ -77,7 +80,7 @@ func (n *node) selfChecks(cfg *configs.Config) []probe.Self {
 	var list []probe.Self
 	for name, v := range cfg.VIPs {
 		for _, a := range v.Addresses {
-			if v.HTTPS == 0 && v.HTTP == 0 {
+			if !served(v) {
 				continue
 			}
 			list = append(list, probe.Self{

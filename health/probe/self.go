@@ -109,9 +109,9 @@ func (s Self) failed(protocol string, a netip.AddrPort, err error) error {
 	return fmt.Errorf("self check of %s at %s: %w", protocol, a, err)
 }
 
-// timeout says that ctx ended, in place of the error that this caused somewhere.
+// timeout says that ctx ended, in place of the error that this caused somewhere; nil stays nil.
 func timeout(ctx context.Context, err error) error {
-	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+	if cause := ctx.Err(); err != nil && cause != nil && !errors.Is(err, cause) {
 		return cause
 	}
 	return err

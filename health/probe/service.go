@@ -3,8 +3,10 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 )
 
@@ -30,10 +32,13 @@ func (s Service) Check(ctx context.Context) error {
 	case kindExec:
 		err = s.checkExec(ctx)
 	}
-	if err != nil {
-		return fmt.Errorf("probe of %s: %w", s.target(), timeout(ctx, err))
+	switch err = timeout(ctx, err); {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("probe of %s: nothing within %s: %w", s.target(), s.Timeout, context.DeadlineExceeded)
 	}
-	return nil
+	return fmt.Errorf("probe of %s: %w", s.target(), err)
 }
 
 // target is what is asked, in words.

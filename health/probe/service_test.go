@@ -114,7 +114,7 @@ func TestDNS(t *testing.T) {
 	} {
 		expect(t, probe.Options{DNS: at, Query: c.query, Transport: c.transport, Expect: c.expect, Answer: c.answer}, c.want)
 	}
-	expect(t, probe.Options{DNS: at, Query: "silent.example.com. A", Timeout: 50 * time.Millisecond}, "probe of dns "+at+" for silent.example.com. A over udp: ")
+	expect(t, probe.Options{DNS: at, Query: "silent.example.com. A", Timeout: 50 * time.Millisecond}, "probe of dns "+at+" for silent.example.com. A over udp: nothing within 50ms")
 	expect(t, probe.Options{DNS: fmt.Sprintf("127.0.0.1:%d", freePort(t)), Query: "example.com. A"}, "connection refused")
 }
 
