@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -30,6 +31,13 @@ func (n *node) Status() any {
 		s.Config.Mistake, s.Config.MistakeAt = m.err.Error(), &m.at
 	}
 	return s
+}
+
+// Config is the effective configuration, as check --print prints it.
+func (n *node) Config() []byte {
+	var text bytes.Buffer
+	_ = configs.Print(&text, n.config()) // a buffer takes everything
+	return text.Bytes()
 }
 
 func (n *node) vipStatus(cfg *configs.Config) []VIPStatus {

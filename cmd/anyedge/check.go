@@ -17,45 +17,75 @@ import (
 
 func newCheck() *cobra.Command {
 	var (
-		file    string
-		effects bool
-		diff    bool
+		o checkOptions
+		f clientFlags
 	)
 	c := &cobra.Command{
 		Use:   "check -c FILE",
 		Short: "Validate a configuration: every mistake at once, as FILE:LINE:COL: key: what is wrong",
 		Long: `Check reads the configuration, and the certificates and secrets that it names, and reports every mistake at once.
-It needs no root, binds nothing and sends nothing.`,
-		Example: "  anyedge check -c /etc/anyedge/node.yaml\n  anyedge check -c node.yaml --print",
+It needs no root and binds nothing. With --diff it asks the running node for its configuration, shows which routes a
+reload would change, and what of it a reload would refuse.`,
+		Example: "  anyedge check -c /etc/anyedge/node.yaml\n  anyedge check -c node.yaml --print\n  anyedge check -c node.yaml --diff",
 		GroupID: "node",
 		Args:    cobra.NoArgs,
 	}
-	c.Flags().StringVarP(&file, "config", "c", "", "the configuration file")
-	c.Flags().BoolVar(&effects, "print", false, "print the effective configuration, with every default")
-	c.Flags().BoolVar(&diff, "diff", false, "show what a reload would change on the routes (not supported yet)")
+	c.Flags().StringVarP(&o.file, "config", "c", "", "the configuration file")
+	c.Flags().BoolVar(&o.effects, "print", false, "print the effective configuration, with every default")
+	c.Flags().BoolVar(&o.diff, "diff", false, "show what a reload of the running node would change on the routes")
+	c.Flags().StringVar(&o.against, "against", "", "show the difference to another configuration file instead")
+	f.registerAPI(c)
+	c.MarkFlagsMutuallyExclusive("print", "diff", "against")
 	_ = c.MarkFlagRequired("config") // fails only for a flag that isn't there
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if diff {
-			return errors.New("--diff: not supported yet")
-		}
-		cfg, err := configs.Load(file)
+	c.RunE = func(c *cobra.Command, _ []string) error { return check(c, &o, &f) }
+	return c
+}
+
+type checkOptions struct {
+	file, against string
+	effects, diff bool
+}
+
+func check(c *cobra.Command, o *checkOptions, f *clientFlags) error {
+	cfg, err := configs.Load(o.file)
+	if err != nil {
+		return err
+	}
+	if o.effects {
+		return configs.Print(c.OutOrStdout(), cfg)
+	}
+	if err := checkFiles(cfg); err != nil {
+		return err
+	}
+	for _, w := range cfg.Warnings() {
+		fmt.Fprintf(c.ErrOrStderr(), "%s: warning: %s\n", o.file, w)
+	}
+	switch {
+	case o.against != "":
+		return checkAgainst(c, o, cfg)
+	case o.diff:
+		old, announced, err := running(c.Context(), f)
 		if err != nil {
 			return err
 		}
-		if effects {
-			return configs.Print(c.OutOrStdout(), cfg)
-		}
-		if err := checkFiles(cfg); err != nil {
-			return err
-		}
-		for _, w := range cfg.Warnings() {
-			fmt.Fprintf(c.ErrOrStderr(), "%s: warning: %s\n", file, w)
-		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "%s: good: node %s, %s, %s, %s, %s\n", file, cfg.Node.Name,
-			count(len(cfg.VIPs), "VIP"), count(len(cfg.Sites), "site"), count(len(cfg.Origins), "origin"), count(len(cfg.BGP.Peers), "BGP peer"))
+		return diff(c.OutOrStdout(), old, cfg, announced)
+	}
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: good: node %s, %s, %s, %s, %s\n", o.file, cfg.Node.Name,
+		count(len(cfg.VIPs), "VIP"), count(len(cfg.Sites), "site"), count(len(cfg.Origins), "origin"), count(len(cfg.BGP.Peers), "BGP peer"))
+	return err
+}
+
+// checkAgainst compares with another file, as if that were running with all its VIPs announced.
+func checkAgainst(c *cobra.Command, o *checkOptions, cfg *configs.Config) error {
+	old, err := configs.Load(o.against)
+	if err != nil {
 		return err
 	}
-	return c
+	announced := map[string]bool{}
+	for vip := range old.VIPs {
+		announced[vip] = len(old.BGP.Peers) > 0
+	}
+	return diff(c.OutOrStdout(), old, cfg, announced)
 }
 
 // checkFiles reads the files that the configuration names, as a start would; its error is Mistakes.

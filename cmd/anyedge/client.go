@@ -37,12 +37,17 @@ type clientFlags struct {
 
 func (f *clientFlags) register(c *cobra.Command) {
 	c.GroupID = "client"
+	c.Flags().BoolVar(&f.json, "json", false, "print the answer as JSON")
+	f.registerAPI(c)
+}
+
+// registerAPI registers what says where the node is, and who asks.
+func (f *clientFlags) registerAPI(c *cobra.Command) {
 	c.Flags().StringVar(&f.admin, "admin", "", "the node's admin API: http://HOST:PORT, https://HOST:PORT or unix:PATH (default $ANYEDGE_ADMIN, else "+defaultAdmin+")")
 	c.Flags().StringVar(&f.tokenFile, "token-file", "", "file with the admin API's token (default $ANYEDGE_TOKEN_FILE)")
 	c.Flags().StringVar(&f.caFile, "admin-ca", "", "PEM file with the authority of the admin API's certificate")
 	c.Flags().StringVar(&f.certFile, "admin-cert", "", "PEM file with the client certificate for the admin API")
 	c.Flags().StringVar(&f.keyFile, "admin-key", "", "PEM file with its key")
-	c.Flags().BoolVar(&f.json, "json", false, "print the answer as JSON")
 }
 
 func (f *clientFlags) client() (*client, error) {

@@ -74,6 +74,9 @@ func (n *node) reload() error {
 	if err := fixed(old.cfg, cfg); err != nil {
 		return err
 	}
+	if err := unconfirmed(old.cfg, cfg, n.announcedNow()); err != nil {
+		return err
+	}
 	if err := checkFiles(cfg); err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ type Problem struct {
 func (s *Server) routes(reg prometheus.Gatherer) http.Handler {
 	guarded := http.NewServeMux()
 	guarded.HandleFunc("GET /v1/status", s.status)
+	guarded.HandleFunc("GET /v1/config", s.config)
 	guarded.HandleFunc("GET /v1/explain", s.explain)
 	guarded.HandleFunc("GET /v1/events", s.events)
 	guarded.HandleFunc("POST /v1/purge", s.purge)
@@ -89,6 +90,11 @@ func (s *Server) hostMatches(r *http.Request) bool {
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) { answer(w, s.backend.Status()) }
+
+func (s *Server) config(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, _ = w.Write(s.backend.Config())
+}
 
 func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 	s.explainVIP(w, r.URL.Query().Get("vip"))

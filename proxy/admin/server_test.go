@@ -31,6 +31,8 @@ type backend struct {
 
 func (b *backend) Status() any { return map[string]string{"node": "ams-1"} }
 
+func (b *backend) Config() []byte { return []byte("node: {name: ams-1}\n") }
+
 func (b *backend) Explain(vip string) (any, error) {
 	if vip != "" && vip != "www" {
 		return nil, errors.New("no VIP " + vip)

@@ -21,6 +21,8 @@ type Options struct {
 	// HoldTime is how long a silent session lives (RFC 4271 §4.2): a frozen node attracts traffic that long.
 	// KEEPALIVEs go out three times in it. The OPEN carries it, so that a change begins every session anew.
 	HoldTime time.Duration `yaml:"hold_time"`
+	// ConfirmWithdraw lists the prefixes whose announcement a reload may end although it isn't drained.
+	ConfirmWithdraw []netip.Prefix `yaml:"confirm_withdraw"`
 	// Lab allows prefixes that no router of the public net would take: private, longer than /24 and /48, loopback.
 	// To iBGP peers and private AS numbers (RFC 6996) only loopback needs it.
 	Lab bool `yaml:"lab"`
