@@ -38,6 +38,7 @@ type Controller struct {
 	announcer *announcer
 	kick      chan struct{}          // wakes Run
 	view      atomic.Pointer[[]view] // the last round, for readers; immutable
+	lastRound atomic.Value           // time.Time: when Run last ended a round
 
 	mu       sync.Mutex // guards the following fields: one round at a time
 	options  Options
@@ -89,8 +90,16 @@ func (c *Controller) Run(ctx context.Context) error {
 		c.round(now)
 		c.mu.Unlock()
 		retry := c.announcer.sync(ctx, c.routes)
+		c.lastRound.Store(time.Now())
 		timer.Reset(max(time.Until(c.due(now, retry)), 0))
 	}
+}
+
+// LastRound is when Run last decided and told the speaker; zero before the first time. Whoever sees it grow old knows that
+// nothing is decided any more.
+func (c *Controller) LastRound() time.Time {
+	t, _ := c.lastRound.Load().(time.Time)
+	return t
 }
 
 // due is when the next round is: after a tick, or when a decision or the speaker's retry is due before that.

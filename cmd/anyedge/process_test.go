@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 // program is a node that runs as a process.
 type program struct {
 	*edge
+	env     []string // more of it
 	process *exec.Cmd
 	exited  chan struct{} // closed when it has
 	log     lines
@@ -38,12 +39,19 @@ type program struct {
 // startProgram starts `anyedge run` with the edge's configuration, changed by replacing pairs of old and new text.
 func startProgram(t *testing.T, replace ...string) *program {
 	t.Helper()
+	p := newProgram(t, replace...)
+	p.launch()
+	return p
+}
+
+// newProgram is startProgram without the start.
+func newProgram(t *testing.T, replace ...string) *program {
+	t.Helper()
 	p := &program{edge: newEdge(t)}
 	admin := fmt.Sprintf("127.0.0.1:%d", unusedPort(t))
 	p.admin = "http://" + admin
 	p.replace = append(replace, "127.0.0.1:0", admin)
 	p.write(p.configText())
-	p.launch()
 	return p
 }
 
@@ -55,7 +63,7 @@ func (p *program) launch() {
 		p.t.Fatal(err)
 	}
 	c, ended := exec.Command(self, "run", "-c", p.file), make(chan struct{})
-	c.Env, c.Stderr = append(os.Environ(), asProgram+"=1"), &p.log
+	c.Env, c.Stderr = append(append(os.Environ(), asProgram+"=1"), p.env...), &p.log
 	if err := c.Start(); err != nil {
 		p.t.Fatal(err)
 	}

@@ -52,6 +52,8 @@ type mistake struct {
 func (n *node) Reload() error {
 	n.reloading.Lock()
 	defer n.reloading.Unlock()
+	n.supervisor.reloading()
+	defer n.supervisor.ready()
 	err := n.reload()
 	if err != nil {
 		n.mistake.Store(&mistake{time.Now(), err})

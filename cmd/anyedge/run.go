@@ -124,6 +124,7 @@ type node struct {
 	control     *routing.Controller
 	checks      *probe.Runner
 	admin       *admin.Server
+	supervisor  supervisor
 
 	work      context.Context // ends the workers, after the goodbye
 	endWork   context.CancelFunc
@@ -189,11 +190,14 @@ func (n *node) Run(ctx context.Context) error {
 	n.start("announcements", n.control.Run)
 	n.start("self checks", n.checks.Run)
 	n.start("admin API", n.admin.Serve)
+	n.start("watchdog", watchdog{beat: n.control.LastRound, alive: func() { n.supervisor.alive(n.summary()) }, abort: n.freeze}.run)
 	n.start("certificates", func(ctx context.Context) error { return n.certs.Watch(ctx, certInterval, n.certsChanged) })
 	n.journal.Add(health.EventNode, n.config().Node.Name, "started "+version())
 	n.log.Info("serving", "node", n.config().Node.Name, "admin", n.admin.Addr().String())
+	n.supervisor.ready()
 
 	<-ctx.Done()
+	n.supervisor.stopping()
 	err := n.goodbye()
 	n.endWork()
 	n.workers.Wait()
