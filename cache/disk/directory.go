@@ -1,0 +1,237 @@
+package disk
+
+import (
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/anyedge/anyedge/cache"
+)
+
+const (
+	// shards spread the directory's locks; a power of two.
+	shards = 64
+	// maxVariants bounds the records of one ID; the oldest goes first.
+	maxVariants = 64
+	// maxReads is how far a record's reads are counted: they tell what eviction keeps.
+	maxReads = 3
+
+	none = ^uint32(0) // the end of a list of slots
+)
+
+// directory says where each record is, in about 50 octets of memory. It knows records by 64 bits of their ID, and by
+// their variant: who reads one compares the rest. Two IDs that meet in those bits share a list, and at worst a
+// variant, so that one takes the other's place.
+type directory struct {
+	shards  [shards]dirShard
+	records atomic.Int64
+}
+
+type dirShard struct {
+	mu    sync.RWMutex // guards the following fields
+	first map[uint64]uint32
+	slots []slot
+	free  uint32 // the first slot that is free, none for none
+}
+
+// slot is one record.
+type slot struct {
+	variant uint64
+	place   place
+	next    uint32 // of the same ID, or free
+	head    uint16 // see headUnits
+	reads   uint8  // up to maxReads
+}
+
+// slotCost is what a record takes of memory, in bytes: its slot, and its share of a map that is two thirds full.
+const slotCost = int64(unsafe.Sizeof(slot{})) + (16+1)*3/2
+
+func newDirectory() *directory {
+	d := new(directory)
+	for i := range d.shards {
+		d.shards[i] = dirShard{first: make(map[uint64]uint32), free: none}
+	}
+	return d
+}
+
+func fingerprint(id cache.ID) uint64 { return binary.LittleEndian.Uint64(id[:8]) }
+
+func (d *directory) shard(print uint64) *dirShard { return &d.shards[print%shards] }
+
+// has tells whether there is a record of that ID.
+func (d *directory) has(id cache.ID) bool {
+	print := fingerprint(id)
+	sh := d.shard(print)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	_, ok := sh.first[print]
+	return ok
+}
+
+// lookup appends the ID's records to found.
+func (d *directory) lookup(id cache.ID, found []slot) []slot {
+	print := fingerprint(id)
+	sh := d.shard(print)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	for i := sh.start(print); i != none; i = sh.slots[i].next {
+		found = append(found, sh.slots[i])
+	}
+	return found
+}
+
+// find returns the record of that ID and variant.
+func (d *directory) find(id cache.ID, variant uint64) (slot, bool) {
+	print := fingerprint(id)
+	sh := d.shard(print)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if i := sh.find(print, variant); i != none {
+		return sh.slots[i], true
+	}
+	return slot{}, false
+}
+
+// put enters a record unless there is a newer one of that ID and variant.
+func (d *directory) put(id cache.ID, variant uint64, p place, head uint16) {
+	print := fingerprint(id)
+	sh := d.shard(print)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if i := sh.find(print, variant); i != none {
+		if s := &sh.slots[i]; s.place.before(p) {
+			s.place, s.head, s.reads = p, head, 0
+		}
+		return
+	}
+	d.records.Add(1 - int64(sh.trim(print)))
+	i := sh.take()
+	sh.slots[i] = slot{variant: variant, place: p, next: sh.start(print), head: head}
+	sh.first[print] = i
+}
+
+// move enters a record's copy, if the record is still where it was copied from.
+func (d *directory) move(id cache.ID, variant uint64, from, to place) bool {
+	print := fingerprint(id)
+	sh := d.shard(print)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	i := sh.find(print, variant)
+	if i == none || sh.slots[i].place != from {
+		return false
+	}
+	sh.slots[i].place = to
+	sh.slots[i].reads--
+	return true
+}
+
+// touch notes a read of a record.
+func (d *directory) touch(id cache.ID, variant uint64) {
+	print := fingerprint(id)
+	sh := d.shard(print)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if i := sh.find(print, variant); i != none {
+		sh.slots[i].reads = min(sh.slots[i].reads+1, maxReads)
+	}
+}
+
+// remove forgets a record, if it is still at p.
+func (d *directory) remove(id cache.ID, variant uint64, p place) bool {
+	return d.drop(fingerprint(id), func(s *slot) bool { return s.variant == variant && s.place == p }) > 0
+}
+
+// delete forgets the records of an ID.
+func (d *directory) delete(id cache.ID) {
+	d.drop(fingerprint(id), func(*slot) bool { return true })
+}
+
+// sweep forgets the records of a segment that can't say which ones they are.
+func (d *directory) sweep(serial uint32) (n int) {
+	for i := range d.shards {
+		sh := &d.shards[i]
+		sh.mu.RLock()
+		var prints []uint64
+		for print := range sh.first {
+			prints = append(prints, print)
+		}
+		sh.mu.RUnlock()
+		for _, print := range prints {
+			n += d.drop(print, func(s *slot) bool { return s.place.serial == serial })
+		}
+	}
+	return n
+}
+
+func (d *directory) drop(print uint64, drop func(*slot) bool) (n int) {
+	sh := d.shard(print)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	n = sh.drop(print, drop)
+	d.records.Add(int64(-n))
+	return n
+}
+
+func (sh *dirShard) start(print uint64) uint32 {
+	if i, ok := sh.first[print]; ok {
+		return i
+	}
+	return none
+}
+
+func (sh *dirShard) find(print, variant uint64) uint32 {
+	i := sh.start(print)
+	for i != none && sh.slots[i].variant != variant {
+		i = sh.slots[i].next
+	}
+	return i
+}
+
+// take returns a free slot.
+func (sh *dirShard) take() uint32 {
+	i := sh.free
+	if i == none {
+		sh.slots = append(sh.slots, slot{})
+		return uint32(len(sh.slots) - 1)
+	}
+	sh.free = sh.slots[i].next
+	return i
+}
+
+// drop frees the slots of a list that drop chooses. The shard is locked.
+func (sh *dirShard) drop(print uint64, drop func(*slot) bool) (n int) {
+	kept := none
+	for i := sh.start(print); i != none; {
+		s := &sh.slots[i]
+		next := s.next
+		if drop(s) {
+			s.next, sh.free = sh.free, i
+			n++
+		} else {
+			s.next, kept = kept, i
+		}
+		i = next
+	}
+	if kept == none {
+		delete(sh.first, print)
+	} else {
+		sh.first[print] = kept
+	}
+	return n
+}
+
+// trim makes room for one more variant.
+func (sh *dirShard) trim(print uint64) int {
+	count, oldest := 0, place{none, none}
+	for i := sh.start(print); i != none; i = sh.slots[i].next {
+		count++
+		if p := sh.slots[i].place; p.before(oldest) {
+			oldest = p
+		}
+	}
+	if count < maxVariants {
+		return 0
+	}
+	return sh.drop(print, func(s *slot) bool { return s.place == oldest })
+}

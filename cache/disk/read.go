@@ -1,0 +1,202 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/anyedge/anyedge/cache"
+)
+
+// Why a content can't be read.
+var (
+	// ErrGone is a content that made room for others since it was loaded.
+	ErrGone = errors.New("evicted")
+	// ErrCorrupt is a content that isn't as it was stored.
+	ErrCorrupt = errors.New("corrupt")
+	// ErrResting is a disk that is left alone after faults, or closed.
+	ErrResting = errors.New("the disk is out of use")
+)
+
+// headGuess is how much of a record is read at first when nothing says how long its head is, in bytes.
+const headGuess = 4 << 10
+
+// buffer holds what is read at once, mostly a chunk.
+type buffer struct{ b []byte }
+
+var buffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, chunkSize+crcSize)} }}
+
+func newBuffer(n int) *buffer {
+	if n > chunkSize+crcSize {
+		return &buffer{b: make([]byte, n)}
+	}
+	return buffers.Get().(*buffer)
+}
+
+func (b *buffer) free() {
+	if cap(b.b) == chunkSize+crcSize {
+		b.b = b.b[:cap(b.b)]
+		buffers.Put(b)
+	}
+}
+
+// reading is one read that a reader carries out.
+type reading struct {
+	seg  *segment
+	at   int64
+	buf  *buffer
+	n    int
+	err  error
+	done chan struct{} // has room for one
+}
+
+// readers are goroutines that read, so many that no more than so many reads are under way, and that a disk that
+// doesn't answer holds up nobody else.
+type readers struct {
+	v     *volume
+	queue chan *reading
+}
+
+// run carries out readings until the queue is closed.
+func (r *readers) run() {
+	for {
+		select {
+		case q := <-r.queue:
+			q.carryOut()
+		case <-r.v.life.Done():
+			return
+		}
+	}
+}
+
+func (q *reading) carryOut() {
+	q.n, q.err = q.seg.file.ReadAt(q.buf.b, q.at)
+	if q.err == io.EOF && q.n > 0 {
+		q.err = nil
+	}
+	q.seg.release()
+	q.done <- struct{}{}
+}
+
+// read reads up to n octets of a segment. Whoever gets a buffer frees it. It gives up after Slow; the buffer then
+// belongs to the reading, which may still be under way.
+func (r *readers) read(stop <-chan struct{}, serial uint32, at int64, n int) (*buffer, error) {
+	if !r.v.reads.allows() {
+		return nil, ErrResting
+	}
+	seg := r.v.segments.acquire(serial)
+	if seg == nil {
+		return nil, ErrGone
+	}
+	q := &reading{seg: seg, at: at, buf: newBuffer(n), done: make(chan struct{}, 1)}
+	q.buf.b = q.buf.b[:n]
+	timer := time.NewTimer(r.v.slow)
+	defer timer.Stop()
+	select {
+	case r.queue <- q:
+	case <-timer.C:
+		seg.release()
+		q.buf.free()
+		return nil, r.late()
+	case <-stop:
+		seg.release()
+		q.buf.free()
+		return nil, os.ErrDeadlineExceeded
+	case <-r.v.life.Done():
+		seg.release()
+		return nil, ErrResting
+	}
+	select {
+	case <-q.done:
+		return r.result(q)
+	case <-timer.C:
+		return nil, r.late()
+	case <-stop:
+		return nil, os.ErrDeadlineExceeded
+	}
+}
+
+func (r *readers) result(q *reading) (*buffer, error) {
+	if q.err != nil {
+		q.buf.free()
+		r.v.figures.readErrors.Add(1)
+		r.v.reads.fault(r.v.log, "read", q.err)
+		return nil, fmt.Errorf("read %s: %w", q.seg.path, q.err)
+	}
+	r.v.reads.ok()
+	r.v.figures.reads.Add(1)
+	r.v.figures.readBytes.Add(uint64(q.n))
+	q.buf.b = q.buf.b[:q.n]
+	return q.buf, nil
+}
+
+func (r *readers) late() error {
+	err := fmt.Errorf("%w: no answer within %v", os.ErrDeadlineExceeded, r.v.slow)
+	r.v.figures.readErrors.Add(1)
+	r.v.reads.fault(r.v.log, "read", err)
+	return err
+}
+
+// chunkOK tells whether b is the record's chunk, with its checksum.
+func chunkOK(b []byte, s seed, number uint64, chunk int64) bool {
+	n := len(b) - crcSize
+	sum := crc(chunkSum(s, number, chunk), b[:n])
+	return [crcSize]byte(b[n:]) == [crcSize]byte{byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24)}
+}
+
+// load reads a record's head; ok is false when it isn't that key's, or can't be read.
+func (v *volume) load(stop <-chan struct{}, id cache.ID, key string, s slot) (r cache.Record, number uint64, ok bool) {
+	b, h, err := v.readHead(stop, s)
+	if err != nil {
+		v.unreadable(id, s, err)
+		return r, 0, false
+	}
+	defer b.free()
+	if h.id != id || h.variant != s.variant || h.key != len(key) || string(b.b[headSize:headSize+h.key]) != key {
+		return r, 0, false
+	}
+	text := b.b[headSize:h.content()]
+	if textSum(v.seed, h.number, key, text[h.key:]) != h.text {
+		v.unreadable(id, s, errDamaged)
+		return r, 0, false
+	}
+	v.directory.touch(id, s.variant)
+	return cache.Record{
+		ID: id, Key: key, Variant: h.variant, Born: h.born, Meta: append([]byte(nil), text[h.key:]...),
+		Content: newContent(v, s.place, &h),
+	}, h.number, true
+}
+
+// readHead reads head, key and meta of a record.
+func (v *volume) readHead(stop <-chan struct{}, s slot) (*buffer, head, error) {
+	n := headGuess
+	if s.head > 0 {
+		n = int(s.head) * 64
+	}
+	for range 2 {
+		b, err := v.readers.read(stop, s.place.serial, s.place.at(), n)
+		if err != nil {
+			return nil, head{}, err
+		}
+		h, err := parseHead(b.b, v.seed, s.place)
+		if err == nil && int64(len(b.b)) >= h.content() {
+			return b, h, nil
+		}
+		b.free()
+		if err != nil {
+			return nil, h, err
+		}
+		n = int(h.content())
+	}
+	return nil, head{}, errDamaged
+}
+
+// unreadable drops a record whose head is damaged.
+func (v *volume) unreadable(id cache.ID, s slot, err error) {
+	if errors.Is(err, errDamaged) {
+		v.corrupt(id, s.variant, s.place, err)
+	}
+}

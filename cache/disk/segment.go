@@ -1,0 +1,142 @@
+package disk
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// segment is one file of the log.
+type segment struct {
+	serial uint32
+	path   string
+	file   file
+	bytes  atomic.Int64  // what it takes of the disk
+	oldest atomic.Uint64 // no record in it has a smaller Born
+
+	mu   sync.Mutex // guards the following fields
+	refs int
+	gone bool
+}
+
+// acquire keeps the file open until release; false when it is gone.
+func (s *segment) acquire() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return false
+	}
+	s.refs++
+	return true
+}
+
+func (s *segment) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refs--
+	s.closeIdle()
+}
+
+// close closes the file once nobody reads it.
+func (s *segment) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = true
+	s.closeIdle()
+}
+
+func (s *segment) closeIdle() {
+	if s.gone && s.refs == 0 && s.file != nil {
+		s.file.Close()
+		s.file = nil
+	}
+}
+
+// lower notes the Born of a record that comes into it.
+func (s *segment) lower(born uint64) {
+	if born < s.oldest.Load() {
+		s.oldest.Store(born)
+	}
+}
+
+// segments are a disk's, oldest first.
+type segments struct {
+	mu    sync.RWMutex // guards the following fields
+	by    map[uint32]*segment
+	order []*segment
+}
+
+// add appends the newest segment.
+func (t *segments) add(s *segment) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.by == nil {
+		t.by = make(map[uint32]*segment)
+	}
+	t.by[s.serial] = s
+	t.order = append(t.order, s)
+}
+
+func (t *segments) remove(s *segment) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.by, s.serial)
+	t.order = slices.DeleteFunc(t.order, func(o *segment) bool { return o == s })
+}
+
+func (t *segments) list() []*segment {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Clone(t.order)
+}
+
+// acquire returns a segment that is kept open until its release, nil when it is gone.
+func (t *segments) acquire(serial uint32) *segment {
+	t.mu.RLock()
+	s := t.by[serial]
+	t.mu.RUnlock()
+	if s == nil || !s.acquire() {
+		return nil
+	}
+	return s
+}
+
+// bytes is what all take of the disk.
+func (t *segments) bytes() (n int64) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, s := range t.order {
+		n += s.bytes.Load()
+	}
+	return n
+}
+
+func segmentName(dir string, serial uint32) string {
+	return filepath.Join(dir, fmt.Sprintf("%08x.seg", serial))
+}
+
+// segmentSerial reads a file's name; false for what is none of ours.
+func segmentSerial(name string) (serial uint32, ok bool) {
+	if len(name) != 12 || filepath.Ext(name) != ".seg" {
+		return 0, false
+	}
+	if _, err := fmt.Sscanf(name, "%08x.seg", &serial); err != nil || segmentName("", serial) != name {
+		return 0, false
+	}
+	return serial, true
+}
+
+// readFull reads len(p) octets, all or an error.
+func readFull(f io.ReaderAt, p []byte, at int64) error {
+	n, err := f.ReadAt(p, at)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

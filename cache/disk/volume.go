@@ -1,0 +1,275 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/anyedge/anyedge/cache"
+)
+
+// volume is one disk.
+type volume struct {
+	path        string
+	size        int64
+	segmentSize int64
+	minFree     float64
+	slow        time.Duration
+	log         *slog.Logger
+	fs          fileSystem
+	seed        seed
+	lock        *os.File
+
+	directory *directory
+	segments  segments
+	queue     *queue
+	readers   readers
+	writer    writer
+	notes     noteLog
+	noteBytes atomic.Int64 // what the notes take of the disk
+	door      *doorkeeper  // nil when everything is written
+
+	writes  breaker
+	reads   breaker
+	full    atomic.Bool   // something has been evicted
+	low     atomic.Bool   // the file system's floor is reached
+	newest  atomic.Uint64 // the largest Born that was seen
+	figures figures
+
+	loading *loading
+	tidy    chan struct{} // has room for one: the notes are worth a compaction
+
+	life  context.Context // ends when nothing is read or written any more
+	end   context.CancelFunc
+	write context.Context // ends when the writer must stop
+	halt  context.CancelFunc
+	wg    sync.WaitGroup // the writer
+	aux   sync.WaitGroup // readers, loaders, the keeper
+}
+
+// openVolume opens a disk and starts its goroutines, which close ends.
+func openVolume(path string, o Options, log *slog.Logger, fs fileSystem) (*volume, error) {
+	v := &volume{
+		path: path, size: o.Size, segmentSize: o.segment(), minFree: o.MinFree, slow: o.Slow, log: log.With("disk", path), fs: fs,
+		directory: newDirectory(), queue: newQueue(o.Queue), tidy: make(chan struct{}, 1),
+		writes: breaker{limit: 1, rest: o.Rest}, reads: breaker{limit: 3, rest: o.Rest}, loading: newLoading(),
+	}
+	if o.Admission == SecondHit {
+		v.door = new(doorkeeper)
+	}
+	v.readers = readers{v: v, queue: make(chan *reading)}
+	v.writer = writer{v: v}
+	v.notes = noteLog{v: v}
+	if err := v.open(); err != nil {
+		v.abandon()
+		return nil, fmt.Errorf("open the disk %s: %w", path, err)
+	}
+	v.life, v.end = context.WithCancel(context.Background())
+	v.write, v.halt = context.WithCancel(v.life)
+	return v, nil
+}
+
+// start starts the goroutines.
+func (v *volume) start(io int) {
+	v.full.Store(v.used()+2*v.segmentSize > v.size)
+	v.measure()
+	for range io {
+		v.aux.Go(v.readers.run)
+	}
+	v.aux.Go(v.loadAll)
+	v.aux.Go(v.keep)
+	v.wg.Go(func() { v.writer.run(v.write) })
+}
+
+// open takes the directory and finds out what is in it.
+func (v *volume) open() (err error) {
+	if err := os.MkdirAll(v.path, 0o700); err != nil {
+		return err
+	}
+	if v.lock, err = lock(filepath.Join(v.path, lockName)); err != nil {
+		return err
+	}
+	if err := v.identify(); err != nil {
+		return err
+	}
+	known, err := v.notes.open()
+	if err != nil {
+		return err
+	}
+	if !known {
+		return v.wipe()
+	}
+	return v.survey()
+}
+
+// wipe removes all records.
+func (v *volume) wipe() error {
+	for _, g := range v.segments.list() {
+		v.drop(g)
+	}
+	list, err := v.fs.ReadDir(v.path)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if _, ok := segmentSerial(e.Name()); !ok {
+			continue
+		}
+		if err := v.fs.Remove(filepath.Join(v.path, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// abandon lets go of what open took.
+func (v *volume) abandon() {
+	for _, g := range v.segments.list() {
+		g.close()
+	}
+	v.notes.close()
+	if v.lock != nil {
+		v.lock.Close()
+	}
+}
+
+// close writes what is queued as long as ctx allows.
+func (v *volume) close(ctx context.Context) error {
+	v.queue.close()
+	written := make(chan struct{})
+	go func() { // ends with the writer
+		v.wg.Wait()
+		close(written)
+	}()
+	var err error
+	select {
+	case <-written:
+	case <-ctx.Done():
+		err = ctx.Err()
+		v.halt()
+		err = errors.Join(err, v.await(written))
+	}
+	v.end()
+	idle := make(chan struct{})
+	go func() { // ends with the readers
+		v.aux.Wait()
+		close(idle)
+	}()
+	if hung := errors.Join(v.await(written), v.await(idle)); hung != nil {
+		return errors.Join(err, hung)
+	}
+	v.abandon()
+	return err
+}
+
+// errHung is a disk that still doesn't answer. What waits for it is left to the end of the process.
+var errHung = errors.New("close the disk: an operation doesn't end")
+
+// await waits for what only the disk can hold up.
+func (v *volume) await(done <-chan struct{}) error {
+	timer := time.NewTimer(v.slow)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("%w: %s", errHung, v.path)
+	}
+}
+
+// put queues a record.
+func (v *volume) put(r cache.Record, done func(written bool)) bool {
+	if v.takes(&r) && v.queue.put(newItem(r, done)) {
+		raise(&v.newest, r.Born)
+		return true
+	}
+	v.figures.refused.Add(1)
+	return false
+}
+
+// takes tells whether a record may be written.
+func (v *volume) takes(r *cache.Record) bool {
+	h := head{length: r.Content.Size(), key: len(r.Key), meta: len(r.Meta)}
+	if h.key > maxKey || h.meta > maxMeta || h.size() > v.segmentSize-prefixSize-footerSize(1) || !v.writable() {
+		return false
+	}
+	return v.door == nil || !v.full.Load() || v.directory.has(r.ID) || v.door.knows(r.ID)
+}
+
+// writable tells whether the disk takes anything now.
+func (v *volume) writable() bool { return !v.low.Load() && v.writes.allows() }
+
+// delete forgets an ID's records. While the disk loads, it makes sure that they aren't loaded.
+func (v *volume) delete(id cache.ID) {
+	v.loading.forbid(id)
+	v.queue.delete(id)
+	v.directory.delete(id)
+}
+
+// oldest is the smallest Born of what is there or queued, or a lower one: 0 as long as it isn't known.
+func (v *volume) oldest() uint64 {
+	if !v.loading.over() {
+		return 0
+	}
+	oldest := v.queue.oldest()
+	for _, g := range v.segments.list() {
+		oldest = min(oldest, g.oldest.Load())
+	}
+	return oldest
+}
+
+// corrupt drops a record that isn't what was written.
+func (v *volume) corrupt(id cache.ID, variant uint64, p place, err error) {
+	v.figures.corrupt.Add(1)
+	if v.directory.remove(id, variant, p) {
+		v.log.Warn("a record is damaged, and forgotten", "segment", segmentName("", p.serial), "offset", p.at(), "error", err)
+	}
+}
+
+// used is what the disk holds of ours. Notes count twice: they are copied when they are tidied.
+func (v *volume) used() int64 { return v.segments.bytes() + 2*v.noteBytes.Load() }
+
+// newSegment makes a segment's file.
+func (v *volume) newSegment(serial uint32) (*segment, error) {
+	g := &segment{serial: serial, path: segmentName(v.path, serial)}
+	f, err := v.fs.Open(g.path)
+	if err != nil {
+		return nil, err
+	}
+	g.file = f
+	g.oldest.Store(math.MaxUint64)
+	g.bytes.Store(v.segmentSize)
+	if err = f.Truncate(0); err == nil {
+		err = f.Allocate(v.segmentSize)
+	}
+	if err == nil {
+		_, err = f.WriteAt(appendPrefix(nil, v.seed, serial), 0)
+	}
+	if err != nil {
+		g.close()
+		return nil, errors.Join(err, v.fs.Remove(g.path))
+	}
+	return g, nil
+}
+
+// drop removes a segment.
+func (v *volume) drop(g *segment) {
+	v.segments.remove(g)
+	if err := v.fs.Remove(g.path); err != nil {
+		v.writes.fault(v.log, "remove a segment", err)
+	}
+	g.close()
+}
+
+// raise sets a to n where that is larger.
+func raise(a *atomic.Uint64, n uint64) {
+	for old := a.Load(); n > old && !a.CompareAndSwap(old, n); old = a.Load() {
+	}
+}

@@ -1,0 +1,332 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// aggregate is how much is written at once while more is waiting, in bytes.
+const aggregate = 1 << 20
+
+// writer appends records to the newest segment. It belongs to one goroutine, the only one that changes segments once
+// the disk is open. A record is in the directory only after its last octet is written.
+type writer struct {
+	v      *volume
+	seg    *segment // nil when the next record begins a new one
+	buf    []byte   // not written yet
+	start  int64    // where buf belongs
+	ready  []ready  // complete records in buf
+	found  scanned  // what is written to seg
+	serial uint32   // of the newest segment
+	number uint64   // of the newest record
+	copies []byte   // see copy
+}
+
+// ready is a record that is complete in the buffer.
+type ready struct {
+	entry
+	born uint64
+	item *item // nil for a copy
+	from place // what it is a copy of
+}
+
+// errTooLong is a content that is longer than it said.
+var errTooLong = errors.New("content is longer than its size")
+
+// run writes what is queued until the queue is closed and empty, or ctx ends.
+func (w *writer) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if i := w.v.queue.take(); i != nil {
+			w.write(i)
+			continue
+		}
+		w.flush()
+		if w.v.queue.isClosed() {
+			break
+		}
+		select {
+		case <-w.v.queue.ready:
+		case <-ctx.Done():
+		}
+	}
+	w.end(ctx)
+}
+
+// end lets go of what is left, and seals the segment when there is time.
+func (w *writer) end(ctx context.Context) {
+	for i := w.v.queue.take(); i != nil; i = w.v.queue.take() {
+		w.refuse(i)
+	}
+	w.flush()
+	if ctx.Err() == nil {
+		w.seal()
+	}
+}
+
+// write writes one item, into the buffer at least.
+func (w *writer) write(i *item) {
+	if w.v.queue.isDeleted(i) || !w.v.writable() {
+		w.refuse(i)
+		return
+	}
+	r := &i.record
+	h := head{id: r.ID, variant: r.Variant, born: r.Born, length: r.Content.Size(), key: len(r.Key), meta: len(r.Meta)}
+	if !w.room(h.size()) {
+		w.refuse(i)
+		return
+	}
+	w.number++
+	h.number = w.number
+	h.text = textSum(w.v.seed, h.number, r.Key, r.Meta)
+	begin := w.start + int64(len(w.buf))
+	if err := w.append(&h, i, begin); err != nil {
+		w.v.log.Debug("a record wasn't written", "key", r.Key, "error", err)
+		w.rewind(begin)
+		w.refuse(i)
+		return
+	}
+	w.complete(ready{entry: w.entry(&h, begin), born: h.born, item: i})
+}
+
+// append appends a record to the buffer, which it writes as it fills.
+func (w *writer) append(h *head, i *item, begin int64) error {
+	w.buf = h.append(w.buf, w.v.seed, placeOf(w.seg.serial, begin))
+	w.buf = append(append(w.buf, i.record.Key...), i.record.Meta...)
+	c := chunker{w: w, number: h.number, length: h.length}
+	n, err := i.record.Content.WriteRange(&c, 0, h.length)
+	if err == nil && (n != h.length || c.total != h.length) {
+		err = fmt.Errorf("content is %d of %d bytes", c.total, h.length)
+	}
+	if err == nil {
+		err = c.end()
+	}
+	if err != nil {
+		return err
+	}
+	w.finish(h)
+	return nil
+}
+
+// finish appends trailer and padding.
+func (w *writer) finish(h *head) {
+	w.buf = h.appendTrailer(w.buf, w.v.seed)
+	end := w.start + int64(len(w.buf))
+	w.buf = append(w.buf, make([]byte, aligned(end)-end)...)
+}
+
+func (w *writer) entry(h *head, begin int64) entry {
+	return entry{
+		id: h.id, variant: h.variant, offset: uint32(begin / align), size: uint32(h.size() / align), head: headUnits(h.content()),
+	}
+}
+
+// complete notes a record that is complete in the buffer.
+func (w *writer) complete(r ready) {
+	w.ready = append(w.ready, r)
+	if len(w.buf) >= aggregate {
+		w.flush()
+	}
+}
+
+// rewind takes back what was appended from begin on.
+func (w *writer) rewind(begin int64) {
+	if w.seg == nil {
+		return
+	}
+	if begin >= w.start {
+		w.buf = w.buf[:begin-w.start]
+		return
+	}
+	w.buf, w.start = w.buf[:0], begin
+	if err := w.seg.file.Truncate(begin); err != nil {
+		w.fail(err)
+	}
+}
+
+// spill writes what is in the buffer; the records that are complete enter the directory.
+func (w *writer) spill() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	begun := time.Now()
+	if _, err := w.seg.file.WriteAt(w.buf, w.start); err != nil {
+		w.fail(err)
+		return err
+	}
+	w.v.figures.writeTime.Add(int64(time.Since(begun)))
+	w.v.figures.writtenBytes.Add(uint64(len(w.buf)))
+	w.v.writes.ok()
+	w.start += int64(len(w.buf))
+	w.buf = w.buf[:0]
+	w.commit()
+	return nil
+}
+
+// flush is spill where the error, which fail took care of, doesn't matter.
+func (w *writer) flush() { _ = w.spill() }
+
+// commit enters the complete records into the directory.
+func (w *writer) commit() {
+	items := w.settle(func(n int) {
+		r := &w.ready[n]
+		w.v.directory.put(r.id, r.variant, place{w.seg.serial, r.offset}, r.head)
+	})
+	for n := range w.ready {
+		r := &w.ready[n]
+		w.found.list = append(w.found.list, r.entry)
+		if r.item == nil {
+			w.v.directory.move(r.id, r.variant, r.from, place{w.seg.serial, r.offset})
+		}
+	}
+	w.ready = w.ready[:0]
+	w.v.figures.written.Add(uint64(len(items)))
+	for _, i := range items {
+		i.finish(true)
+	}
+}
+
+// settle takes the items of the complete records out of the queue. enter gets an index into ready.
+func (w *writer) settle(enter func(n int)) (items []*item) {
+	var at []int
+	for n := range w.ready {
+		r := &w.ready[n]
+		w.seg.lower(r.born)
+		if r.item != nil {
+			items, at = append(items, r.item), append(at, n)
+		}
+	}
+	if enter == nil {
+		w.v.queue.settle(items, nil)
+		return items
+	}
+	w.v.queue.settle(items, func(n int) { enter(at[n]) })
+	return items
+}
+
+// refuse lets go of an item that isn't written.
+func (w *writer) refuse(i *item) {
+	w.v.queue.settle([]*item{i}, nil)
+	w.v.figures.refused.Add(1)
+	i.finish(false)
+}
+
+// fail gives up the segment after a write that went wrong. What was written to it before stays readable; a start walks
+// it.
+func (w *writer) fail(err error) {
+	w.v.writes.fault(w.v.log, "write", err)
+	for _, i := range w.settle(nil) {
+		w.v.figures.refused.Add(1)
+		i.finish(false)
+	}
+	w.ready, w.buf = w.ready[:0], w.buf[:0]
+	w.seg.bytes.Store(w.start)
+	_ = w.seg.file.Truncate(w.start) // what is left there costs room, and is no record
+	w.seg = nil
+}
+
+// room makes sure that a record of size fits in the segment, with the footer.
+func (w *writer) room(size int64) bool {
+	if w.seg != nil {
+		end := w.start + int64(len(w.buf)) + size + footerSize(len(w.found.list)+len(w.ready)+1)
+		if end <= w.v.segmentSize {
+			return true
+		}
+	}
+	return w.roll() == nil
+}
+
+// roll begins a new segment, and makes room on the disk for the next one.
+func (w *writer) roll() error {
+	w.flush()
+	w.seal()
+	if err := w.shrink(false); err != nil { // the last roll has seen to it, unless notes grew
+		return err
+	}
+	g, err := w.v.newSegment(w.serial + 1)
+	if err != nil {
+		w.v.writes.fault(w.v.log, "begin a segment", err)
+		return err
+	}
+	w.serial++
+	w.seg, w.start = g, prefixSize
+	w.found = scanned{summary: summary{oldest: math.MaxUint64}}
+	w.v.segments.add(g)
+	return w.shrink(true)
+}
+
+// seal writes the segment's footer. Records that have been replaced or deleted aren't in it: a start doesn't see them.
+func (w *writer) seal() {
+	g := w.seg
+	if g == nil {
+		return
+	}
+	w.seg = nil
+	list := w.found.list[:0]
+	for _, e := range w.found.list {
+		if s, ok := w.v.directory.find(e.id, e.variant); ok && s.place == (place{g.serial, e.offset}) {
+			list = append(list, e)
+		}
+	}
+	sum := summary{oldest: g.oldest.Load(), newest: w.v.newest.Load(), number: w.number}
+	b := appendFooter(nil, w.v.seed, g.serial, list, sum)
+	if _, err := g.file.WriteAt(b, w.start); err != nil {
+		w.v.writes.fault(w.v.log, "seal a segment", err)
+		_ = g.file.Truncate(w.start) // else a start walks up to here as well
+		g.bytes.Store(w.start)
+		return
+	}
+	end := w.start + int64(len(b))
+	if err := g.file.Truncate(end); err != nil { // gives back what was allocated
+		w.v.writes.fault(w.v.log, "seal a segment", err)
+		return
+	}
+	g.bytes.Store(end)
+}
+
+// chunker takes a content in pieces of any length and appends it in chunks with their checksums.
+type chunker struct {
+	w      *writer
+	number uint64
+	length int64  // that was announced
+	total  int64  // bytes so far
+	fill   int    // of the chunk
+	sum    uint32 // of the chunk
+}
+
+// Write appends p.
+func (c *chunker) Write(p []byte) (n int, err error) {
+	if int64(len(p)) > c.length-c.total {
+		return 0, errTooLong
+	}
+	for len(p) > 0 {
+		if c.fill == 0 {
+			c.sum = chunkSum(c.w.v.seed, c.number, c.total/chunkSize)
+		}
+		part := p[:min(len(p), chunkSize-c.fill)]
+		c.w.buf = append(c.w.buf, part...)
+		c.sum = crc(c.sum, part)
+		c.fill, c.total, n, p = c.fill+len(part), c.total+int64(len(part)), n+len(part), p[len(part):]
+		if c.fill == chunkSize {
+			if err := c.end(); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// end ends the chunk.
+func (c *chunker) end() error {
+	if c.fill == 0 {
+		return nil
+	}
+	c.fill = 0
+	c.w.buf = append(c.w.buf, byte(c.sum), byte(c.sum>>8), byte(c.sum>>16), byte(c.sum>>24))
+	if len(c.w.buf) < aggregate {
+		return nil
+	}
+	return c.w.spill()
+}
