@@ -12,6 +12,7 @@ import (
 	"github.com/anyedge/anyedge/configs"
 	"github.com/anyedge/anyedge/proxy/origin"
 	"github.com/anyedge/anyedge/routing/bgp"
+	"github.com/anyedge/anyedge/routing/rpki"
 	edgetls "github.com/anyedge/anyedge/tls"
 )
 
@@ -57,7 +58,7 @@ func check(c *cobra.Command, o *checkOptions, f *clientFlags) error {
 	if err := checkFiles(cfg); err != nil {
 		return err
 	}
-	for _, w := range cfg.Warnings() {
+	for _, w := range warnings(cfg) {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: warning: %s\n", o.file, w)
 	}
 	switch {
@@ -118,6 +119,13 @@ func checkFiles(cfg *configs.Config) error {
 	}
 	cfg.Admin.CheckFiles(func(key, problem string) { add("admin."+key, errors.New(problem)) })
 	add("log.access", checkAccess(cfg.Log.Access))
+	findings, err := validateOrigins(cfg)
+	add("bgp.rpki.vrps_file", err)
+	for _, f := range findings {
+		if f.state == rpki.Invalid {
+			add(f.key, errors.New(f.String()))
+		}
+	}
 	return sorted(mistakes)
 }
 

@@ -101,6 +101,9 @@ func (n *node) reload() error {
 	if err := n.certs.Replace(cfg.TLS.Options); err != nil {
 		n.log.Error("the certificates changed between check and use: the old ones go on", "error", err)
 	}
+	for _, w := range warnings(cfg) {
+		n.log.Warn(w)
+	}
 	n.swap(next)
 	return nil
 }

@@ -58,7 +58,7 @@ func run(ctx context.Context, file string) error {
 		return err
 	}
 	log := newLog(os.Stderr, cfg.Log)
-	for _, w := range cfg.Warnings() {
+	for _, w := range warnings(cfg) {
 		log.Warn(w)
 	}
 	n, err := newNode(cfg, file, log)

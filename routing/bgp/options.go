@@ -23,9 +23,17 @@ type Options struct {
 	HoldTime time.Duration `yaml:"hold_time"`
 	// ConfirmWithdraw lists the prefixes whose announcement a reload may end although it isn't drained.
 	ConfirmWithdraw []netip.Prefix `yaml:"confirm_withdraw"`
+	// RPKI validates what is announced by a local file.
+	RPKI RPKI `yaml:"rpki"`
 	// Lab allows prefixes that no router of the public net would take: private, longer than /24 and /48, loopback.
 	// To iBGP peers and private AS numbers (RFC 6996) only loopback needs it.
 	Lab bool `yaml:"lab"`
+}
+
+// RPKI says by what, and as whose, the announced prefixes are validated (RFC 6811).
+type RPKI struct {
+	VRPsFile  string `yaml:"vrps_file"`  // VRPs as a relying party writes them: JSON or CSV; none: no validation
+	OriginASN uint32 `yaml:"origin_asn"` // that the net sees as the origin; default our own
 }
 
 // Peer is a router that the VIPs are announced to.
@@ -83,6 +91,9 @@ func (o *Options) Check(report func(key, problem string)) {
 	}
 	if !o.RouterID.Is4() || o.RouterID.IsUnspecified() {
 		report("router_id", "is missing or not an IPv4 address: BGP identifiers are 4 octets (RFC 4271)")
+	}
+	if o.RPKI.VRPsFile != "" && o.RPKI.OriginASN == 0 && privateAS(o.ASN) {
+		report("rpki.origin_asn", "is missing: asn is private, so the net sees the routes with another origin")
 	}
 	if o.HoldTime < 3*time.Second || o.HoldTime > 180*time.Second || o.HoldTime%time.Second != 0 {
 		report("hold_time", "must be whole seconds between 3s and 180s (RFC 4271: at least 3s)")
