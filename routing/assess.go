@@ -9,30 +9,40 @@ import (
 	"github.com/anyedge/anyedge/health"
 )
 
-// assessment is an input looked at: which signals are critical, and since when what holds.
+// assessment is an input looked at: which signals are bad, and since when what holds.
 type assessment struct {
 	Input
-	local []health.Signal // critical ones of this node's own
-	path  []health.Signal // critical ones of its origins, those with the most requests first
-	bad   bool            // path's origins have at least criticalShare of the requests, now or when it turned bad
-	next  State           // what becomes of Input.State before the level is chosen
+	local  []health.Signal // critical ones of this node's own
+	path   []health.Signal // critical ones of its origins, those with the most requests first
+	uneasy []health.Signal // path and what warns besides, in the same order
+	bad    bool            // path's origins have at least criticalShare of the requests, now or when it turned bad
+	warned bool            // uneasy's have, or unsure isn't empty
+	unsure []health.Signal // proofs that warn: nothing says any more that the VIP is served
+	next   State           // what becomes of Input.State before the level is chosen
 }
 
 func assess(in Input) *assessment {
 	a := &assessment{Input: in, next: in.State}
 	for _, s := range in.Signals {
 		switch {
-		case s.Grade != health.Crit:
-		case s.Cause == health.Local:
+		case s.Grade == health.Crit && s.Cause == health.Local:
 			a.local = append(a.local, s)
-		case s.Cause == health.Path:
+		case s.Grade == health.Warn && isProof(s.Name):
+			a.unsure = append(a.unsure, s)
+		case s.Grade >= health.Warn && s.Cause == health.Path:
+			a.uneasy = append(a.uneasy, s)
+		}
+	}
+	slices.SortStableFunc(a.uneasy, func(x, y health.Signal) int {
+		return cmp.Or(cmp.Compare(a.share(y.Subject), a.share(x.Subject)), cmp.Compare(x.Subject, y.Subject))
+	})
+	for _, s := range a.uneasy {
+		if s.Grade == health.Crit {
 			a.path = append(a.path, s)
 		}
 	}
-	slices.SortStableFunc(a.path, func(x, y health.Signal) int {
-		return cmp.Or(cmp.Compare(a.share(y.Subject), a.share(x.Subject)), cmp.Compare(x.Subject, y.Subject))
-	})
-	a.bad = a.weight(in.Shares) >= criticalShare || a.weight(in.State.Shares) >= criticalShare
+	a.bad = a.weighs(a.path)
+	a.warned = len(a.unsure) > 0 || a.weighs(a.uneasy)
 	a.age()
 	return a
 }
@@ -44,15 +54,14 @@ func (a *assessment) age() {
 	able := in.Stop == "" && n.Proven && len(a.local) == 0 && in.Drain == nil
 	n.AbleSince = a.since(able, n.AbleSince)
 	n.BadSince = a.since(a.bad, n.BadSince)
-	n.WellSince = a.since(able && !a.bad, n.WellSince)
+	n.GoodSince = a.since(able && !a.bad, n.GoodSince)
+	n.WarnSince = a.since(a.warned, n.WarnSince)
+	n.WellSince = a.since(able && !a.warned, n.WellSince)
 	switch {
-	case a.bad && n.Shares == nil:
+	case a.warned && len(n.Shares) == 0 && len(in.Shares) > 0:
 		n.Shares = in.Shares
-	case !a.bad && n.Level == Announced:
+	case !a.warned && n.Level == Announced:
 		n.Shares = nil
-	}
-	if n.Level == Announced && in.Now.Sub(n.Since) >= steadyAfter {
-		n.Falls = 0
 	}
 }
 
@@ -82,13 +91,20 @@ func (a *assessment) share(origin string) float64 {
 	return max(a.Shares[origin], a.State.Shares[origin])
 }
 
-// weight is the part of the requests whose origins are critical, by shares.
-func (a *assessment) weight(shares map[string]float64) float64 {
+// weighs says whether the signals' origins have at least criticalShare of the requests, now or when the path turned bad.
+func (a *assessment) weighs(signals []health.Signal) bool {
+	return weight(signals, a.Shares) >= criticalShare || weight(signals, a.State.Shares) >= criticalShare
+}
+
+// weight is the part of the requests that the signals' origins have, by shares. An origin's signals stand together.
+func weight(signals []health.Signal, shares map[string]float64) float64 {
 	sum := 1e-9 // for what rounding has lost
-	for i, s := range a.path {
-		if i == 0 || a.path[i-1].Subject != s.Subject { // path is sorted: an origin's signals stand together
+	for i, s := range signals {
+		if i == 0 || signals[i-1].Subject != s.Subject {
 			sum += shares[s.Subject]
 		}
 	}
 	return sum
 }
+
+func (a *assessment) reached(due time.Time) bool { return !a.Now.Before(due) }

@@ -133,7 +133,7 @@ func (b *bench) announce() {
 	b.t.Helper()
 	b.tracker.Servers("shop", 2, 2, "")
 	b.prove("www")
-	b.pass(10 * time.Second)
+	b.pass(20 * time.Second)
 	b.wantRoutes("198.51.100.0/24 www 0, 2001:db8:100::/48 www 0")
 }
 
@@ -195,6 +195,8 @@ func TestNothingIsAnnouncedBeforeItIsProven(t *testing.T) {
 		b.pass(10*time.Second - 1)
 		b.wantRoutes("198.51.100.0/24 www 2, 2001:db8:100::/48 www 2")
 		b.pass(1)
+		b.wantRoutes("198.51.100.0/24 www 1, 2001:db8:100::/48 www 1")
+		b.pass(10 * time.Second)
 		b.wantRoutes("198.51.100.0/24 www 0, 2001:db8:100::/48 www 0")
 	})
 }
@@ -214,16 +216,18 @@ func TestOriginDiesAndReturns(t *testing.T) {
 		b.wantRoutes("198.51.100.0/24 www 2, 2001:db8:100::/48 www 2")
 		b.pass(time.Hour)
 		b.tracker.Servers("shop", 2, 2, "")
-		b.pass(30 * time.Second)
+		b.pass(time.Minute)
 		b.wantRoutes("198.51.100.0/24 www 0, 2001:db8:100::/48 www 0")
-		if n := b.speaker.count() - calls; n != 2 {
-			t.Errorf("the speaker was told %d times, want only the 2 changes", n)
+		if n := b.speaker.count() - calls; n != 3 {
+			t.Errorf("the speaker was told %d times, want only the 3 changes", n)
 		}
 		want := []string{
 			"www: withdrawn → depreferred: warming_up: able to serve",
-			"www: depreferred → announced: well: all well for 10s",
+			"www: depreferred → lightly depreferred: warming_up: well for 10s",
+			"www: lightly depreferred → announced: well: all well for 10s",
 			"www: announced → depreferred: origin_path_critical: origin shop: origin_probe 100% >= crit 100% (2/2 servers down: connection refused) for 3.0s",
-			"www: depreferred → announced: well: all well for 30s",
+			"www: depreferred → lightly depreferred: rising: well for 30s",
+			"www: lightly depreferred → announced: well: all well for 30s",
 		}
 		if got := b.events(health.EventDecision); !slices.Equal(got, want) {
 			t.Errorf("events:\n%s", strings.Join(got, "\n"))

@@ -1,21 +1,14 @@
 package routing
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/anyedge/anyedge/health"
 )
 
-const (
-	// criticalShare is the part of a VIP's requests whose origins must be critical before the path counts as bad. Below
-	// it, leaving would move more requests that this node serves well than requests that it doesn't.
-	criticalShare = 0.5
-	// steadyAfter is how long a VIP must stay announced until its falls are forgotten.
-	steadyAfter = 10 * time.Minute
-	// longestDwell bounds how long relapses can make a step up wait, unless Options.Rise itself is longer.
-	longestDwell = 15 * time.Minute
-)
+// criticalShare is the part of a VIP's requests whose origins must be critical, or warn, before the path counts as
+// such. Below it, leaving would move more requests that this node serves well than requests that it doesn't.
+const criticalShare = 0.5
 
 // Decide returns the level that a VIP gets. It is pure: no clock, no log, no memory but Input.State.
 //
@@ -25,180 +18,193 @@ const (
 //	not proven yet          → 4
 //	a local cause is crit   → 4 at once
 //	an operator drains      → 2 for DrainLead, then 4
-//	at 4, and able again    → 2, at once the first time, after a dwell if it has fallen before
-//	the path is bad         → 2 after PathFall; never further
+//	at 4, and able again    → 2
+//	the path is crit        → 2 after PathFall; never further
+//	the path warns          → 1 after PathWarn, and no better; likewise a self check that warns
 //	below 0, and all well   → one step up after its dwell: WarmUp the first time, then Rise
 //	all well                → 0
 //
-// Unknown and warn neither lower a level nor hold it. If warn held one, two nodes in the same condition would stay at
-// different levels by their history alone, and the last to restart would attract everything or nothing.
+// What a level rests on is the condition as it is, not how it came to be: a path that warns lowers a VIP to 1 and holds
+// one there that comes from 2, so that two nodes in the same condition end at the same level.
 //
-// A relapse costs more than staying: each fall since the VIP was last announced for steadyAfter doubles the dwell.
+// The damper may delay a rise, and a fall for the path. It never delays a fall for a local cause or an operator's word.
+// Unknown neither lowers a level nor holds it.
 func Decide(in Input) Decision {
-	d := decide(in)
+	a := assess(in)
+	v := a.choose()
+	d := a.decision(v)
 	if d.To == d.From {
+		d.Next = append(a.upcoming(d), v.next...)
 		return d
 	}
 	// What would change it next is what the decision after this one would wait for.
 	in.State = d.State
-	after := decide(in)
-	d.Next = after.Next
+	a = assess(in)
+	v = a.choose()
+	after := a.decision(v)
 	if after.To != d.To {
 		d.Next = []Next{{after.To, in.Now, "at once"}}
+		return d
 	}
+	d.Next = append(a.upcoming(after), v.next...)
 	return d
 }
 
-func decide(in Input) Decision {
-	a := assess(in)
+// verdict is a level with the rule that gave it.
+type verdict struct {
+	level   Level
+	reason  Reason
+	because []health.Signal
+	next    []Next // what would change it, at a time that nobody can know
+}
+
+// choose applies the rules in the order of Decide's comment.
+func (a *assessment) choose() verdict {
 	switch {
-	case in.Stop != "":
-		return a.to(Withdrawn, Stopped, nil)
+	case a.Stop != "":
+		return verdict{level: Withdrawn, reason: Stopped}
 	case !a.next.Proven:
-		return a.to(Withdrawn, NotProven, a.unproven(), a.proof())
+		return verdict{Withdrawn, NotProven, a.unproven(), []Next{a.proof()}}
 	case len(a.local) > 0:
-		return a.to(Withdrawn, SelfCheckFailed, a.local, a.proof())
-	case in.Drain != nil:
+		return verdict{Withdrawn, SelfCheckFailed, a.local, []Next{a.proof()}}
+	case a.Drain != nil:
 		return a.drain()
-	case in.State.Level == Withdrawn:
+	case a.State.Level == Withdrawn:
 		return a.comeBack()
-	case a.bad:
-		return a.fall()
-	case in.State.Level != Announced:
-		return a.rise()
 	}
-	return a.stay()
+	return a.degree()
 }
 
-// unproven are the VIP's own signals that aren't ok.
-func (a *assessment) unproven() []health.Signal {
-	var list []health.Signal
-	for _, s := range a.Signals {
-		if s.Cause == health.Local && s.Grade != health.OK {
-			list = append(list, s)
-		}
+func (a *assessment) drain() verdict {
+	if a.State.Level == Withdrawn || a.reached(a.Drain.Since.Add(a.Options.DrainLead)) {
+		return verdict{level: Withdrawn, reason: Drained, next: []Next{{Level: Depreferred, Condition: "after undrain"}}}
 	}
-	return list
-}
-
-// proof is what brings a VIP back that doesn't serve itself.
-func (a *assessment) proof() Next {
-	for _, s := range a.Signals {
-		if isProof(s.Name) && s.Grade != health.OK {
-			return Next{Level: Depreferred, Condition: fmt.Sprintf("once the %s has succeeded %d times in a row", words(s.Name), s.MinSamples)}
-		}
-	}
-	return Next{Level: Depreferred, Condition: "once the self check has succeeded"}
-}
-
-func (a *assessment) drain() Decision {
-	due := a.Drain.Since.Add(a.Options.DrainLead)
-	if a.State.Level == Withdrawn || a.reached(due) {
-		return a.to(Withdrawn, Drained, nil, Next{Level: Depreferred, Condition: "after undrain"})
-	}
-	return a.to(max(a.State.Level, Depreferred), Draining, nil, Next{Withdrawn, due, "unless it is undrained"})
+	return verdict{level: max(a.State.Level, Depreferred), reason: Draining}
 }
 
 // comeBack announces what is able to serve again, with a bad path as well: alone, a path never withdraws.
-func (a *assessment) comeBack() Decision {
-	due := a.next.AbleSince
-	if a.next.Falls > 1 {
-		due = due.Add(a.dwell())
-	}
+func (a *assessment) comeBack() verdict {
 	switch {
-	case !a.reached(due):
-		return a.to(Withdrawn, Rising, nil, Next{Depreferred, due, "if the self check stays well"})
+	case !a.mayRise():
+		return verdict{level: Withdrawn, reason: Damped}
 	case a.bad:
-		return a.to(Depreferred, OriginPathCritical, a.path)
-	case !a.next.Warm:
-		return a.to(Depreferred, WarmingUp, nil)
+		return a.critical()
 	}
-	return a.to(Depreferred, Rising, nil)
+	return verdict{level: Depreferred, reason: a.onTheWay()}
 }
 
-func (a *assessment) fall() Decision {
-	if a.State.Level >= Depreferred {
-		return a.to(a.State.Level, OriginPathCritical, a.path, Next{Level: Announced, Condition: setting(a.dwell()) + " after " + origins(a.path) + " recovered"})
+// degree chooses among the levels at which a VIP is announced, by its path.
+func (a *assessment) degree() verdict {
+	level, due := a.State.Level, a.due()
+	now := a.present()
+	switch {
+	case due.level > level && !a.reached(a.next.Damper.below(refuseLimit)):
+		return verdict{level: level, reason: Damped, because: due.because}
+	case due.level > level:
+		return due
+	case now.level > level:
+		return verdict{level: level, reason: Holding, because: now.because}
+	case now.level == level:
+		return now
+	case !a.reached(a.settled(level.up()).Add(a.dwell())):
+		return verdict{level: level, reason: a.onTheWay()}
+	case !a.mayRise():
+		return verdict{level: level, reason: Damped}
+	case level.up() == Announced:
+		return verdict{level: Announced, reason: Well}
 	}
-	if due := a.next.BadSince.Add(a.Options.PathFall); !a.reached(due) {
-		return a.to(a.State.Level, Holding, a.path, Next{Depreferred, due, "unless " + origins(a.path) + " recovered by then"})
-	}
-	return a.to(Depreferred, OriginPathCritical, a.path)
+	return verdict{level: level.up(), reason: a.onTheWay()}
 }
 
-func (a *assessment) rise() Decision {
-	due := a.settled().Add(a.dwell())
-	if a.reached(due) {
-		return a.to(a.State.Level.up(), Well, nil)
+// present is the level that the condition as it is calls for: the VIP may not rise above it.
+func (a *assessment) present() verdict {
+	switch {
+	case a.bad:
+		return a.critical()
+	case a.warned:
+		return a.warning()
 	}
-	reason := Rising
+	return verdict{Announced, Well, a.warnings(), a.couldFall()}
+}
+
+// due is the level that the condition has called for long enough to fall to it.
+func (a *assessment) due() verdict {
+	switch {
+	case a.bad && a.reached(a.next.BadSince.Add(a.Options.PathFall)):
+		return a.critical()
+	case a.warned && a.reached(a.next.WarnSince.Add(a.Options.PathWarn)):
+		return a.warning()
+	}
+	return verdict{}
+}
+
+func (a *assessment) critical() verdict {
+	return verdict{Depreferred, OriginPathCritical, a.path, a.recovery(a.path, LightlyDepref)}
+}
+
+func (a *assessment) warning() verdict {
+	if len(a.unsure) > 0 {
+		return verdict{LightlyDepref, SelfCheckWarning, a.unsure, a.recovery(a.unsure, Announced)}
+	}
+	return verdict{LightlyDepref, OriginPathWarning, a.uneasy, a.recovery(a.uneasy, Announced)}
+}
+
+// onTheWay is the reason for a level below what the condition allows.
+func (a *assessment) onTheWay() Reason {
 	if !a.next.Warm {
-		reason = WarmingUp
+		return WarmingUp
 	}
-	return a.to(a.State.Level, reason, nil, Next{a.State.Level.up(), due, "if all stays well"})
+	return Rising
 }
 
-// settled is from when the dwell counts: all well, and on this level.
-func (a *assessment) settled() time.Time {
-	if a.State.Since.After(a.next.WellSince) {
+// mayRise says whether the damper lets a rise begin, or has let this one.
+func (a *assessment) mayRise() bool {
+	return a.next.Rising || a.reached(a.next.Damper.below(reuseLimit))
+}
+
+// settled is from when the dwell for a step up to level counts: what level asks for holds, and on the present level.
+func (a *assessment) settled(level Level) time.Time {
+	holds := a.next.GoodSince
+	if level == Announced {
+		holds = a.next.WellSince
+	}
+	if a.State.Since.After(holds) {
 		return a.State.Since
 	}
-	return a.next.WellSince
+	return holds
 }
 
 // up is the next step towards Announced.
 func (l Level) up() Level {
-	if l > Depreferred {
+	switch {
+	case l > Depreferred:
 		return Depreferred
+	case l == Depreferred:
+		return LightlyDepref
 	}
 	return Announced
 }
 
-func (a *assessment) stay() Decision {
-	next := []Next{}
-	if len(a.Shares) > 0 {
-		next = append(next, Next{Level: Depreferred, Condition: "once origins with at least half of its requests are critical for " + setting(a.Options.PathFall)})
-	}
-	for _, s := range a.Signals {
-		if isProof(s.Name) {
-			next = append(next, Next{Level: Withdrawn, Condition: "at once when the " + words(s.Name) + " is critical"})
-		}
-	}
-	var warnings []health.Signal
-	for _, s := range a.Signals {
-		if s.Grade >= health.Warn {
-			warnings = append(warnings, s)
-		}
-	}
-	return a.to(Announced, Well, warnings, next...)
-}
-
 // dwell is how long all must be well before the next step up.
 func (a *assessment) dwell() time.Duration {
-	if a.next.Falls <= 1 && !a.next.Warm {
+	if !a.next.Warm {
 		return a.Options.WarmUp
 	}
-	d, longest := a.Options.Rise, max(a.Options.Rise, longestDwell)
-	for range a.next.Falls - 1 {
-		if d = 2 * d; d >= longest {
-			return longest
-		}
-	}
-	return d
+	return a.Options.Rise
 }
 
-func (a *assessment) reached(due time.Time) bool { return !a.Now.Before(due) }
-
-// to makes the decision, and the state that it leaves.
-func (a *assessment) to(level Level, reason Reason, because []health.Signal, next ...Next) Decision {
-	if level != a.State.Level {
-		a.next.Level, a.next.Since = level, a.Now
-		a.next.Warm = a.next.Warm || level == Announced
+// decision makes v the decision, with the state that it leaves.
+func (a *assessment) decision(v verdict) Decision {
+	from, n := a.State.Level, a.next
+	if v.level != from {
+		n.Damper = n.Damper.add(cost(from, v.level, &n), a.Now)
+		n.Level, n.Since = v.level, a.Now
+		n.Rising = v.level < from
+		n.Warm = n.Warm || v.level == Announced
 	}
-	if level > a.State.Level && (reason == OriginPathCritical || reason == SelfCheckFailed) {
-		a.next.Falls++
-	}
-	d := Decision{From: a.State.Level, To: level, Reason: reason, Because: because, Next: next, State: a.next}
+	// What an operator has held down may rise without asking the damper.
+	n.Rising = n.Rising || v.reason == Draining || v.reason == Drained
+	d := Decision{From: from, To: v.level, Reason: v.reason, Because: v.because, State: n}
 	d.Text = a.text(d)
 	return d
 }

@@ -3,7 +3,8 @@
 // # Life of a withdrawal
 //
 //	health.Tracker.Signals      what was measured, graded
-//	  └► Decide                 pure: signals + state → level and Reason      decide.go, assess.go, text.go
+//	  └► Decide                 pure: signals + state → level and Reason      decide.go, assess.go, next.go, text.go
+//	  │   └─ Damper             what changes have cost; may delay a change    damping.go
 //	      └► Controller         keeps the state, the history, the clock       controller.go
 //	          └► Speaker.Set    the routes wanted, told when they change      announcer.go, routes.go, bgp/
 //	              └► UPDATE     to every peer, then Adj-RIB-Out is compared with what was wanted
@@ -13,12 +14,13 @@
 //
 // # One VIP's way
 //
-//	                not proven        able to serve        all well for the dwell
-//	start ────► 4 withdrawn ───────► 2 depreferred ───────────────► 0 announced
-//	                ▲  ▲                 │      ▲                        │
-//	                │  └── local crit ───┘      └── path bad, PathFall ──┤
-//	                ├───────── local crit, at once ─────────────────────┤
-//	                └───────── drain: 2 for DrainLead, then 4 ──────────┘
+//	            not proven        able to serve         well for a dwell            well for a dwell
+//	start ────► 4 withdrawn ────► 2 depreferred ──────► 1 lightly depreferred ─────► 0 announced
+//	                ▲  ▲              │      ▲ ▲                 │  ▲                     │
+//	                │  └─ local crit ─┘      │ └─ path crit ─────┘  └── path warns ───────┤
+//	                │                        └─────────────────────────── path crit ──────┤
+//	                ├───────── local crit, at once ───────────────────────────────────────┤
+//	                └───────── drain: 2 for DrainLead, then 4 ────────────────────────────┘
 //
 // It may import health. It never imports proxy or cache: the data path and the control path meet in
 // cmd/anyedge and in health alone.

@@ -32,19 +32,23 @@ type State struct {
 	Since time.Time `json:"since"` // when Level was entered
 	// Proven: the node has served itself through the VIP at least once.
 	Proven bool `json:"proven"`
-	// Warm: it has been announced at least once, so the cache isn't cold.
+	// Warm: it has been at level 0, so the cache isn't cold.
 	Warm bool `json:"warm"`
+	// Damper is what the changes so far have cost.
+	Damper Damper `json:"damper"`
+	// Rising: the rise under way has been let pass by the damper, with all its steps. A fall ends it.
+	Rising bool `json:"rising"`
 	// AbleSince: proven, no local cause, no operator against it. It may be announced at some level.
 	AbleSince time.Time `json:"able_since,omitzero"`
-	// BadSince: origins with at least half of the requests are critical.
-	BadSince time.Time `json:"bad_since,omitzero"`
-	// WellSince: able, and no path is bad. It may rise.
+	// BadSince: origins with at least half of the requests are critical. GoodSince: able, and they aren't.
+	BadSince  time.Time `json:"bad_since,omitzero"`
+	GoodSince time.Time `json:"good_since,omitzero"`
+	// WarnSince: they warn, at least. WellSince: able, and they don't.
+	WarnSince time.Time `json:"warn_since,omitzero"`
 	WellSince time.Time `json:"well_since,omitzero"`
 	// Shares are what the origins' shares were when the path turned bad, until the VIP is announced again. A path is
 	// weighed by these as well: once the VIP is depreferred, demand leaves it and would weigh nothing.
 	Shares map[string]float64 `json:"shares,omitempty"`
-	// Falls counts the falls for a path or a local cause since the VIP was last announced for steadyAfter.
-	Falls int `json:"falls,omitempty"`
 }
 
 // Decision is the level that a VIP gets, and why.

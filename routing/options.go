@@ -10,10 +10,12 @@ type Options struct {
 	// PathFall is how long a path or load signal must be critical before the VIP is depreferred.
 	// Local causes don't wait.
 	PathFall time.Duration `yaml:"path_fall" json:"path_fall"`
+	// PathWarn is how long a path or load signal must warn before the VIP is lightly depreferred.
+	PathWarn time.Duration `yaml:"path_warn" json:"path_warn"`
 	// Rise is how long all must be well before each step up.
 	Rise time.Duration `yaml:"rise" json:"rise"`
-	// WarmUp is how long a VIP stays depreferred after the node has proven that it serves,
-	// so that a cold cache fills before it attracts all its traffic.
+	// WarmUp is how long each of the first steps up takes, after the node has proven that it serves, so that a cold cache
+	// fills before it attracts all its traffic.
 	WarmUp time.Duration `yaml:"warm_up" json:"warm_up"`
 	// DrainLead is how long a drained VIP stays depreferred before it is withdrawn.
 	DrainLead time.Duration `yaml:"drain_lead" json:"drain_lead"`
@@ -21,13 +23,15 @@ type Options struct {
 
 // SetDefaults sets the values that serve when the configuration is silent.
 func (o *Options) SetDefaults() {
-	*o = Options{PathFall: 3 * time.Second, Rise: 30 * time.Second, WarmUp: 10 * time.Second, DrainLead: 10 * time.Second}
+	*o = Options{
+		PathFall: 3 * time.Second, PathWarn: 10 * time.Second, Rise: 30 * time.Second, WarmUp: 10 * time.Second, DrainLead: 10 * time.Second,
+	}
 }
 
 // Check reports every value that can't be right.
 func (o *Options) Check(report func(key, problem string)) {
 	for key, d := range map[string]time.Duration{
-		"path_fall": o.PathFall, "rise": o.Rise, "warm_up": o.WarmUp, "drain_lead": o.DrainLead,
+		"path_fall": o.PathFall, "path_warn": o.PathWarn, "rise": o.Rise, "warm_up": o.WarmUp, "drain_lead": o.DrainLead,
 	} {
 		if d < 0 || d > time.Hour {
 			report(key, "must lie between 0s and 1h")

@@ -11,7 +11,10 @@ const (
 	Draining           Reason = "drain"                // an operator takes the VIP out of service; it is still announced
 	Drained            Reason = "drained"              // an operator took the VIP out of service
 	OriginPathCritical Reason = "origin_path_critical" // origins with at least half of its requests can't be filled from
-	Holding            Reason = "holding"              // they can't, but not for long enough yet to act
+	OriginPathWarning  Reason = "origin_path_warning"  // they can, though badly
+	SelfCheckWarning   Reason = "self_check_warning"   // nothing says any more that the node serves itself through the VIP
+	Holding            Reason = "holding"              // one or the other, but not for long enough yet to act
+	Damped             Reason = "damped"               // it would change, but its routes have changed too often
 	WarmingUp          Reason = "warming_up"           // proven for the first time; the cache fills before all traffic comes
 	Rising             Reason = "rising"               // all is well again, but not for long enough yet
 	Well               Reason = "well"                 // nothing speaks against announcing it
@@ -25,7 +28,10 @@ var reasonTexts = map[Reason]string{
 	Draining:           "an operator takes it out of service by degrees",
 	Drained:            "an operator took it out of service",
 	OriginPathCritical: "origins with at least half of its requests are critical; it is used only where nobody else is",
-	Holding:            "origins with at least half of its requests are critical, but not for long enough yet to act",
+	OriginPathWarning:  "origins with at least half of its requests warn; where another node is as good, that one is used",
+	SelfCheckWarning:   "nothing says any more that the node serves itself; where another node does, that one is used",
+	Holding:            "origins with at least half of its requests are bad, but not for long enough yet to act",
+	Damped:             "its routes have changed so often that routers would soon ignore them; it waits until that is forgotten",
 	WarmingUp:          "it has proven itself; the cache fills before all traffic comes",
 	Rising:             "all is well again, but not for long enough yet for the next step up",
 	Well:               "nothing speaks against announcing it",

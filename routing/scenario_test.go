@@ -129,7 +129,7 @@ func (s *scenario) do(command string) {
 
 func (s *scenario) set(verb, key, value string) {
 	durations := map[string]*time.Duration{
-		"path_fall": &s.in.Options.PathFall, "rise": &s.in.Options.Rise,
+		"path_fall": &s.in.Options.PathFall, "path_warn": &s.in.Options.PathWarn, "rise": &s.in.Options.Rise,
 		"warm_up": &s.in.Options.WarmUp, "drain_lead": &s.in.Options.DrainLead,
 	}
 	switch {

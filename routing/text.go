@@ -56,34 +56,52 @@ func (a *assessment) figures(d Decision) string {
 		return sentence(d.Because)
 	case OriginPathCritical:
 		return sentence(d.Because) + " for " + span(a.Now.Sub(d.State.BadSince))
+	case OriginPathWarning, SelfCheckWarning:
+		return sentence(d.Because) + " for " + span(a.Now.Sub(d.State.WarnSince))
 	case Holding:
-		return fmt.Sprintf("%s for %s of %s", sentence(d.Because), span(a.Now.Sub(d.State.BadSince)), setting(a.Options.PathFall))
+		return sentence(d.Because) + " for " + a.held(&d.State)
 	case WarmingUp, Rising:
 		return a.waiting(d)
+	case Damped:
+		return a.damped(d)
 	case Well:
 		return a.well(d)
 	}
 	return ""
 }
 
-// waiting says how far the dwell has come, and why it is as long as it is.
+// held is how far the wait before a fall has come.
+func (a *assessment) held(s *State) string {
+	if a.bad {
+		return span(a.Now.Sub(s.BadSince)) + " of " + setting(a.Options.PathFall)
+	}
+	return span(a.Now.Sub(s.WarnSince)) + " of " + setting(a.Options.PathWarn)
+}
+
+// waiting says how far the dwell before the next step up has come.
 func (a *assessment) waiting(d Decision) string {
-	if d.From != d.To {
+	switch {
+	case d.From == Withdrawn:
 		return "able to serve"
+	case d.From != d.To:
+		return "well for " + span(a.Now.Sub(a.settled(d.To)))
 	}
-	due := d.Next[0].At
-	began := due.Add(-a.dwell())
-	text := fmt.Sprintf("well for %s of %s", span(a.Now.Sub(began)), setting(a.dwell()))
-	if falls := d.State.Falls; falls > 1 {
-		text += fmt.Sprintf(", since it fell %d times without %s announced between", falls, setting(steadyAfter))
+	return fmt.Sprintf("well for %s of %s", span(a.Now.Sub(a.settled(d.To.up()))), setting(a.dwell()))
+}
+
+// damped says what the damper holds up, and by which figures.
+func (a *assessment) damped(d Decision) string {
+	penalty := d.State.Damper.Value(a.Now)
+	if len(d.Because) > 0 {
+		return fmt.Sprintf("%s; its routes changed too often to depart for that: penalty %.0f > %.0f", sentence(d.Because), penalty, refuseLimit)
 	}
-	return text
+	return fmt.Sprintf("able to rise, but its routes changed too often: penalty %.0f > %.0f", penalty, reuseLimit)
 }
 
 func (a *assessment) well(d Decision) string {
 	switch {
 	case d.From != d.To:
-		return "all well for " + span(a.Now.Sub(a.settled()))
+		return "all well for " + span(a.Now.Sub(a.settled(Announced)))
 	case len(d.Because) > 0:
 		return "announced in spite of " + sentence(d.Because)
 	}
@@ -108,17 +126,26 @@ func sentence(signals []health.Signal) string {
 	return strings.Join(parts, "; ")
 }
 
-// origins names the signals' origins with a verb: "origin shop has", "origins img and shop have".
-func origins(signals []health.Signal) string {
+// subjects names what the signals are about with a verb: "origin shop has", "origins img and shop have".
+func subjects(signals []health.Signal) string {
 	var names []string
 	for _, s := range signals {
-		if !slices.Contains(names, s.Subject) {
-			names = append(names, s.Subject)
+		name := s.About()
+		if s.Cause == health.Path {
+			name = s.Subject
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	last := len(names) - 1
-	if last < 1 {
-		return "origin " + strings.Join(names, "") + " has"
+	switch {
+	case last < 0:
+		return "it has"
+	case signals[0].Cause != health.Path:
+		return strings.Join(names, " and ") + " has"
+	case last == 0:
+		return "origin " + names[0] + " has"
 	}
 	return "origins " + strings.Join(names[:last], ", ") + " and " + names[last] + " have"
 }
