@@ -31,9 +31,15 @@ type directory struct {
 type dirShard struct {
 	mu    sync.RWMutex // guards the following fields
 	first map[uint64]uint32
-	slots []slot
-	free  uint32 // the first slot that is free, none for none
+	pages []*[pageSlots]slot
+	used  uint32 // slots that were ever taken
+	free  uint32 // the first slot that is free again, none for none
 }
+
+// pageSlots is how many slots are allocated at once: growing copies nothing and leaves little unused.
+const pageSlots = 256
+
+func (sh *dirShard) at(i uint32) *slot { return &sh.pages[i/pageSlots][i%pageSlots] }
 
 // slot is one record.
 type slot struct {
@@ -75,8 +81,8 @@ func (d *directory) lookup(id cache.ID, found []slot) []slot {
 	sh := d.shard(print)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
-	for i := sh.start(print); i != none; i = sh.slots[i].next {
-		found = append(found, sh.slots[i])
+	for i := sh.start(print); i != none; i = sh.at(i).next {
+		found = append(found, *sh.at(i))
 	}
 	return found
 }
@@ -88,7 +94,7 @@ func (d *directory) find(id cache.ID, variant uint64) (slot, bool) {
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	if i := sh.find(print, variant); i != none {
-		return sh.slots[i], true
+		return *sh.at(i), true
 	}
 	return slot{}, false
 }
@@ -100,14 +106,14 @@ func (d *directory) put(id cache.ID, variant uint64, p place, head uint16) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if i := sh.find(print, variant); i != none {
-		if s := &sh.slots[i]; s.place.before(p) {
+		if s := sh.at(i); s.place.before(p) {
 			s.place, s.head, s.reads = p, head, 0
 		}
 		return
 	}
 	d.records.Add(1 - int64(sh.trim(print)))
 	i := sh.take()
-	sh.slots[i] = slot{variant: variant, place: p, next: sh.start(print), head: head}
+	*sh.at(i) = slot{variant: variant, place: p, next: sh.start(print), head: head}
 	sh.first[print] = i
 }
 
@@ -118,11 +124,11 @@ func (d *directory) move(id cache.ID, variant uint64, from, to place) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	i := sh.find(print, variant)
-	if i == none || sh.slots[i].place != from {
+	if i == none || sh.at(i).place != from {
 		return false
 	}
-	sh.slots[i].place = to
-	sh.slots[i].reads--
+	sh.at(i).place = to
+	sh.at(i).reads--
 	return true
 }
 
@@ -133,7 +139,7 @@ func (d *directory) touch(id cache.ID, variant uint64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if i := sh.find(print, variant); i != none {
-		sh.slots[i].reads = min(sh.slots[i].reads+1, maxReads)
+		sh.at(i).reads = min(sh.at(i).reads+1, maxReads)
 	}
 }
 
@@ -182,8 +188,8 @@ func (sh *dirShard) start(print uint64) uint32 {
 
 func (sh *dirShard) find(print, variant uint64) uint32 {
 	i := sh.start(print)
-	for i != none && sh.slots[i].variant != variant {
-		i = sh.slots[i].next
+	for i != none && sh.at(i).variant != variant {
+		i = sh.at(i).next
 	}
 	return i
 }
@@ -192,18 +198,25 @@ func (sh *dirShard) find(print, variant uint64) uint32 {
 func (sh *dirShard) take() uint32 {
 	i := sh.free
 	if i == none {
-		sh.slots = append(sh.slots, slot{})
-		return uint32(len(sh.slots) - 1)
+		return sh.grow()
 	}
-	sh.free = sh.slots[i].next
+	sh.free = sh.at(i).next
 	return i
+}
+
+func (sh *dirShard) grow() uint32 {
+	if sh.used%pageSlots == 0 {
+		sh.pages = append(sh.pages, new([pageSlots]slot))
+	}
+	sh.used++
+	return sh.used - 1
 }
 
 // drop frees the slots of a list that drop chooses. The shard is locked.
 func (sh *dirShard) drop(print uint64, drop func(*slot) bool) (n int) {
 	kept := none
 	for i := sh.start(print); i != none; {
-		s := &sh.slots[i]
+		s := sh.at(i)
 		next := s.next
 		if drop(s) {
 			s.next, sh.free = sh.free, i
@@ -224,9 +237,9 @@ func (sh *dirShard) drop(print uint64, drop func(*slot) bool) (n int) {
 // trim makes room for one more variant.
 func (sh *dirShard) trim(print uint64) int {
 	count, oldest := 0, place{none, none}
-	for i := sh.start(print); i != none; i = sh.slots[i].next {
+	for i := sh.start(print); i != none; i = sh.at(i).next {
 		count++
-		if p := sh.slots[i].place; p.before(oldest) {
+		if p := sh.at(i).place; p.before(oldest) {
 			oldest = p
 		}
 	}

@@ -26,6 +26,8 @@ type file interface {
 	Truncate(size int64) error
 	Sync() error
 	Size() (int64, error)
+	// ReadCached reads what is in memory already, all of p or nothing, and never waits for the disk.
+	ReadCached(p []byte, at int64) bool
 	// Allocate reserves room up to a size, without changing the file's.
 	Allocate(size int64) error
 }
@@ -65,5 +67,7 @@ func (f osFile) Size() (int64, error) {
 	}
 	return info.Size(), nil
 }
+
+func (f osFile) ReadCached(p []byte, at int64) bool { return readCached(f.File, p, at) }
 
 func (f osFile) Allocate(size int64) error { return allocate(f.File, size) }

@@ -17,6 +17,12 @@ func statfs(name string) (total, free uint64, err error) {
 	return s.Blocks * uint64(s.Bsize), s.Bavail * uint64(s.Bsize), nil
 }
 
+// readCached reads from the page cache.
+func readCached(f *os.File, p []byte, at int64) bool {
+	n, err := unix.Preadv2(int(f.Fd()), [][]byte{p}, at, unix.RWF_NOWAIT)
+	return err == nil && n == len(p)
+}
+
 // allocate reserves room where the file system can.
 func allocate(f *os.File, size int64) error {
 	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)

@@ -33,7 +33,9 @@ func newBuffer(n int) *buffer {
 	if n > chunkSize+crcSize {
 		return &buffer{b: make([]byte, n)}
 	}
-	return buffers.Get().(*buffer)
+	b := buffers.Get().(*buffer)
+	b.b = b.b[:n]
+	return b
 }
 
 func (b *buffer) free() {
@@ -53,14 +55,14 @@ type reading struct {
 	done chan struct{} // has room for one
 }
 
-// readers are goroutines that read, so many that no more than so many reads are under way, and that a disk that
-// doesn't answer holds up nobody else.
+// readers are goroutines that wait for the disk, so many that no more than so many reads are under way, and that a
+// disk that doesn't answer holds up nobody else. What the kernel has in memory is read without them.
 type readers struct {
 	v     *volume
 	queue chan *reading
 }
 
-// run carries out readings until the queue is closed.
+// run carries out readings until the disk is closed.
 func (r *readers) run() {
 	for {
 		select {
@@ -74,63 +76,75 @@ func (r *readers) run() {
 
 func (q *reading) carryOut() {
 	q.n, q.err = q.seg.file.ReadAt(q.buf.b, q.at)
-	if q.err == io.EOF && q.n > 0 {
+	if errors.Is(q.err, io.EOF) && q.n > 0 {
 		q.err = nil
 	}
 	q.seg.release()
 	q.done <- struct{}{}
 }
 
-// read reads up to n octets of a segment. Whoever gets a buffer frees it. It gives up after Slow; the buffer then
-// belongs to the reading, which may still be under way.
+// read reads up to n octets of a segment. Whoever gets a buffer frees it.
 func (r *readers) read(stop <-chan struct{}, serial uint32, at int64, n int) (*buffer, error) {
-	if !r.v.reads.allows() {
+	if !r.v.reads.allows() || r.v.life.Err() != nil {
 		return nil, ErrResting
 	}
 	seg := r.v.segments.acquire(serial)
 	if seg == nil {
 		return nil, ErrGone
 	}
-	q := &reading{seg: seg, at: at, buf: newBuffer(n), done: make(chan struct{}, 1)}
-	q.buf.b = q.buf.b[:n]
-	timer := time.NewTimer(r.v.slow)
-	defer timer.Stop()
-	select {
-	case r.queue <- q:
-	case <-timer.C:
+	b := newBuffer(n)
+	if seg.file.ReadCached(b.b, at) {
 		seg.release()
-		q.buf.free()
-		return nil, r.late()
-	case <-stop:
-		seg.release()
-		q.buf.free()
-		return nil, os.ErrDeadlineExceeded
-	case <-r.v.life.Done():
-		seg.release()
-		return nil, ErrResting
+		r.count(n)
+		return b, nil
 	}
-	select {
-	case <-q.done:
-		return r.result(q)
-	case <-timer.C:
-		return nil, r.late()
-	case <-stop:
-		return nil, os.ErrDeadlineExceeded
-	}
+	return r.await(stop, &reading{seg: seg, at: at, buf: b, done: make(chan struct{}, 1)})
 }
 
-func (r *readers) result(q *reading) (*buffer, error) {
+// await hands a reading to a reader and waits. It gives up after Slow; the buffer then belongs to the reading, which
+// may still be under way.
+func (r *readers) await(stop <-chan struct{}, q *reading) (*buffer, error) {
+	timer := time.NewTimer(r.v.slow)
+	defer timer.Stop()
+	var err error
+	select {
+	case r.queue <- q:
+		return r.result(stop, timer.C, q)
+	case <-timer.C:
+		err = r.late()
+	case <-stop:
+		err = os.ErrDeadlineExceeded
+	case <-r.v.life.Done():
+		err = ErrResting
+	}
+	q.seg.release()
+	q.buf.free()
+	return nil, err
+}
+
+func (r *readers) result(stop <-chan struct{}, late <-chan time.Time, q *reading) (*buffer, error) {
+	select {
+	case <-q.done:
+	case <-late:
+		return nil, r.late()
+	case <-stop:
+		return nil, os.ErrDeadlineExceeded
+	}
 	if q.err != nil {
 		q.buf.free()
 		r.v.figures.readErrors.Add(1)
 		r.v.reads.fault(r.v.log, "read", q.err)
 		return nil, fmt.Errorf("read %s: %w", q.seg.path, q.err)
 	}
-	r.v.reads.ok()
-	r.v.figures.reads.Add(1)
-	r.v.figures.readBytes.Add(uint64(q.n))
+	r.count(q.n)
 	q.buf.b = q.buf.b[:q.n]
 	return q.buf, nil
+}
+
+func (r *readers) count(n int) {
+	r.v.reads.ok()
+	r.v.figures.reads.Add(1)
+	r.v.figures.readBytes.Add(uint64(n))
 }
 
 func (r *readers) late() error {

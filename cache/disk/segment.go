@@ -23,42 +23,42 @@ type segment struct {
 }
 
 // acquire keeps the file open until release; false when it is gone.
-func (s *segment) acquire() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.gone {
+func (g *segment) acquire() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gone {
 		return false
 	}
-	s.refs++
+	g.refs++
 	return true
 }
 
-func (s *segment) release() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.refs--
-	s.closeIdle()
+func (g *segment) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refs--
+	g.closeIdle()
 }
 
 // close closes the file once nobody reads it.
-func (s *segment) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.gone = true
-	s.closeIdle()
+func (g *segment) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.gone = true
+	g.closeIdle()
 }
 
-func (s *segment) closeIdle() {
-	if s.gone && s.refs == 0 && s.file != nil {
-		s.file.Close()
-		s.file = nil
+func (g *segment) closeIdle() {
+	if g.gone && g.refs == 0 && g.file != nil {
+		g.file.Close()
+		g.file = nil
 	}
 }
 
 // lower notes the Born of a record that comes into it.
-func (s *segment) lower(born uint64) {
-	if born < s.oldest.Load() {
-		s.oldest.Store(born)
+func (g *segment) lower(born uint64) {
+	if born < g.oldest.Load() {
+		g.oldest.Store(born)
 	}
 }
 
