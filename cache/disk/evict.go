@@ -123,7 +123,7 @@ func (w *writer) copyRecord(g *segment, from place, begin int64) (head, error) {
 	if b, err = w.read(g, from.at()+headSize, int64(h.key+h.meta)); err != nil {
 		return h, err
 	}
-	if textSum(w.v.seed, h.number, string(b[:h.key]), b[h.key:]) != h.text {
+	if !h.textOK(b, w.v.seed) {
 		return h, errDamaged
 	}
 	w.buf = append(h.append(w.buf, w.v.seed, placeOf(w.seg.serial, begin)), b...)

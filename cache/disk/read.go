@@ -169,12 +169,12 @@ func (v *volume) load(stop <-chan struct{}, id cache.ID, key string, s slot) (r 
 		return r, 0, false
 	}
 	defer b.free()
-	if h.id != id || h.variant != s.variant || h.key != len(key) || string(b.b[headSize:headSize+h.key]) != key {
+	text := b.b[headSize:h.content()]
+	if !h.textOK(text, v.seed) {
+		v.unreadable(id, s, errDamaged)
 		return r, 0, false
 	}
-	text := b.b[headSize:h.content()]
-	if textSum(v.seed, h.number, key, text[h.key:]) != h.text {
-		v.unreadable(id, s, errDamaged)
+	if h.id != id || h.variant != s.variant || string(text[:h.key]) != key {
 		return r, 0, false
 	}
 	v.directory.touch(id, s.variant)

@@ -128,6 +128,9 @@ func textSum(s seed, number uint64, key string, meta []byte) uint32 {
 	return crc(crc(s.sum(number, headMagic), []byte(key)), meta)
 }
 
+// textOK tells whether text is the record's key and meta.
+func (h *head) textOK(text []byte, s seed) bool { return crc(s.sum(h.number, headMagic), text) == h.text }
+
 // chunkSum begins the checksum of a content's chunk.
 func chunkSum(s seed, number uint64, chunk int64) uint32 { return s.sum(number, uint32(chunk)) }
 

@@ -257,7 +257,8 @@ func (w *writer) roll() error {
 	return w.shrink(true)
 }
 
-// seal writes the segment's footer. Records that have been replaced or deleted aren't in it: a start doesn't see them.
+// seal writes the segment's footer, without the records that have been replaced. Those that were deleted are in it:
+// without them a start would take an older version for the newest.
 func (w *writer) seal() {
 	g := w.seg
 	if g == nil {
@@ -266,7 +267,7 @@ func (w *writer) seal() {
 	w.seg = nil
 	list := w.found.list[:0]
 	for _, e := range w.found.list {
-		if s, ok := w.v.directory.find(e.id, e.variant); ok && s.place == (place{g.serial, e.offset}) {
+		if s, ok := w.v.directory.find(e.id, e.variant); !ok || !(place{g.serial, e.offset}).before(s.place) {
 			list = append(list, e)
 		}
 	}
