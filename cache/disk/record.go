@@ -117,7 +117,7 @@ func parseHead(b []byte, s seed, p place) (h head, err error) {
 		number: le.Uint64(b[8:]), id: cache.ID(b[16:32]), variant: le.Uint64(b[32:]), born: le.Uint64(b[40:]),
 		length: int64(le.Uint64(b[48:])), key: int(le.Uint32(b[56:])), meta: int(le.Uint32(b[60:])), text: le.Uint32(b[64:]),
 	}
-	if h.length < 0 || h.length > maxSegment || h.key > maxKey || h.meta > maxMeta {
+	if h.length < 0 || h.length > maxSegment || h.key > maxKey || h.meta > maxMeta || le.Uint32(b[68:]) != 0 {
 		return h, errDamaged
 	}
 	return h, nil
@@ -129,7 +129,9 @@ func textSum(s seed, number uint64, key string, meta []byte) uint32 {
 }
 
 // textOK tells whether text is the record's key and meta.
-func (h *head) textOK(text []byte, s seed) bool { return crc(s.sum(h.number, headMagic), text) == h.text }
+func (h *head) textOK(text []byte, s seed) bool {
+	return crc(s.sum(h.number, headMagic), text) == h.text
+}
 
 // chunkSum begins the checksum of a content's chunk.
 func chunkSum(s seed, number uint64, chunk int64) uint32 { return s.sum(number, uint32(chunk)) }
