@@ -125,6 +125,7 @@ type node struct {
 	checks      *probe.Runner
 	admin       *admin.Server
 	supervisor  supervisor
+	series      *recorder
 
 	work      context.Context // ends the workers, after the goodbye
 	endWork   context.CancelFunc
@@ -140,7 +141,7 @@ type node struct {
 func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err error) {
 	n := &node{
 		file: file, log: log, started: time.Now(), token: rand.Text(), hurry: make(chan struct{}),
-		registry: prometheus.NewRegistry(), journal: health.NewJournal(4096), server: proxy.NewServer(),
+		series: newRecorder(), registry: prometheus.NewRegistry(), journal: health.NewJournal(4096), server: proxy.NewServer(),
 	}
 	n.hurryOnce = sync.OnceFunc(func() { close(n.hurry) })
 	n.work, n.endWork = context.WithCancel(context.Background())
@@ -190,6 +191,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.start("announcements", n.control.Run)
 	n.start("self checks", n.checks.Run)
 	n.start("admin API", n.admin.Serve)
+	n.start("status page's samples", n.sample)
 	n.start("watchdog", watchdog{beat: n.control.LastRound, alive: func() { n.supervisor.alive(n.summary()) }, abort: n.freeze}.run)
 	n.start("certificates", func(ctx context.Context) error { return n.certs.Watch(ctx, certInterval, n.certsChanged) })
 	n.journal.Add(health.EventNode, n.config().Node.Name, "started "+version())

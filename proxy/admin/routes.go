@@ -36,6 +36,7 @@ func (s *Server) routes(reg prometheus.Gatherer) http.Handler {
 	guarded.HandleFunc("GET /v1/config", s.config)
 	guarded.HandleFunc("GET /v1/explain", s.explain)
 	guarded.HandleFunc("GET /v1/events", s.events)
+	guarded.HandleFunc("GET /v1/live", s.live)
 	guarded.HandleFunc("POST /v1/purge", s.purge)
 	guarded.HandleFunc("POST /v1/drain", s.drain)
 	guarded.HandleFunc("POST /v1/undrain", s.undrain)

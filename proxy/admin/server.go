@@ -22,6 +22,8 @@ import (
 type Backend interface {
 	// Status is the node at a glance; it must marshal to JSON.
 	Status() any
+	// Snapshot is what the status page shows; whole with the past of what it draws, else with what is new alone.
+	Snapshot(whole bool) any
 	// Config is the effective configuration, as YAML.
 	Config() []byte
 	// Explain says why a VIP, or every VIP where vip is empty, is at its level.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -27,9 +28,17 @@ type backend struct {
 	drained  admin.DrainRequest
 	undrains []string
 	notReady error
+	snapshot string
 }
 
 func (b *backend) Status() any { return map[string]string{"node": "ams-1"} }
+
+func (b *backend) Snapshot(whole bool) any {
+	if b.snapshot != "" {
+		return b.snapshot
+	}
+	return map[string]bool{"whole": whole}
+}
 
 func (b *backend) Config() []byte { return []byte("node: {name: ams-1}\n") }
 
@@ -215,28 +224,7 @@ func TestEventsStream(t *testing.T) {
 	a := start(t, loopback())
 	a.journal.Add(health.EventNode, "ams-1", "started")
 	a.journal.Add(health.EventRoute, "www", "announced")
-
-	req, err := http.NewRequestWithContext(t.Context(), "GET", a.base+"/v1/events", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Accept", "text/event-stream")
-	req.Header.Set("Last-Event-ID", "1")
-	resp, err := a.client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	next := func() string {
-		for lines.Scan() {
-			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-				return data
-			}
-		}
-		t.Fatal("the stream ended: ", lines.Err())
-		return ""
-	}
+	next := a.stream("/v1/events", "1")
 	if got := next(); !strings.Contains(got, "announced") {
 		t.Errorf("the first event after 1 is %s", got)
 	}
@@ -244,6 +232,58 @@ func TestEventsStream(t *testing.T) {
 	if got := next(); !strings.Contains(got, "withdrawn") {
 		t.Errorf("the live event is %s", got)
 	}
+}
+
+// stream begins an event stream after an event, and returns what gives its next data.
+func (a *api) stream(path, after string) (next func() string) {
+	a.t.Helper()
+	req, err := http.NewRequestWithContext(a.t.Context(), "GET", a.base+path, nil)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Last-Event-ID", after)
+	resp, err := a.client.Do(req)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.t.Cleanup(func() { _ = resp.Body.Close() })
+	lines := bufio.NewScanner(resp.Body)
+	return func() string {
+		a.t.Helper()
+		for lines.Scan() {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				return data
+			}
+		}
+		a.t.Fatal("the stream ended: ", lines.Err())
+		return ""
+	}
+}
+
+// The page brings its first snapshot along, so that it is whole at once, and JSON can't end the element it is in.
+func TestPage(t *testing.T) {
+	a := start(t, loopback())
+	a.backend.snapshot = "</script><b>"
+	status, text := a.call("GET", "/", "", func(*http.Request) {})
+	if status != 200 || !strings.Contains(text, `<script id="first" type="application/json">"\u003c/script\u003e\u003cb\u003e"</script>`) {
+		t.Errorf("%d %.2000s", status, text)
+	}
+}
+
+// The status page gets the whole first, then what is new: at once when something happens, else after a while.
+func TestLiveStream(t *testing.T) {
+	a := start(t, loopback())
+	next := a.stream("/v1/live", "")
+	if got := next(); got != `{"whole":true}` {
+		t.Errorf("first %s", got)
+	}
+	begin := time.Now()
+	a.journal.Add(health.EventRoute, "www", "announced")
+	if got := next(); got != `{"whole":false}` || time.Since(begin) > time.Second {
+		t.Errorf("then %s after %s", got, time.Since(begin))
+	}
+	next() // without any event
 }
 
 func TestUnixSocket(t *testing.T) {
