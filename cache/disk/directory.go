@@ -111,7 +111,11 @@ func (d *directory) put(id cache.ID, variant uint64, p place, head uint16) {
 		}
 		return
 	}
-	d.records.Add(1 - int64(sh.trim(print)))
+	dropped, room := sh.trim(print, p)
+	if !room {
+		return
+	}
+	d.records.Add(1 - int64(dropped))
 	i := sh.take()
 	*sh.at(i) = slot{variant: variant, place: p, next: sh.start(print), head: head}
 	sh.first[print] = i
@@ -234,17 +238,17 @@ func (sh *dirShard) drop(print uint64, drop func(*slot) bool) (n int) {
 	return n
 }
 
-// trim makes room for one more variant.
-func (sh *dirShard) trim(print uint64) int {
-	count, oldest := 0, place{none, none}
+// trim makes room for one more variant, at p; false when all that are there are newer.
+func (sh *dirShard) trim(print uint64, p place) (dropped int, room bool) {
+	count, oldest := 0, p
 	for i := sh.start(print); i != none; i = sh.at(i).next {
 		count++
-		if p := sh.at(i).place; p.before(oldest) {
-			oldest = p
+		if at := sh.at(i).place; at.before(oldest) {
+			oldest = at
 		}
 	}
 	if count < maxVariants {
-		return 0
+		return 0, true
 	}
-	return sh.drop(print, func(s *slot) bool { return s.place == oldest })
+	return sh.drop(print, func(s *slot) bool { return s.place == oldest }), oldest != p
 }

@@ -162,7 +162,8 @@ func FuzzHead(f *testing.F) {
 	b, begins := sampleSegment(3, false)
 	f.Add(b[begins[2]:])
 	f.Add(b[:headSize-1])
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Fuzz(func(t *testing.T, input []byte) {
+		b := bytes.Clone(input)
 		fixCRC(b, headSize, 4, func(b []byte) uint32 { return crc(testSeed.sum(place{}.id(), headMagic), b[8:]) })
 		h, err := parseHead(b, testSeed, place{})
 		if err != nil {
@@ -192,7 +193,8 @@ func FuzzSegment(f *testing.F) {
 		b, _ = sampleSegment(2*n, false)
 		f.Add(b, true)
 	}
-	f.Fuzz(func(t *testing.T, b []byte, fix bool) {
+	f.Fuzz(func(t *testing.T, input []byte, fix bool) {
+		b := bytes.Clone(input)
 		if at := len(b) - footerTrailerSize; fix && at >= 0 {
 			binary.LittleEndian.PutUint32(b[at:], footerMagic)
 			fixCRC(b[at:], footerTrailerSize, 4, func(b []byte) uint32 { return crc(testSeed.sum(testSerial, footerMagic), b[8:]) })

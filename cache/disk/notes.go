@@ -23,10 +23,12 @@ const (
 	noteAlign       = 8
 	// maxNote bounds a note, in bytes.
 	maxNote = 64 << 10
-	// maxNotes bounds the file, in bytes: what is larger isn't ours.
-	maxNotes = 1 << 30
-	// notesGrowth is how much is allocated ahead, so that a disk that fills up still takes notes.
-	notesGrowth = 256 << 10
+	// maxNotes bounds the file, in bytes: millions of purges that records are still held against.
+	maxNotes = 256 << 20
+	// notesAhead is how much is allocated ahead, in bytes, so that a disk that fills up still takes notes; on a small
+	// disk it is a part of notesShare.
+	notesAhead = 256 << 10
+	notesShare = 64
 
 	notesMagic = 0x314e4541 // "AEN1"
 	noteMagic  = 0x314f4541 // "AEO1"
@@ -170,7 +172,7 @@ func distinct(notes []note) []note {
 
 // open reads the notes; known is false when they are lost. No record can be trusted then: a purge may be among them.
 func (l *noteLog) open() (known bool, err error) {
-	b, err := l.v.readFile(notesName, maxNotes)
+	b, err := l.v.readFile(notesName, 2*maxNotes)
 	if err != nil {
 		return false, err
 	}
@@ -223,8 +225,7 @@ func (l *noteLog) write(f noteFile) error {
 		return err
 	}
 	l.file, l.end, l.garbage = file, int64(len(b)), false
-	l.v.noteBytes.Store(aligned(l.end + notesGrowth))
-	_ = file.Allocate(l.v.noteBytes.Load()) // if there is no room, a note will say so
+	l.allocate()
 	return nil
 }
 
@@ -267,6 +268,9 @@ func (l *noteLog) append(b []byte) error {
 			return fmt.Errorf("write a note to %s: %w", l.v.path, err)
 		}
 	}
+	if l.end > maxNotes {
+		return fmt.Errorf("write a note to %s: there are %d bytes of notes", l.v.path, l.end)
+	}
 	_, err := l.file.WriteAt(b, l.end)
 	if err == nil {
 		err = l.file.Sync()
@@ -277,15 +281,21 @@ func (l *noteLog) append(b []byte) error {
 	}
 	l.end += int64(len(b))
 	if l.end > l.v.noteBytes.Load() {
-		l.v.noteBytes.Store(l.end + notesGrowth)
-		_ = l.file.Allocate(l.end + notesGrowth)
+		l.allocate()
 	}
 	return nil
 }
 
+// allocate reserves room for the next notes. Where there is none, a note will say so.
+func (l *noteLog) allocate() {
+	size := l.end + min(notesAhead, l.v.size/notesShare)
+	l.v.noteBytes.Store(size)
+	_ = l.file.Allocate(size)
+}
+
 // compact writes the file anew from what it holds.
 func (l *noteLog) compact() error {
-	b, err := l.v.readFile(notesName, maxNotes)
+	b, err := l.v.readFile(notesName, 2*maxNotes)
 	if err != nil {
 		return err
 	}

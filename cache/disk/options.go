@@ -25,7 +25,8 @@ type Options struct {
 	Queue int64 `yaml:"queue" unit:"size"`
 	// IO is how many reads of each disk may be under way at once.
 	IO int `yaml:"io"`
-	// Slow is how long a read may take. Several in a row that take longer make the disk rest.
+	// Slow is how long a read or a write may take. A read that takes longer fails, and a disk where it happens again and
+	// again rests.
 	Slow time.Duration `yaml:"slow"`
 	// Rest is how long a disk that failed is left alone, doubled each time up to 32-fold.
 	Rest time.Duration `yaml:"rest"`

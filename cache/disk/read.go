@@ -148,10 +148,15 @@ func (r *readers) count(n int) {
 }
 
 func (r *readers) late() error {
-	err := fmt.Errorf("%w: no answer within %v", os.ErrDeadlineExceeded, r.v.slow)
+	err := errSlow(r.v.slow)
 	r.v.figures.readErrors.Add(1)
 	r.v.reads.fault(r.v.log, "read", err)
 	return err
+}
+
+// errSlow is an operation that took so long.
+func errSlow(took time.Duration) error {
+	return fmt.Errorf("%w: no answer within %v", os.ErrDeadlineExceeded, took.Round(time.Millisecond))
 }
 
 // chunkOK tells whether b is the record's chunk, with its checksum.

@@ -20,7 +20,7 @@ const (
 	OK      State = "ok"
 	Loading State = "loading" // as ok; what is found later is served later
 	Full    State = "full"    // serves, and doesn't write: the file system's floor is reached, or it has no room
-	Failing State = "failing" // serves, and doesn't write: a write failed lately
+	Failing State = "failing" // serves, and doesn't write: a write failed or took too long lately
 	Resting State = "resting" // does nothing: reads failed or took too long lately
 )
 
@@ -82,6 +82,9 @@ func (v *volume) state() (State, string) {
 			return Full, err.Error()
 		}
 		return Failing, err.Error()
+	}
+	if begun := v.writing.Load(); begun != 0 && time.Since(time.Unix(0, begun)) > v.slow {
+		return Failing, "a write doesn't end"
 	}
 	switch {
 	case v.low.Load():

@@ -41,6 +41,7 @@ type volume struct {
 	full    atomic.Bool   // something has been evicted
 	low     atomic.Bool   // the file system's floor is reached
 	newest  atomic.Uint64 // the largest Born that was seen
+	writing atomic.Int64  // since when a write is under way, in Unix nanoseconds; 0 for none
 	figures figures
 
 	loading *loading
@@ -78,7 +79,7 @@ func openVolume(path string, o Options, log *slog.Logger, fs fileSystem) (*volum
 
 // start starts the goroutines.
 func (v *volume) start(io int) {
-	v.full.Store(v.used()+2*v.segmentSize > v.size)
+	v.full.Store(v.used()+3*v.segmentSize > v.size) // the one to write, the reserve, and what sealing gave back
 	v.measure()
 	for range io {
 		v.aux.Go(v.readers.run)

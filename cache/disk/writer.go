@@ -152,17 +152,29 @@ func (w *writer) spill() error {
 		return nil
 	}
 	begun := time.Now()
-	if _, err := w.seg.file.WriteAt(w.buf, w.start); err != nil {
+	w.v.writing.Store(begun.UnixNano())
+	_, err := w.seg.file.WriteAt(w.buf, w.start)
+	w.v.writing.Store(0)
+	if err != nil {
 		w.fail(err)
 		return err
 	}
-	w.v.figures.writeTime.Add(int64(time.Since(begun)))
-	w.v.figures.writtenBytes.Add(uint64(len(w.buf)))
-	w.v.writes.ok()
+	w.written(time.Since(begun))
 	w.start += int64(len(w.buf))
 	w.buf = w.buf[:0]
 	w.commit()
 	return nil
+}
+
+// written notes that a write took so long.
+func (w *writer) written(took time.Duration) {
+	w.v.figures.writeTime.Add(int64(took))
+	w.v.figures.writtenBytes.Add(uint64(len(w.buf)))
+	if took > w.v.slow {
+		w.v.writes.fault(w.v.log, "write", errSlow(took))
+		return
+	}
+	w.v.writes.ok()
 }
 
 // flush is spill where the error, which fail took care of, doesn't matter.

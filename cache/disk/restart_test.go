@@ -1,0 +1,344 @@
+package disk_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/cache/disk"
+)
+
+// filled returns the options of a directory with ten records and a note.
+func filled(t *testing.T) disk.Options {
+	o := options(t.TempDir())
+	s := open(t, o)
+	for i := range uint64(10) {
+		put(t, s, record(fmt.Sprint("/", i), 0, i+1, 1000))
+	}
+	if err := s.Note(20, []byte("purge")); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+	return o
+}
+
+// count is how many of the ten are there, each as it was written.
+func count(t *testing.T, s *disk.Store) (n int) {
+	awaitLoaded(t, s)
+	for i := range 10 {
+		n += len(versions(t, s, fmt.Sprint("/", i)))
+	}
+	return n
+}
+
+// What can't be read for certain isn't read at all; the store begins anew, and works.
+func TestDirectoriesThatArentRight(t *testing.T) {
+	label := func(change func(b []byte) []byte) func(dir string) error {
+		return func(dir string) error {
+			name := filepath.Join(dir, "anyedge.disk")
+			b, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(name, change(b), 0o600)
+		}
+	}
+	for name, damage := range map[string]func(dir string) error{
+		"another version": label(func(b []byte) []byte {
+			binary.LittleEndian.PutUint32(b[8:], 2)
+			binary.LittleEndian.PutUint32(b[20:], crc32.Checksum(b[:20], crc32.MakeTable(crc32.Castagnoli)))
+			return b
+		}),
+		"another seed": label(func(b []byte) []byte {
+			b[12] ^= 1
+			binary.LittleEndian.PutUint32(b[20:], crc32.Checksum(b[:20], crc32.MakeTable(crc32.Castagnoli)))
+			return b
+		}),
+		"a damaged label": label(func(b []byte) []byte { b[13] ^= 4; return b }),
+		"an empty label":  label(func([]byte) []byte { return nil }),
+		"a longer label":  label(func(b []byte) []byte { return append(b, 0) }),
+		"no label":        func(dir string) error { return os.Remove(filepath.Join(dir, "anyedge.disk")) },
+		"no notes":        func(dir string) error { return os.Remove(filepath.Join(dir, "notes")) },
+		"empty notes":     func(dir string) error { return os.Truncate(filepath.Join(dir, "notes"), 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := filled(t)
+			theirs := filepath.Join(o.Paths[0], "theirs.txt")
+			if err := errors.Join(damage(o.Paths[0]), os.WriteFile(theirs, nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, o)
+			if n := count(t, s); n > 0 || len(s.Notes()) > 0 {
+				t.Errorf("%d records, %d notes", n, len(s.Notes()))
+			}
+			put(t, s, record("/0", 0, 1, 10))
+			closeStore(t, s)
+			s = open(t, o)
+			if n := count(t, s); n != 1 {
+				t.Errorf("%d records after the new start", n)
+			}
+			closeStore(t, s)
+			if _, err := os.Stat(theirs); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// What nobody expects in the directory doesn't keep it from being opened.
+func TestStrangeFiles(t *testing.T) {
+	o := filled(t)
+	for _, name := range []string{"000000ff.seg", "0000000g.seg", "zz.seg", "notes.tmp", "anyedge.disk.tmp"} {
+		if err := os.WriteFile(filepath.Join(o.Paths[0], name), []byte(strings.Repeat("AES1", 100)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := open(t, o)
+	defer closeStore(t, s)
+	if n := count(t, s); n != 10 || len(s.Notes()) != 1 {
+		t.Errorf("%d records, %d notes", n, len(s.Notes()))
+	}
+}
+
+func TestDirectoriesThatCantBeOpened(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	if _, err := disk.Open(options(file), log); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("%v", err)
+	}
+	if _, err := disk.Open(options(), log); err == nil {
+		t.Error("no disk is no error")
+	}
+	o := options(file, t.TempDir()) // one of two is enough
+	s := open(t, o)
+	put(t, s, record("/a", 0, 1, 10))
+	if err := s.Note(1, nil); err != nil || len(s.Stats()) != 1 {
+		t.Error(err)
+	}
+	if _, err := disk.Open(o, log); !errors.Is(err, disk.ErrInUse) {
+		t.Errorf("%v", err)
+	}
+	closeStore(t, s)
+}
+
+// A smaller size than before holds from the start on.
+func TestSmallerSize(t *testing.T) {
+	o := options(t.TempDir())
+	s := open(t, o)
+	for i := range uint64(200) {
+		put(t, s, record(fmt.Sprint("/", i), 0, i+1, 100_000))
+	}
+	closeStore(t, s)
+	o.Size = 8 << 20
+	s = open(t, o)
+	defer closeStore(t, s)
+	awaitLoaded(t, s)
+	if st := s.Stats()[0]; st.Bytes > o.Size || st.Records < 40 {
+		t.Errorf("%+v", st)
+	}
+	if len(versions(t, s, "/199")) != 1 {
+		t.Error("the newest is gone")
+	}
+	put(t, s, record("/a", 0, 1, 100_000))
+}
+
+// Records spread over the disks. A disk that is away takes its own with it, and no others.
+func TestADiskComesAndGoes(t *testing.T) {
+	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
+	s := open(t, options(dirs...))
+	for i := range uint64(90) {
+		put(t, s, record(fmt.Sprint("/", i), 0, i+1, 1000))
+	}
+	away := s.Stats()[2].Records
+	for _, st := range s.Stats() {
+		if st.Records < 10 {
+			t.Errorf("%+v", st)
+		}
+	}
+	closeStore(t, s)
+	counts := func(s *disk.Store) (n int64) {
+		awaitLoaded(t, s)
+		for i := range 90 {
+			n += int64(len(versions(t, s, fmt.Sprint("/", i))))
+		}
+		return n
+	}
+	s = open(t, options(dirs[1], dirs[0]))
+	if n := counts(s); n != 90-away {
+		t.Errorf("%d records without the third disk, which had %d", n, away)
+	}
+	if err := s.Note(100, []byte("purge")); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+	s = open(t, options(dirs...))
+	if n := counts(s); n != 90 || len(s.Notes()) != 1 {
+		t.Errorf("%d records with all disks, %d notes", n, len(s.Notes()))
+	}
+	closeStore(t, s)
+	s = open(t, options(dirs[2])) // which has the note by now
+	if len(s.Notes()) != 1 || s.Sequence() != 100 {
+		t.Errorf("%d notes, sequence %d", len(s.Notes()), s.Sequence())
+	}
+	closeStore(t, s)
+}
+
+// A disk that was away while a note came and was forgotten can't be trusted.
+func TestADiskThatMissedNotes(t *testing.T) {
+	dirs := []string{t.TempDir(), t.TempDir()}
+	s := open(t, options(dirs...))
+	for i := range uint64(10) {
+		put(t, s, record(fmt.Sprint("/", i), 0, i+1, 1000))
+	}
+	closeStore(t, s)
+	s = open(t, options(dirs[0]))
+	kept := s.Stats()[0].Records
+	if err := s.Note(50, []byte("purge")); err != nil {
+		t.Fatal(err)
+	}
+	s.Forget(50)
+	closeStore(t, s)
+	s = open(t, options(dirs...))
+	defer closeStore(t, s)
+	awaitLoaded(t, s)
+	if st := s.Stats(); st[1].Records != 0 || st[0].Records < kept || len(s.Notes()) > 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// Once the disk is full, only what is offered again is written.
+func TestSecondHit(t *testing.T) {
+	o := options(t.TempDir())
+	o.Size, o.Admission = 8<<20, disk.SecondHit
+	s := open(t, o)
+	version := uint64(0)
+	for s.Stats()[0].Evicted == 0 {
+		version++
+		put(t, s, record(fmt.Sprint("/", version), 0, version, 50_000))
+	}
+	f := func(s *disk.Store, key string, want ...bool) {
+		t.Helper()
+		for i := range want {
+			version++
+			if got := tryPut(s, key, version, 1000); got != want[i] {
+				t.Errorf("%s, offer %d: %v", key, i+1, got)
+			}
+		}
+	}
+	f(s, "/a", false, true, true)
+	f(s, "/b", false)
+	f(s, "/c", false, true)
+	f(s, "/b", true)
+	closeStore(t, s)
+	s = open(t, o)
+	defer closeStore(t, s)
+	f(s, "/d", false, true)
+}
+
+// A content that is being read follows its record as eviction copies it, and fails cleanly when the record is gone.
+func TestContentsOutliveEviction(t *testing.T) {
+	o := options(t.TempDir())
+	o.Size, o.Segment = 4<<20, 512<<10
+	s := open(t, o)
+	defer closeStore(t, s)
+	const size = 200_000
+	put(t, s, record("/read", 0, 1, size), record("/idle", 0, 2, size))
+	read := s.Load(context.Background(), idOf("/read"), "/read")[0]
+	idle := s.Load(context.Background(), idOf("/idle"), "/idle")[0]
+	for i := range uint64(400) {
+		put(t, s, record(fmt.Sprint("/", i), 0, i+3, 20_000))
+		if err := check(read, "/read"); err != nil {
+			t.Fatalf("after %d records: %v", i, err)
+		}
+	}
+	if err := check(idle, "/idle"); !errors.Is(err, disk.ErrGone) {
+		t.Errorf("%v", err)
+	}
+	put(t, s, record("/read", 0, 1000, size)) // a newer version isn't that one
+	for i := range uint64(400) {
+		put(t, s, record(fmt.Sprint("/", i), 0, i+3, 20_000))
+	}
+	if err := check(read, "/read"); !errors.Is(err, disk.ErrGone) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A store that is closed in a hurry tells of each record whether it was written.
+func TestCloseTellsOfEveryRecord(t *testing.T) {
+	for _, limit := range []time.Duration{0, time.Millisecond, time.Minute} {
+		o := options(t.TempDir())
+		s := open(t, o)
+		told := make(chan bool, 1000)
+		taken := 0
+		for i := range uint64(1000) {
+			if s.Put(record(fmt.Sprint("/", i), 0, i+1, 5000), func(written bool) { told <- written }) {
+				taken++
+			}
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		err := s.Close(ctx)
+		cancel()
+		if limit == time.Minute && err != nil || err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		close(told)
+		written := 0
+		for is := range told {
+			taken--
+			if is {
+				written++
+			}
+		}
+		s = open(t, o)
+		awaitLoaded(t, s)
+		if got := s.Stats()[0].Records; taken != 0 || got != int64(written) {
+			t.Errorf("within %v: %d untold, %d written, %d there", limit, taken, written, got)
+		}
+		closeStore(t, s)
+	}
+}
+
+// What is offered beyond the queue's room, or too large for a segment, isn't taken.
+func TestPutRefuses(t *testing.T) {
+	o := options(t.TempDir())
+	fs, hang := new(faulty), make(chan struct{})
+	s := openOn(t, o, fs)
+	fs.set(func() {
+		fs.write = func(_ string, p []byte, _ int64) (int, error) { <-hang; return len(p), nil }
+	})
+	bytes, same := int64(0), content("/x", 0, 0, 100_000)
+	for i := range 200 {
+		r := cache.Record{Key: fmt.Sprint(i), ID: idOf(fmt.Sprint(i)), Born: 1, Content: same}
+		if s.Put(r, nil) {
+			bytes += same.Size()
+		}
+	}
+	if bytes > o.Queue || bytes < o.Queue/2 || s.Stats()[0].Queue > o.Queue {
+		t.Errorf("%d bytes are queued, %d may be", bytes, o.Queue)
+	}
+	s.Delete(idOf("5"))
+	close(hang)
+	fs.set(func() { fs.write = nil })
+	for s.Stats()[0].Queue > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if s.Has(idOf("5")) || !s.Has(idOf("6")) {
+		t.Error("what was deleted in the queue is written, or what wasn't isn't")
+	}
+	if s.Put(record("/large", 0, 1, 1<<20), nil) || s.Put(record(strings.Repeat("x", 1<<17), 0, 1, 1), nil) {
+		t.Error("too large, and taken")
+	}
+	closeStore(t, s)
+}
