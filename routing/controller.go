@@ -2,6 +2,8 @@ package routing
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -36,6 +38,8 @@ type Controller struct {
 	log       *slog.Logger
 	metrics   *metrics
 	announcer *announcer
+	memory    *Memory                // nil: nothing outlives the process
+	start     time.Time              // of clock
 	kick      chan struct{}          // wakes Run
 	view      atomic.Pointer[[]view] // the last round, for readers; immutable
 	lastRound atomic.Value           // time.Time: when Run last ended a round
@@ -44,6 +48,7 @@ type Controller struct {
 	options  Options
 	vips     []*tracked // as configured
 	operator operator
+	kept     saved // what memory has
 }
 
 // tracked is a VIP with what was decided for it.
@@ -66,15 +71,22 @@ func NewController(o Options, vips []VIP, src Source, sp Speaker, j *health.Jour
 	m := newMetrics()
 	c := &Controller{
 		source: src, journal: j, log: log, metrics: m, announcer: newAnnouncer(sp, m, j, log),
-		kick: make(chan struct{}, 1), operator: operator{byVIP: map[string]*Drain{}},
+		start: time.Now(), kick: make(chan struct{}, 1), operator: operator{byVIP: map[string]*Drain{}, force: map[string]*Force{}},
 	}
 	c.view.Store(&[]view{})
 	c.Configure(o, vips)
 	return c
 }
 
+// clock is the time of day as it was at the start, and monotonic from there: decisions compare times, and a clock that
+// is set meanwhile must neither end a dwell nor begin one. Unlike time.Now's, its times survive a record in JSON.
+func (c *Controller) clock() time.Time { return c.start.Round(0).Add(time.Since(c.start)) }
+
 // Run decides and tells the speaker until ctx ends. It withdraws nothing when it ends: Withdraw does.
 func (c *Controller) Run(ctx context.Context) error {
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	keeping.Go(func() { c.memory.keep(ctx, c.log) }) // ends with ctx
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -122,7 +134,7 @@ func (c *Controller) due(now, retry time.Time) time.Time {
 func (c *Controller) Configure(o Options, vips []VIP) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
+	now := c.clock()
 	was := map[string]*tracked{}
 	for _, t := range c.vips {
 		was[t.Name] = t
@@ -132,7 +144,7 @@ func (c *Controller) Configure(o Options, vips []VIP) {
 	for _, v := range vips {
 		t := was[v.Name]
 		if t == nil {
-			t = &tracked{state: State{Level: Withdrawn, Since: now}}
+			t = &tracked{state: c.memory.state(v.Name, now)}
 		}
 		t.VIP = v
 		c.vips = append(c.vips, t)
@@ -148,6 +160,7 @@ func (c *Controller) Configure(o Options, vips []VIP) {
 
 func (c *Controller) remove(t *tracked) {
 	delete(c.operator.byVIP, t.Name)
+	delete(c.operator.force, t.Name)
 	if t.state.Level == Withdrawn {
 		return
 	}
@@ -164,6 +177,36 @@ func (c *Controller) Drain(vip, reason string) error {
 // Undrain puts vip, or all if it is empty, back into service, by steps. The error names the VIPs that there are.
 func (c *Controller) Undrain(vip string) error {
 	return c.operate(vip, "undrain", "", func(_ time.Time, vips []string) { c.operator.undrain(vip, vips) })
+}
+
+// Force puts vip at level for d, whatever the signals say; reason is for explain and events. It holds for a VIP that has
+// proven itself, and a drain outranks it. Asked again, the last one counts.
+func (c *Controller) Force(vip string, level Level, d time.Duration, reason string) error {
+	if vip == "" {
+		return errors.New("force: name the VIP")
+	}
+	f, err := newForce(level, d, reason, c.clock())
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("force to level %d for %s", level, setting(d))
+	return c.operate(vip, text, reason, func(time.Time, []string) { c.operator.force[vip] = f })
+}
+
+// Unforce ends the force of vip, or of all if it is empty. The error names the VIPs that there are.
+func (c *Controller) Unforce(vip string) error {
+	return c.operate(vip, "unforce", "", func(time.Time, []string) { c.operator.unforce(vip) })
+}
+
+// Undamp forgets what the changes of vip, or of all if it is empty, have cost so far. Routers don't.
+func (c *Controller) Undamp(vip string) error {
+	return c.operate(vip, "undamp", "", func(time.Time, []string) {
+		for _, t := range c.vips {
+			if vip == "" || vip == t.Name {
+				t.state.Damper = Damper{}
+			}
+		}
+	})
 }
 
 // operate does what an operator asks, and decides at once, so that explain already shows it.
@@ -185,7 +228,7 @@ func (c *Controller) operate(vip, verb, reason string, do func(now time.Time, vi
 		text += ": " + reason
 	}
 	c.journal.Add(health.EventDecision, vip, text)
-	now := time.Now()
+	now := c.clock()
 	do(now, names)
 	c.round(now)
 	c.wake()
@@ -200,7 +243,7 @@ func (c *Controller) Withdraw(ctx context.Context, reason string) error {
 	}
 	c.mu.Lock()
 	c.operator.stop = reason
-	c.round(time.Now())
+	c.round(c.clock())
 	c.mu.Unlock()
 	return c.announcer.set(ctx, c.routes)
 }
@@ -214,19 +257,23 @@ func (c *Controller) wake() {
 
 // round decides for every VIP and publishes it. c.mu is held.
 func (c *Controller) round(now time.Time) {
-	signals := bySubject(c.source.Signals(now))
+	signals := bySubject(c.source.Signals(time.Now()))
+	for _, vip := range c.operator.expire(now) {
+		c.journal.Add(health.EventDecision, vip, "operator: the force has expired")
+	}
 	views := make([]view, len(c.vips))
 	for i, t := range c.vips {
 		c.decide(t, now, signals)
 		views[i] = view{vip: t.VIP, record: t.last, history: t.history}
 	}
 	c.view.Store(&views)
+	c.remember(now)
 }
 
 func (c *Controller) decide(t *tracked, now time.Time, signals index) {
 	in := Input{
 		Now: now, VIP: t.Name, SelfChecks: t.SelfChecks, Signals: signals.of(&t.VIP), Shares: c.source.Shares(t.Origins),
-		Drain: c.operator.of(t.Name), Stop: c.operator.stop, State: t.state, Options: c.options,
+		Drain: c.operator.of(t.Name), Force: c.operator.force[t.Name], Stop: c.operator.stop, Quarantine: c.memory.quarantine(), State: t.state, Options: c.options,
 	}
 	was := t.last.Decision.Reason
 	t.last = Record{Input: in, Decision: Decide(in)}

@@ -53,18 +53,16 @@ func (d Damper) add(points float64, now time.Time) Damper {
 	return Damper{Penalty: min(d.Value(now)+points, penaltyCap), At: now}
 }
 
-// cost is what routers count for a change of level. The first announcement of a VIP is free, and so are the steps up
-// that follow it: nothing has flapped yet.
+// cost is what a change of level adds. The first announcement of a VIP is free, and so are the steps up that follow it:
+// nothing has flapped yet. So is what an operator does, and the rise afterwards: they are few, and somebody's decision.
 func cost(from, to Level, s *State) float64 {
 	switch {
-	case to < from && !s.Warm && s.Damper.Penalty == 0:
+	case s.Excused, to < from && !s.Warm && s.Damper.Penalty == 0:
 		return 0
-	case from == Withdrawn:
+	case from == Withdrawn, from == PartlyWithdrawn:
 		return announcePenalty
 	case to == Withdrawn, to == PartlyWithdrawn:
 		return withdrawPenalty
-	case from == PartlyWithdrawn:
-		return announcePenalty
 	}
 	return attributePenalty
 }

@@ -16,6 +16,8 @@ const criticalShare = 0.5
 //
 //	the node stops          → 4
 //	not proven yet          → 4
+//	an operator forces      → what the force says, until it expires; a drain outranks it
+//	quarantined             → 4 until able to serve for quarantineTime
 //	a local cause is crit   → 4 at once
 //	an operator drains      → 2 for DrainLead, then 4
 //	at 4, and able again    → 2
@@ -65,6 +67,10 @@ func (a *assessment) choose() verdict {
 		return verdict{level: Withdrawn, reason: Stopped}
 	case !a.next.Proven:
 		return verdict{Withdrawn, NotProven, a.unproven(), []Next{a.proof()}}
+	case a.Drain == nil && a.Force.holds(a.Now):
+		return verdict{level: a.Force.Level, reason: Forced}
+	case a.quarantined():
+		return verdict{level: Withdrawn, reason: Quarantined, because: a.local}
 	case len(a.local) > 0:
 		return verdict{Withdrawn, SelfCheckFailed, a.local, []Next{a.proof()}}
 	case a.Drain != nil:
@@ -75,8 +81,18 @@ func (a *assessment) choose() verdict {
 	return a.degree()
 }
 
+// quarantined says whether the process is kept apart, since those before it died one after the other.
+func (a *assessment) quarantined() bool {
+	if a.Quarantine == "" || a.next.Released {
+		return false
+	}
+	a.next.Released = !a.next.AbleSince.IsZero() && a.reached(a.next.AbleSince.Add(quarantineTime))
+	return !a.next.Released
+}
+
 func (a *assessment) drain() verdict {
-	if a.State.Level == Withdrawn || a.reached(a.Drain.Since.Add(a.Options.DrainLead)) {
+	out := a.Force.holds(a.Now) && a.Force.Level == Withdrawn
+	if out || a.State.Level == Withdrawn || a.reached(a.Drain.Since.Add(a.Options.DrainLead)) {
 		return verdict{level: Withdrawn, reason: Drained, next: []Next{{Level: Depreferred, Condition: "after undrain"}}}
 	}
 	return verdict{level: max(a.State.Level, Depreferred), reason: Draining}
@@ -159,7 +175,7 @@ func (a *assessment) onTheWay() Reason {
 
 // mayRise says whether the damper lets a rise begin, or has let this one.
 func (a *assessment) mayRise() bool {
-	return a.next.Rising || a.reached(a.next.Damper.below(reuseLimit))
+	return a.next.Rising || a.next.Excused || a.reached(a.next.Damper.below(reuseLimit))
 }
 
 // settled is from when the dwell for a step up to level counts: what level asks for holds, and on the present level.
@@ -196,14 +212,18 @@ func (a *assessment) dwell() time.Duration {
 // decision makes v the decision, with the state that it leaves.
 func (a *assessment) decision(v verdict) Decision {
 	from, n := a.State.Level, a.next
+	switch {
+	case v.reason.operators():
+		n.Excused = true
+	case v.level > from:
+		n.Excused, n.Rising = false, false
+	}
 	if v.level != from {
 		n.Damper = n.Damper.add(cost(from, v.level, &n), a.Now)
 		n.Level, n.Since = v.level, a.Now
-		n.Rising = v.level < from
+		n.Rising = n.Rising || v.level < from
 		n.Warm = n.Warm || v.level == Announced
 	}
-	// What an operator has held down may rise without asking the damper.
-	n.Rising = n.Rising || v.reason == Draining || v.reason == Drained
 	d := Decision{From: from, To: v.level, Reason: v.reason, Because: v.because, State: n}
 	d.Text = a.text(d)
 	return d

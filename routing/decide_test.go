@@ -48,6 +48,9 @@ func walk(t *testing.T, roll dice, steps int) {
 	in.Options = routing.Options{
 		PathFall: seconds(roll, 5), PathWarn: seconds(roll, 15), Rise: seconds(roll, 60), WarmUp: seconds(roll, 20), DrainLead: seconds(roll, 20),
 	}
+	if roll(6) == 0 {
+		in.Quarantine = "process 3 within 1m"
+	}
 	for range steps {
 		mutate(&in, roll)
 		before := asJSON(t, in)
@@ -88,7 +91,13 @@ func mutate(in *routing.Input, roll dice) {
 			in.Signals = append(in.Signals, signal(name, origins[i], health.Grade(roll(4))))
 		}
 	}
+	if in.Force != nil && !in.Now.Before(in.Force.Until) {
+		in.Force = nil
+	}
 	switch roll(12) {
+	case 2:
+		level := []routing.Level{0, 1, 2, 4}[roll(4)]
+		in.Force = &routing.Force{Level: level, Since: in.Now, Until: in.Now.Add(1 + seconds(roll, 40)), Reason: "a try"}
 	case 0:
 		in.Drain = &routing.Drain{Since: in.Now.Add(-seconds(roll, 30)), Reason: "work"}
 	case 1:
@@ -122,6 +131,8 @@ func checkShape(t *testing.T, in routing.Input, d routing.Decision) {
 // movers are the reasons that may move a VIP as d does.
 func movers(d routing.Decision) []routing.Reason {
 	switch {
+	case d.Reason == routing.Forced:
+		return []routing.Reason{routing.Forced}
 	case d.From == routing.Withdrawn:
 		return []routing.Reason{routing.WarmingUp, routing.Rising, routing.OriginPathCritical}
 	case d.To == routing.Announced:
@@ -129,7 +140,7 @@ func movers(d routing.Decision) []routing.Reason {
 	case d.To < d.From:
 		return []routing.Reason{routing.WarmingUp, routing.Rising}
 	case d.To == routing.Withdrawn:
-		return []routing.Reason{routing.Stopped, routing.NotProven, routing.SelfCheckFailed, routing.Drained}
+		return []routing.Reason{routing.Stopped, routing.NotProven, routing.SelfCheckFailed, routing.Drained, routing.Quarantined}
 	case d.To == routing.LightlyDepref:
 		return []routing.Reason{routing.OriginPathWarning, routing.SelfCheckWarning}
 	}
@@ -173,7 +184,7 @@ func checkUnknown(t *testing.T, in routing.Input) {
 	for i, s := range in.Signals {
 		in.Signals[i] = signal(s.Name, s.Subject, health.Unknown)
 	}
-	in.Drain, in.Stop = nil, ""
+	in.Drain, in.Force, in.Stop, in.Quarantine = nil, nil, "", ""
 	if d := routing.Decide(in); d.To > d.From {
 		t.Errorf("nothing is known, and %s falls to %s: %s", d.From, d.To, d.Text)
 	}

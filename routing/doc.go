@@ -4,7 +4,7 @@
 //
 //	health.Tracker.Signals      what was measured, graded
 //	  └► Decide                 pure: signals + state → level and Reason      decide.go, assess.go, next.go, text.go
-//	  │   └─ Damper             what changes have cost; may delay a change    damping.go
+//	  │   └─ Damper             what changes have cost; may delay a change    damping.go, memory.go
 //	      └► Controller         keeps the state, the history, the clock       controller.go
 //	          └► Speaker.Set    the routes wanted, told when they change      announcer.go, routes.go, bgp/
 //	              └► UPDATE     to every peer, then Adj-RIB-Out is compared with what was wanted

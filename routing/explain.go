@@ -22,8 +22,11 @@ type Explanation struct {
 	Signals   []health.Signal    `json:"signals"`           // all that count for the VIP
 	Shares    map[string]float64 `json:"shares,omitempty"`  // each origin's share of its requests
 	Drain     *Drain             `json:"drain,omitempty"`
-	Prefixes  []PrefixLevel      `json:"prefixes"`
-	Peers     []Peer             `json:"peers"`
+	Force     *Force             `json:"force,omitempty"`
+	// Damping is what its changes have cost so far, as of Now; see Damper.
+	Damping  float64       `json:"damping"`
+	Prefixes []PrefixLevel `json:"prefixes"`
+	Peers    []Peer        `json:"peers"`
 	// SpeakerError is why the peers' tables may not be what was decided. It is tried again.
 	SpeakerError string   `json:"speaker_error,omitempty"`
 	History      []Record `json:"history"` // changes of level or reason with all their inputs, newest first
@@ -46,7 +49,7 @@ func (c *Controller) Explain(vip string) ([]Explanation, error) {
 	if err := known(vip, names); err != nil {
 		return nil, err
 	}
-	held, peers, failure, now := holders(views), c.announcer.speaker.Peers(), c.announcer.failure.Load(), time.Now()
+	held, peers, failure, now := holders(views), c.announcer.speaker.Peers(), c.announcer.failure.Load(), c.clock()
 	list := make([]Explanation, 0, len(views))
 	for i := range views {
 		if vip != "" && vip != names[i] {
@@ -66,7 +69,8 @@ func (v *view) explain(now time.Time, held map[netip.Prefix]*view) Explanation {
 	in, d := v.record.Input, v.record.Decision
 	e := Explanation{
 		Now: now, VIP: v.vip.Name, Level: d.To, LevelName: d.To.String(), Since: d.State.Since, Reason: d.Reason, Text: d.Text,
-		Because: d.Because, Next: d.Next, Signals: in.Signals, Shares: in.Shares, Drain: in.Drain, History: slices.Clone(v.history),
+		Because: d.Because, Next: d.Next, Signals: in.Signals, Shares: in.Shares, Drain: in.Drain, Force: in.Force,
+		Damping: d.State.Damper.Value(now), History: slices.Clone(v.history),
 	}
 	slices.Reverse(e.History)
 	for _, p := range v.vip.Prefixes {

@@ -11,11 +11,13 @@ import (
 type Input struct {
 	Now        time.Time          `json:"now"`
 	VIP        string             `json:"vip"`
-	SelfChecks bool               `json:"self_checks"`      // see VIP.SelfChecks
-	Signals    []health.Signal    `json:"signals"`          // those that count for this VIP: its own, and its origins'
-	Shares     map[string]float64 `json:"shares,omitempty"` // each of its origins' share of the recent requests; sum 1
-	Drain      *Drain             `json:"drain,omitempty"`  // nil unless an operator asked for it
-	Stop       string             `json:"stop,omitempty"`   // why the node is stopping; empty unless it is
+	SelfChecks bool               `json:"self_checks"`          // see VIP.SelfChecks
+	Signals    []health.Signal    `json:"signals"`              // those that count for this VIP: its own, and its origins'
+	Shares     map[string]float64 `json:"shares,omitempty"`     // each of its origins' share of the recent requests; sum 1
+	Drain      *Drain             `json:"drain,omitempty"`      // nil unless an operator asked for it
+	Force      *Force             `json:"force,omitempty"`      // likewise
+	Quarantine string             `json:"quarantine,omitempty"` // why a new process is kept apart; empty unless it is
+	Stop       string             `json:"stop,omitempty"`       // why the node is stopping; empty unless it is
 	State      State              `json:"state"`
 	Options    Options            `json:"options"`
 }
@@ -26,6 +28,17 @@ type Drain struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
+// Force is an operator's word that a VIP is at a level, whatever the signals say.
+type Force struct {
+	Level  Level     `json:"level"`
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason"`
+}
+
+// holds says whether f is there and hasn't expired.
+func (f *Force) holds(now time.Time) bool { return f != nil && now.Before(f.Until) }
+
 // State is what one decision hands to the next. A zero time says that it isn't so.
 type State struct {
 	Level Level     `json:"level"`
@@ -34,10 +47,14 @@ type State struct {
 	Proven bool `json:"proven"`
 	// Warm: it has been at level 0, so the cache isn't cold.
 	Warm bool `json:"warm"`
+	// Released: it has left the quarantine.
+	Released bool `json:"released,omitempty"`
 	// Damper is what the changes so far have cost.
 	Damper Damper `json:"damper"`
 	// Rising: the rise under way has been let pass by the damper, with all its steps. A fall ends it.
 	Rising bool `json:"rising"`
+	// Excused: an operator has set the level. The rise afterwards neither asks the damper nor costs anything.
+	Excused bool `json:"excused,omitempty"`
 	// AbleSince: proven, no local cause, no operator against it. It may be announced at some level.
 	AbleSince time.Time `json:"able_since,omitzero"`
 	// BadSince: origins with at least half of the requests are critical. GoodSince: able, and they aren't.

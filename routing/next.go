@@ -42,6 +42,12 @@ func (a *assessment) waits(s *State) (times []time.Time) {
 	if a.Drain != nil {
 		wait(a.Drain.Since, o.DrainLead)
 	}
+	if a.Force != nil {
+		wait(a.Force.Until, 0)
+	}
+	if a.Quarantine != "" {
+		wait(s.AbleSince, quarantineTime)
+	}
 	return times
 }
 
@@ -50,7 +56,9 @@ func (a *assessment) condition(v verdict) string {
 	switch {
 	case v.reason == Drained:
 		return "unless it is undrained"
-	case v.level > a.State.Level:
+	case a.Force != nil && a.Now.Equal(a.Force.Until):
+		return "when the force expires"
+	case v.level > a.State.Level && len(v.because) > 0:
 		return "unless " + subjects(v.because) + " recovered by then"
 	case a.State.Level == Withdrawn:
 		return "if the self check stays well"

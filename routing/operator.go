@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 type operator struct {
 	all   *Drain            // of every VIP, those of later reloads included
 	byVIP map[string]*Drain // of one; it outranks all
+	force map[string]*Force // by VIP
 	stop  string            // why the node is stopping; empty unless it is
 }
 
@@ -56,6 +58,44 @@ func (o *operator) of(vip string) *Drain {
 		return d
 	}
 	return o.all
+}
+
+// longestForce bounds how long a force can be forgotten.
+const longestForce = 7 * 24 * time.Hour
+
+// newForce checks what an operator asks for.
+func newForce(level Level, d time.Duration, reason string, now time.Time) (*Force, error) {
+	switch {
+	case level > Withdrawn:
+		return nil, fmt.Errorf("force to level %d: the ladder has 0 to 4", level)
+	case level == PartlyWithdrawn:
+		return nil, errors.New("force to level 3: a force is for all peers alike; 2 leaves it as a last resort, 4 withdraws it")
+	case d <= 0 || d > longestForce:
+		return nil, fmt.Errorf("force for %s: it must end, within %s", setting(d), setting(longestForce))
+	case strings.TrimSpace(reason) == "":
+		return nil, errors.New("force without a reason: who reads explain next should know why")
+	}
+	return &Force{Level: level, Since: now, Until: now.Add(d), Reason: reason}, nil
+}
+
+// unforce takes back what vip, or every VIP if it is empty, is forced to.
+func (o *operator) unforce(vip string) {
+	if vip == "" {
+		clear(o.force)
+		return
+	}
+	delete(o.force, vip)
+}
+
+// expire drops what has ended by now and returns whose it was.
+func (o *operator) expire(now time.Time) (ended []string) {
+	for vip, f := range o.force {
+		if !f.holds(now) {
+			delete(o.force, vip)
+			ended = append(ended, vip)
+		}
+	}
+	return ended
 }
 
 // known returns nil if vip is one of vips, or empty, which means all of them.

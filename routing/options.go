@@ -19,6 +19,9 @@ type Options struct {
 	WarmUp time.Duration `yaml:"warm_up" json:"warm_up"`
 	// DrainLead is how long a drained VIP stays depreferred before it is withdrawn.
 	DrainLead time.Duration `yaml:"drain_lead" json:"drain_lead"`
+	// StateFile is where the penalties, the starts and the operators' forces outlive a restart; empty: they don't.
+	// Its directory must exist.
+	StateFile string `yaml:"state_file" json:"-"`
 }
 
 // SetDefaults sets the values that serve when the configuration is silent.

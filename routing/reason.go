@@ -7,6 +7,8 @@ type Reason string
 const (
 	Stopped            Reason = "stopped"              // the node is stopping; nothing is announced any more
 	NotProven          Reason = "not_proven"           // the node hasn't served itself through the VIP yet
+	Forced             Reason = "forced"               // an operator says so, for a time
+	Quarantined        Reason = "quarantined"          // processes died one after the other; this one must first be well for a while
 	SelfCheckFailed    Reason = "self_check_failed"    // it no longer does
 	Draining           Reason = "drain"                // an operator takes the VIP out of service; it is still announced
 	Drained            Reason = "drained"              // an operator took the VIP out of service
@@ -24,6 +26,8 @@ const (
 var reasonTexts = map[Reason]string{
 	Stopped:            "the node is stopping: nothing is announced any more",
 	NotProven:          "nothing is announced before the node has served itself through the VIP",
+	Forced:             "an operator has set the level, whatever the signals say, until it expires or anyedge unforce",
+	Quarantined:        "processes died one after the other, and routers shall not see every one come and go",
 	SelfCheckFailed:    "the node no longer serves itself through the VIP, so nobody else can be served",
 	Draining:           "an operator takes it out of service by degrees",
 	Drained:            "an operator took it out of service",
@@ -40,3 +44,8 @@ var reasonTexts = map[Reason]string{
 
 // Text says what the reason means, in a clause.
 func (r Reason) Text() string { return reasonTexts[r] }
+
+// operators says whether somebody has decided that, and not the signals.
+func (r Reason) operators() bool {
+	return r == Stopped || r == Draining || r == Drained || r == Forced
+}

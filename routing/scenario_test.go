@@ -24,7 +24,8 @@ var rewrite = flag.Bool("rewrite", false, "write what Decide says into testdata/
 //	probe shop crit 2/2 servers down
 //	fills shop crit, latency shop warn
 //	shares shop=70% img=30%               of the requests
-//	drain REASON, undrain, stop REASON
+//	drain REASON, undrain, force LEVEL DURATION REASON, unforce, stop REASON
+//	quarantine REASON                     the process is one of many that died
 //	run 10s                               time passes; a line for each change of level or reason
 //	explain                               the decision as it stands, and what would change it
 func TestScenarios(t *testing.T) {
@@ -116,6 +117,12 @@ func (s *scenario) do(command string) {
 		s.in.Drain = &routing.Drain{Since: s.in.Now, Reason: rest}
 	case "undrain":
 		s.in.Drain = nil
+	case "force":
+		s.force(rest)
+	case "unforce":
+		s.in.Force = nil
+	case "quarantine":
+		s.in.Quarantine = rest
 	case "stop":
 		s.in.Stop = rest
 	case "run":
@@ -125,6 +132,15 @@ func (s *scenario) do(command string) {
 	default:
 		s.t.Fatalf("unknown command %q", command)
 	}
+}
+
+func (s *scenario) force(text string) {
+	words := strings.SplitN(text, " ", 3)
+	level, err := strconv.Atoi(words[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.in.Force = &routing.Force{Level: routing.Level(level), Since: s.in.Now, Until: s.in.Now.Add(s.duration(words[1])), Reason: words[2]}
 }
 
 func (s *scenario) set(verb, key, value string) {

@@ -47,6 +47,10 @@ func (a *assessment) figures(d Decision) string {
 		return a.Stop
 	case Draining, Drained:
 		return a.Drain.Reason
+	case Forced:
+		return fmt.Sprintf("until %s (%s): %s", a.Force.Until.Format(time.DateTime), setting(a.Force.Until.Sub(a.Now).Round(time.Second)), a.Force.Reason)
+	case Quarantined:
+		return a.Quarantine + "; " + a.apart()
 	case NotProven:
 		if len(d.Because) == 0 {
 			return "no self check has reported yet"
@@ -68,6 +72,14 @@ func (a *assessment) figures(d Decision) string {
 		return a.well(d)
 	}
 	return ""
+}
+
+// apart is how far the quarantine has come.
+func (a *assessment) apart() string {
+	if a.next.AbleSince.IsZero() {
+		return "not able to serve yet"
+	}
+	return fmt.Sprintf("able to serve for %s of %s", span(a.Now.Sub(a.next.AbleSince)), setting(quarantineTime))
 }
 
 // held is how far the wait before a fall has come.

@@ -3,6 +3,7 @@ package routing
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -42,6 +43,12 @@ func (e *Explanation) writeWhy(w io.Writer) {
 	}
 	if e.SpeakerError != "" {
 		fmt.Fprintf(w, "error\tthe peers may have other routes: %s; it is tried again\n", e.SpeakerError)
+	}
+	if penalty := math.Round(e.Damping); penalty > 0 {
+		fmt.Fprintf(w, "damping\tpenalty %.0f, halved each %s; no rise begins above %.0f\n", penalty, setting(halfLife), reuseLimit)
+	}
+	if e.Force != nil {
+		fmt.Fprintf(w, "force\tto %s from %s until %s: %s\n", e.Force.Level, e.clock(e.Force.Since), e.clock(e.Force.Until), e.Force.Reason)
 	}
 	if e.Drain != nil {
 		fmt.Fprintf(w, "drain\tasked for at %s\n", e.clock(e.Drain.Since))

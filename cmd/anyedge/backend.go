@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/configs"
@@ -74,6 +75,17 @@ func (n *node) Drain(vip, reason string) error { return n.control.Drain(vip, rea
 
 // Undrain puts vip, or all, back into service.
 func (n *node) Undrain(vip string) error { return n.control.Undrain(vip) }
+
+// Force sets vip's level for d, whatever its signals say.
+func (n *node) Force(vip string, level uint8, d time.Duration, reason string) error {
+	return n.control.Force(vip, routing.Level(level), d, reason)
+}
+
+// Unforce ends the force of vip, or of all.
+func (n *node) Unforce(vip string) error { return n.control.Unforce(vip) }
+
+// Undamp forgets the damping of vip, or of all.
+func (n *node) Undamp(vip string) error { return n.control.Undamp(vip) }
 
 // Ready returns nil while some VIP is announced at some level, to somebody if there are peers.
 func (n *node) Ready() error {

@@ -74,6 +74,7 @@ Begin with:  anyedge demo`,
 	root.AddCommand(
 		newRun(), newCheck(), newDemo(), newVersion(),
 		newStatus(), newExplain(), newEvents(), newPurge(), newDrain(), newUndrain(),
+		newForce(), newUnforce(), newUndamp(),
 	)
 	ran := new(bool)
 	for _, c := range root.Commands() {

@@ -403,6 +403,33 @@ func TestDrainAndUndrain(t *testing.T) {
 	e.awaitAnnounced()
 }
 
+func TestForceAndUnforce(t *testing.T) {
+	e := startEdge(t)
+	e.awaitAnnounced()
+	for _, args := range [][]string{{"www", "two", "--for", "1h", "--reason", "r"}, {"www", "2", "--for", "1h"}, {"www", "2", "--reason", "r"}, {"www"}} {
+		if code, out := e.command(append([]string{"force"}, args...)...); code != exitUsage {
+			t.Errorf("force %v: %d %s", args, code, out)
+		}
+	}
+	if code, out := e.command("force", "www", "3", "--for", "1h", "--reason", "r"); code != exitBad || !strings.Contains(out, "for all peers alike") {
+		t.Errorf("%d %s", code, out)
+	}
+	code, out := e.command("force", "www", "4", "--for", "1h", "--reason", "the rack loses power")
+	if code != exitGood || !strings.Contains(out, "www: withdrawn: forced: until") {
+		t.Errorf("%d %s", code, out)
+	}
+	e.await("withdrawn", func() bool { return len(e.router.Table()) == 0 })
+	if _, out := e.command("status"); !strings.Contains(out, "the rack loses power") {
+		t.Errorf("status doesn't tell:\n%s", out)
+	}
+	for _, verb := range []string{"unforce", "undamp"} {
+		if code, out := e.command(verb, "www"); code != exitGood {
+			t.Errorf("%s: %d %s", verb, code, out)
+		}
+	}
+	e.awaitAnnounced()
+}
+
 // The route must be gone while the listener still answers: whoever still comes is served.
 func TestStopWithdrawsBeforeItCloses(t *testing.T) {
 	e := startEdge(t)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,32 +13,75 @@ import (
 
 func newDrain() *cobra.Command {
 	var reason string
-	c := newOperate("drain", "Take a VIP, or all, out of service by degrees: depreferred, then withdrawn", &reason)
+	c := newOperate("drain [VIP]", "Take a VIP, or all, out of service by degrees: depreferred, then withdrawn",
+		func(args []string) (any, error) { return admin.DrainRequest{VIP: first(args), Reason: reason}, nil })
 	c.Example = "  anyedge drain --reason 'replace the switch'\n  anyedge drain www"
 	c.Flags().StringVar(&reason, "reason", "", "why, for explain and events")
 	return c
 }
 
 func newUndrain() *cobra.Command {
-	return newOperate("undrain", "Put a drained VIP, or all, back into service", new(string))
+	return newOperate("undrain [VIP]", "Put a drained VIP, or all, back into service",
+		func(args []string) (any, error) { return admin.DrainRequest{VIP: first(args)}, nil })
+}
+
+func newForce() *cobra.Command {
+	var reason string
+	var d time.Duration
+	c := newOperate("force VIP LEVEL", "Set a VIP's level for a time, whatever its signals say", func(args []string) (any, error) {
+		level, err := strconv.ParseUint(args[1], 10, 8)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("LEVEL %q: 0 announced, 1 lightly depreferred, 2 depreferred, 4 withdrawn", args[1])}
+		}
+		return admin.ForceRequest{VIP: args[0], Level: uint8(level), For: d.String(), Reason: reason}, nil
+	})
+	c.Long = `Force sets a VIP's level until the time is over or anyedge unforce: 0 announced, 1 lightly depreferred,
+2 depreferred, 4 withdrawn. No signal, no damping and no guard holds against it; a drain does.`
+	c.Example = "  anyedge force www 2 --for 1h --reason 'the carrier works on the line'"
+	c.Args = cobra.ExactArgs(2)
+	c.Flags().DurationVar(&d, "for", 0, "how long: 30m, 2h")
+	c.Flags().StringVar(&reason, "reason", "", "why, for explain and events")
+	_ = c.MarkFlagRequired("for") // fails only for a flag that isn't there
+	_ = c.MarkFlagRequired("reason")
+	return c
+}
+
+func newUnforce() *cobra.Command {
+	return newOfVIP("unforce [VIP]", "Let a VIP's signals, or all VIPs', decide again")
+}
+
+func newUndamp() *cobra.Command {
+	return newOfVIP("undamp [VIP]", "Forget what the changes of a VIP's routes, or of all, have cost: the next rise doesn't wait")
+}
+
+// newOfVIP makes a command whose only argument is the VIP.
+func newOfVIP(use, short string) *cobra.Command {
+	return newOperate(use, short, func(args []string) (any, error) { return admin.VIPRequest{VIP: first(args)}, nil })
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
 }
 
 // newOperate makes a command that tells the node what the operator wants, and shows what comes of it.
-func newOperate(verb, short string, reason *string) *cobra.Command {
+func newOperate(use, short string, request func(args []string) (any, error)) *cobra.Command {
 	var f clientFlags
-	c := &cobra.Command{Use: verb + " [VIP]", Short: short, Args: cobra.MaximumNArgs(1)}
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.MaximumNArgs(1)}
 	f.register(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		api, err := f.client()
 		if err != nil {
 			return err
 		}
-		request := admin.DrainRequest{Reason: *reason}
-		if len(args) == 1 {
-			request.VIP = args[0]
+		r, err := request(args)
+		if err != nil {
+			return err
 		}
 		var all []routing.Explanation
-		if err := api.post(c.Context(), "/v1/"+verb, request, &all); err != nil {
+		if err := api.post(c.Context(), "/v1/"+c.Name(), r, &all); err != nil {
 			return err
 		}
 		if f.json {

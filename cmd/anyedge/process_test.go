@@ -55,8 +55,15 @@ func newProgram(t *testing.T, replace ...string) *program {
 	return p
 }
 
-// launch starts the process, and ends it with the test.
+// launch begins the process and waits for its route.
 func (p *program) launch() {
+	p.t.Helper()
+	p.begin()
+	p.await("the route", func() bool { return len(p.router.Table()) == 1 })
+}
+
+// begin starts the process, and ends it with the test.
+func (p *program) begin() {
 	p.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -79,7 +86,6 @@ func (p *program) launch() {
 			p.t.Log(p.log.String())
 		}
 	})
-	p.await("the route", func() bool { return len(p.router.Table()) == 1 })
 }
 
 func (p *program) signal(s os.Signal) {
@@ -224,4 +230,30 @@ func TestKillAndRestart(t *testing.T) {
 	if resp, _ := p.get("HTTP/3.0", "shop.example.com", "/"); resp.StatusCode != http.StatusOK {
 		t.Errorf("after the restart: %d", resp.StatusCode)
 	}
+}
+
+// A process that dies again and again is kept apart, and says so. One that is stopped in order isn't.
+func TestCrashLoop(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.json")
+	p := startProgram(t, "drain_lead: 200ms", "drain_lead: 200ms, state_file: "+state)
+	p.signal(syscall.SIGTERM)
+	p.awaitExit()
+	for range 2 {
+		p.launch()
+		p.signal(syscall.SIGKILL)
+		<-p.exited
+		p.await("the route is gone", func() bool { return len(p.router.Table()) == 0 })
+	}
+	p.begin()
+	p.await("the quarantine", func() bool {
+		_, out := p.command("explain")
+		return strings.Contains(out, "quarantined: process 3 within") && strings.Contains(out, "able to serve for")
+	})
+	if len(p.router.Table()) != 0 {
+		t.Error("announced in quarantine")
+	}
+	if code, out := p.command("force", "www", "0", "--for", "10m", "--reason", "the cause is found"); code != exitGood {
+		t.Errorf("%d %s", code, out)
+	}
+	p.await("the route", func() bool { return len(p.router.Table()) == 1 })
 }

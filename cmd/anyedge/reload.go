@@ -112,13 +112,14 @@ func (n *node) reload() error {
 func fixed(old, cfg *configs.Config) error {
 	var mistakes configs.Mistakes
 	for key, same := range map[string]bool{
-		"node.name":     old.Node.Name == cfg.Node.Name,
-		"admin":         reflect.DeepEqual(old.Admin, cfg.Admin),
-		"cache.memory":  old.Cache.Memory == cfg.Cache.Memory,
-		"bgp.asn":       old.BGP.ASN == cfg.BGP.ASN,
-		"bgp.router_id": old.BGP.RouterID == cfg.BGP.RouterID,
-		"log.level":     old.Log.Level == cfg.Log.Level,
-		"log.format":    old.Log.Format == cfg.Log.Format,
+		"node.name":          old.Node.Name == cfg.Node.Name,
+		"admin":              reflect.DeepEqual(old.Admin, cfg.Admin),
+		"cache.memory":       old.Cache.Memory == cfg.Cache.Memory,
+		"bgp.asn":            old.BGP.ASN == cfg.BGP.ASN,
+		"routing.state_file": old.Routing.StateFile == cfg.Routing.StateFile,
+		"bgp.router_id":      old.BGP.RouterID == cfg.BGP.RouterID,
+		"log.level":          old.Log.Level == cfg.Log.Level,
+		"log.format":         old.Log.Format == cfg.Log.Format,
 		// A listener's server has these for its life, and another would have to close its connections.
 		"limits.header":         old.Limits.Header == cfg.Limits.Header,
 		"limits.header_timeout": old.Limits.HeaderTimeout == cfg.Limits.HeaderTimeout,

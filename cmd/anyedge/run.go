@@ -184,6 +184,9 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 // Run serves until ctx ends, says goodbye and returns when everything has stopped.
 func (n *node) Run(ctx context.Context) error {
 	defer n.endWork()
+	if err := n.remember(); err != nil {
+		return err
+	}
 	if err := n.speaker.Start(n.work); err != nil {
 		return err
 	}
@@ -204,6 +207,19 @@ func (n *node) Run(ctx context.Context) error {
 	n.endWork()
 	n.workers.Wait()
 	n.access.use(unclosed{io.Discard})
+	return err
+}
+
+// remember gives the control path what an earlier process left.
+func (n *node) remember() error {
+	file := n.config().Routing.StateFile
+	if file == "" {
+		return nil
+	}
+	m, err := routing.OpenMemory(file, time.Now())
+	if err == nil {
+		n.control.Remember(m)
+	}
 	return err
 }
 

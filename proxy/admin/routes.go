@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -23,6 +24,19 @@ const maxRequest = 64 << 10
 type DrainRequest struct {
 	VIP    string `json:"vip,omitempty"` // empty: all
 	Reason string `json:"reason,omitempty"`
+}
+
+// ForceRequest is the content of POST /v1/force.
+type ForceRequest struct {
+	VIP    string `json:"vip"`
+	Level  uint8  `json:"level"` // 0 announced to 4 withdrawn
+	For    string `json:"for"`   // how long: 30m, 2h
+	Reason string `json:"reason"`
+}
+
+// VIPRequest is the content of POST /v1/unforce and /v1/undamp.
+type VIPRequest struct {
+	VIP string `json:"vip,omitempty"` // empty: all
 }
 
 // Problem is the content of every answer that is an error.
@@ -40,6 +54,9 @@ func (s *Server) routes(reg prometheus.Gatherer) http.Handler {
 	guarded.HandleFunc("POST /v1/purge", s.purge)
 	guarded.HandleFunc("POST /v1/drain", s.drain)
 	guarded.HandleFunc("POST /v1/undrain", s.undrain)
+	guarded.HandleFunc("POST /v1/force", s.force)
+	guarded.HandleFunc("POST /v1/unforce", s.unforce)
+	guarded.HandleFunc("POST /v1/undamp", s.undamp)
 	guarded.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	guarded.HandleFunc("GET /debug/pprof/", pprof.Index)
 	guarded.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -124,23 +141,53 @@ func (s *Server) purge(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
-	s.operate(w, r, func(d DrainRequest) error { return s.backend.Drain(d.VIP, d.Reason) })
+	var d DrainRequest
+	if read(w, r, &d) {
+		s.operated(w, d.VIP, s.backend.Drain(d.VIP, d.Reason))
+	}
 }
 
 func (s *Server) undrain(w http.ResponseWriter, r *http.Request) {
-	s.operate(w, r, func(d DrainRequest) error { return s.backend.Undrain(d.VIP) })
+	var d DrainRequest
+	if read(w, r, &d) {
+		s.operated(w, d.VIP, s.backend.Undrain(d.VIP))
+	}
 }
 
-func (s *Server) operate(w http.ResponseWriter, r *http.Request, do func(DrainRequest) error) {
-	var d DrainRequest
-	if !read(w, r, &d) {
+func (s *Server) force(w http.ResponseWriter, r *http.Request) {
+	var f ForceRequest
+	if !read(w, r, &f) {
 		return
 	}
-	if err := do(d); err != nil {
+	d, err := time.ParseDuration(f.For)
+	if err != nil {
+		fail(w, http.StatusBadRequest, fmt.Errorf("force for %q: how long? 30m or 2h, say", f.For))
+		return
+	}
+	s.operated(w, f.VIP, s.backend.Force(f.VIP, f.Level, d, f.Reason))
+}
+
+func (s *Server) unforce(w http.ResponseWriter, r *http.Request) {
+	var v VIPRequest
+	if read(w, r, &v) {
+		s.operated(w, v.VIP, s.backend.Unforce(v.VIP))
+	}
+}
+
+func (s *Server) undamp(w http.ResponseWriter, r *http.Request) {
+	var v VIPRequest
+	if read(w, r, &v) {
+		s.operated(w, v.VIP, s.backend.Undamp(v.VIP))
+	}
+}
+
+// operated answers what came of an operator's wish.
+func (s *Server) operated(w http.ResponseWriter, vip string, err error) {
+	if err != nil {
 		fail(w, http.StatusNotFound, err)
 		return
 	}
-	s.explainVIP(w, d.VIP)
+	s.explainVIP(w, vip)
 }
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {

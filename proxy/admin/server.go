@@ -33,6 +33,11 @@ type Backend interface {
 	// Drain takes a VIP, or all where vip is empty, out of service by degrees; Undrain takes that back.
 	Drain(vip, reason string) error
 	Undrain(vip string) error
+	// Force sets a VIP's level for a time, whatever its signals say; Unforce takes that back, of all where vip is empty.
+	Force(vip string, level uint8, d time.Duration, reason string) error
+	Unforce(vip string) error
+	// Undamp forgets what the changes of a VIP's routes, or of all, have cost.
+	Undamp(vip string) error
 	// Ready returns nil while at least one VIP is announced, or else says why none is.
 	Ready() error
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -27,6 +28,7 @@ type backend struct {
 	purged   cache.PurgeRequest
 	drained  admin.DrainRequest
 	undrains []string
+	forced   []string
 	notReady error
 	snapshot string
 }
@@ -64,6 +66,21 @@ func (b *backend) Drain(vip, reason string) error {
 
 func (b *backend) Undrain(vip string) error {
 	b.undrains = append(b.undrains, vip)
+	return nil
+}
+
+func (b *backend) Force(vip string, level uint8, d time.Duration, reason string) error {
+	b.forced = append(b.forced, fmt.Sprintf("force %s %d %s %s", vip, level, d, reason))
+	return nil
+}
+
+func (b *backend) Unforce(vip string) error {
+	b.forced = append(b.forced, "unforce "+vip)
+	return nil
+}
+
+func (b *backend) Undamp(vip string) error {
+	b.forced = append(b.forced, "undamp "+vip)
 	return nil
 }
 
@@ -151,6 +168,11 @@ func TestAnswers(t *testing.T) {
 		{"drain an unknown VIP", "POST", "/v1/drain", `{"vip":"nope"}`, 404, "no VIP nope"},
 		{"drain", "POST", "/v1/drain", `{"vip":"www","reason":"switch"}`, 200, `"vip": "www"`},
 		{"undrain", "POST", "/v1/undrain", `{}`, 200, `"vip": "www"`},
+		{"force", "POST", "/v1/force", `{"vip":"www","level":2,"for":"90m","reason":"r"}`, 200, `"vip": "www"`},
+		{"force for how long", "POST", "/v1/force", `{"vip":"www","level":2,"reason":"r"}`, 400, "how long"},
+		{"unforce", "POST", "/v1/unforce", `{"vip":"www"}`, 200, `"vip": "www"`},
+		{"undamp", "POST", "/v1/undamp", `{}`, 200, `"vip": "www"`},
+		{"undamp, misspelt", "POST", "/v1/undamp", `{"vips":"www"}`, 400, "unknown field"},
 		{"healthz", "GET", "/healthz", "", 200, "ok"},
 		{"readyz", "GET", "/readyz", "", 200, "ready"},
 		{"metrics", "GET", "/metrics", "", 200, ""},
@@ -167,6 +189,9 @@ func TestAnswers(t *testing.T) {
 	}
 	if a.backend.purged.Tag != "a" || a.backend.drained != (admin.DrainRequest{VIP: "www", Reason: "switch"}) || len(a.backend.undrains) != 1 {
 		t.Errorf("the backend was asked for %+v, %+v, %v", a.backend.purged, a.backend.drained, a.backend.undrains)
+	}
+	if got := fmt.Sprintf("%q", a.backend.forced); got != `["force www 2 1h30m0s r" "unforce www" "undamp "]` {
+		t.Errorf("the backend was asked to %s", got)
 	}
 }
 

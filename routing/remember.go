@@ -1,0 +1,41 @@
+package routing
+
+import (
+	"maps"
+	"time"
+)
+
+// Remember gives the controller what an earlier process left, and has it keep what a later one must know. It is called
+// before Run, at most once.
+func (c *Controller) Remember(m *Memory) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.clock()
+	c.memory = m
+	c.operator.force = m.forces(now)
+	for _, t := range c.vips {
+		t.state, t.last, t.history = m.state(t.Name, now), Record{}, nil
+	}
+	c.round(now)
+}
+
+// remember keeps what has changed since it was kept last. c.mu is held.
+func (c *Controller) remember(now time.Time) {
+	if c.memory == nil {
+		return
+	}
+	s := &saved{Saved: now, Running: c.operator.stop == "", VIPs: make(map[string]savedVIP, len(c.vips)), Forces: maps.Clone(c.operator.force)}
+	for _, t := range c.vips {
+		s.VIPs[t.Name] = savedVIP{Level: t.state.Level, Damper: t.state.Damper, Excused: t.state.Excused}
+	}
+	if s.same(&c.kept) {
+		return
+	}
+	c.kept = *s
+	c.memory.put(s)
+}
+
+// same says whether a file with s needn't replace one with o.
+func (s *saved) same(o *saved) bool {
+	return s.Running == o.Running && maps.Equal(s.VIPs, o.VIPs) && maps.Equal(s.Forces, o.Forces)
+}
