@@ -162,10 +162,14 @@ func (c *connection) send(m *gobgp.BGPMessage) error {
 	if err != nil {
 		return err
 	}
+	return c.write(data)
+}
+
+func (c *connection) write(data []byte) error {
 	if err := c.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
 		return err
 	}
-	_, err = c.conn.Write(data)
+	_, err := c.conn.Write(data)
 	return err
 }
 

@@ -129,6 +129,17 @@ func (r *Router) Announce(p netip.Prefix) error { return r.say(announcement(p, r
 // Withdraw takes back what Announce announced.
 func (r *Router) Withdraw(p netip.Prefix) error { return r.say(withdrawal(p)) }
 
+// Send writes octets to the speaker as they are: what no router should say. It needs a session.
+func (r *Router) Send(octets []byte) error {
+	r.mu.Lock()
+	c := r.current
+	r.mu.Unlock()
+	if c == nil {
+		return errors.New("send octets: session not established")
+	}
+	return c.write(octets)
+}
+
 func (r *Router) say(m *gobgp.BGPMessage, err error) error {
 	r.mu.Lock()
 	c := r.current
