@@ -98,6 +98,13 @@ func (f *Fleet) Prefer(m *Metro) {
 	f.CoreRouter.Reconfigure(f.render("core.bird.conf", f))
 }
 
+// RestartAms kills the router of metro ams and starts it anew.
+func (f *Fleet) RestartAms() {
+	f.Helper()
+	f.Ams.Router.(*BIRD).Kill()
+	f.Ams.Router = f.Ams.Edge.BIRD(f.render("edge-ams.bird.conf", f))
+}
+
 // Settings is what may differ between the nodes of a fleet; the zero value has the defaults of the product.
 type Settings struct {
 	Probe string // more of the origin's probe, as in "interval: 100ms, timeout: 100ms"
