@@ -17,6 +17,7 @@ type Cache struct {
 	options   atomic.Pointer[Options]
 	index     *index
 	residency Residency
+	toucher   Toucher // the residency, if it wants to hear of uses
 	purges    *purges
 	flights   *flights
 	marks     marks
@@ -35,6 +36,7 @@ func New(o Options, name string, r Residency, log *slog.Logger) *Cache {
 		index: newIndex(tags), purges: &purges{tags: tags}, flights: newFlights(),
 	}
 	c.fills.limit = int64(fillShare * float64(o.Memory))
+	c.toucher, _ = r.(Toucher)
 	c.Configure(o)
 	r.Start(c.evict)
 	return c

@@ -1,7 +1,7 @@
 // Package cache is a shared HTTP cache: its rules, its index, the fills that many requests follow, and a handler.
 //
 //	request ─▶ receive ─▶ lookup ─────────────────▶ serve ─▶ client
-//	                        │  index: key → slot → variants → Response
+//	                        │  index: key → Response of the slot, or one of its variants
 //	                        ▼                         ▲
 //	                      fetch ─▶ fill ─▶ storable? ─┤
 //	                        │       │ └─▶ stream ─────┘ any number of readers, each at its own pace
@@ -40,7 +40,8 @@
 // A hit needs no http.Header and allocates nothing: AppendKey, Lookup, and the Response's FieldBlock and Content, which
 // a server loop writes as they are. ServeHTTP is an adapter on top for net/http.
 //
-// What is stored lives in the index; Residency, which ristretto fulfils in cache/memory, only says which slots must
+// index.go keeps what is stored, table.go finds it without a lock and within two misses of the processor's cache. What is
+// stored lives in the index; Residency, which ristretto fulfils in cache/memory, only says which slots must
 // leave it. A fill in flight holds memory of its own share of the budget; when that is in use, responses pass without
 // being stored.
 //

@@ -24,14 +24,17 @@ type index struct {
 	responses atomic.Int64
 	bytes     atomic.Int64
 	tags      *tagIndex
+	varies    varyLists
 }
 
+// shard is 64 octets, so that the locks of one don't slow the readers of another.
 type shard struct {
-	mu    sync.RWMutex // guards slots, and the writing of their variants
-	slots map[uint64]*slot
+	mu    sync.Mutex // guards the changing of the table, and of the slots in it
+	table atomic.Pointer[table]
+	_     [48]byte
 }
 
-// slot holds what is stored for one target URI.
+// slot holds what is stored for one target URI. A hit doesn't touch it, as long as there is one variant.
 type slot struct {
 	hash     uint64
 	key      string
@@ -41,7 +44,7 @@ type slot struct {
 func newIndex(tags *tagIndex) *index {
 	ix := &index{seed: maphash.MakeSeed(), tags: tags}
 	for i := range ix.shards {
-		ix.shards[i].slots = make(map[uint64]*slot)
+		ix.shards[i].table.Store(newTable(1))
 	}
 	return ix
 }
@@ -50,16 +53,17 @@ func (ix *index) hash(key []byte) uint64 { return maphash.Bytes(ix.seed, key) }
 
 func (ix *index) shard(hash uint64) *shard { return &ix.shards[hash%shards] }
 
+// find returns the newest response of a key, nil for none.
+func (ix *index) find(hash uint64, key []byte) *Response {
+	return ix.shard(hash).table.Load().find(hash, key)
+}
+
 // get returns the slot of a key, nil for none.
 func (ix *index) get(hash uint64, key []byte) *slot {
-	sh := ix.shard(hash)
-	sh.mu.RLock()
-	s := sh.slots[hash]
-	sh.mu.RUnlock()
-	if s == nil || s.key != string(key) {
-		return nil
+	if r := ix.find(hash, key); r != nil {
+		return r.slot
 	}
-	return s
+	return nil
 }
 
 // list returns the slot's responses, newest first.
@@ -71,19 +75,18 @@ func (s *slot) list() []*Response {
 }
 
 // add stores the response to a request in place of those that the request selects as well, and returns what its slot
-// now costs.
+// now costs. The response must be new.
 func (ix *index) add(hash uint64, key string, r *Response, request FieldReader) (cost int64) {
 	sh := ix.shard(hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	s := sh.slots[hash]
+	s := sh.slot(hash)
 	if s == nil || s.key != key {
 		ix.drop(sh, s)
 		s = &slot{hash: hash, key: key}
-		sh.slots[hash] = s
 		ix.slots.Add(1)
 	}
-	return ix.swap(s, append([]*Response{r}, others(s.list(), request)...))
+	return ix.swap(sh, s, append([]*Response{r}, others(s.list(), request)...))
 }
 
 // others returns the variants that a request doesn't select, no more than leave room for one.
@@ -101,12 +104,12 @@ func (ix *index) replace(hash uint64, key string, old, r *Response) (cost int64,
 	sh := ix.shard(hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	s := sh.slots[hash]
+	s := sh.slot(hash)
 	if s == nil || s.key != key || !slices.Contains(s.list(), old) {
 		return 0, false
 	}
 	others := slices.DeleteFunc(slices.Clone(s.list()), func(v *Response) bool { return v == old || sameVary(v.vary, r.vary) })
-	return ix.swap(s, append([]*Response{r}, others...)), true
+	return ix.swap(sh, s, append([]*Response{r}, others...)), true
 }
 
 // remove takes responses out, all that drop chooses, and their slot with the last. gone tells that the slot is out.
@@ -114,7 +117,7 @@ func (ix *index) remove(hash uint64, key string, drop func(*Response) bool) (cou
 	sh := ix.shard(hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	s := sh.slots[hash]
+	s := sh.slot(hash)
 	if s == nil || s.key != key {
 		return 0, false
 	}
@@ -124,7 +127,7 @@ func (ix *index) remove(hash uint64, key string, drop func(*Response) bool) (cou
 		ix.drop(sh, s)
 		return count, true
 	}
-	ix.swap(s, left)
+	ix.swap(sh, s, left)
 	return count, false
 }
 
@@ -133,7 +136,7 @@ func (ix *index) evict(hash uint64) int {
 	sh := ix.shard(hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	s := sh.slots[hash]
+	s := sh.slot(hash)
 	if s == nil {
 		return 0
 	}
@@ -144,39 +147,69 @@ func (ix *index) evict(hash uint64) int {
 
 // cost returns what the slot of that hash costs, 0 for none.
 func (ix *index) cost(hash uint64) int64 {
-	sh := ix.shard(hash)
-	sh.mu.RLock()
-	defer sh.mu.RUnlock()
-	if s := sh.slots[hash]; s != nil {
+	if s := ix.shard(hash).slot(hash); s != nil {
 		return s.cost()
 	}
 	return 0
 }
+
+// spend tells how often the responses of a slot were used, as far as they count that, and lowers their counts by one.
+func (ix *index) spend(hash uint64) (uses uint32) {
+	if s := ix.shard(hash).slot(hash); s != nil {
+		for _, r := range s.list() {
+			uses += r.spend()
+		}
+	}
+	return uses
+}
+
+func (sh *shard) slot(hash uint64) *slot { return sh.table.Load().slot(hash) }
 
 // drop takes a slot out of its shard, which is locked.
 func (ix *index) drop(sh *shard, s *slot) {
 	if s == nil {
 		return
 	}
-	ix.swap(s, nil)
-	delete(sh.slots, s.hash)
+	ix.swap(sh, s, nil)
 	ix.slots.Add(-1)
 }
 
 // swap replaces a slot's list and keeps count. The slot's shard is locked.
-func (ix *index) swap(s *slot, list []*Response) (cost int64) {
+func (ix *index) swap(sh *shard, s *slot, list []*Response) (cost int64) {
+	uses := uint32(0) // of what is replaced: its successor will be wanted as often
 	for _, old := range s.list() {
 		if !slices.Contains(list, old) {
 			ix.count(old, -1)
+			uses = max(uses, old.uses.Load())
 		}
 	}
 	for _, r := range list {
+		if r.slot == nil {
+			r.enter(s, uses)
+			r.vary = ix.varies.share(r.vary)
+		}
 		if !slices.Contains(s.list(), r) {
 			ix.count(r, 1)
 		}
 	}
 	s.variants.Store(&list)
+	sh.publish(s, list)
 	return s.cost()
+}
+
+// publish lets readers find a slot's newest response, or nothing when there is none. The shard is locked.
+func (sh *shard) publish(s *slot, list []*Response) {
+	t := sh.table.Load()
+	if len(list) == 0 {
+		t.clear(s.hash)
+		return
+	}
+	list[0].several.Store(len(list) > 1)
+	if t.crowded() {
+		t = t.grown()
+		sh.table.Store(t)
+	}
+	t.set(list[0])
 }
 
 func (ix *index) count(r *Response, sign int64) {
@@ -193,19 +226,9 @@ func (s *slot) cost() (n int64) {
 	return n
 }
 
-// each calls f for every slot, a shard at a time and without its lock. A slot that comes meanwhile may be missed.
+// each calls f for every slot. A slot that comes meanwhile may be missed.
 func (ix *index) each(f func(*slot)) {
-	var batch []*slot
 	for i := range ix.shards {
-		sh := &ix.shards[i]
-		sh.mu.RLock()
-		batch = batch[:0]
-		for _, s := range sh.slots {
-			batch = append(batch, s)
-		}
-		sh.mu.RUnlock()
-		for _, s := range batch {
-			f(s)
-		}
+		ix.shards[i].table.Load().each(func(r *Response) { f(r.slot) })
 	}
 }

@@ -34,29 +34,36 @@ func (f *Found) Hit() bool { return f.State != Miss && f.State != Validate }
 // Lookup finds what is stored for a GET or HEAD with that key and those fields, RFC 9111 §4. key comes from AppendKey.
 // It allocates nothing and touches no header map; Response is then ready to be written.
 func (c *Cache) Lookup(key []byte, fields FieldReader, now time.Time) Found {
+	head := c.index.find(c.index.hash(key), key) // first: memory is fetched while the request is parsed
 	p := c.options.Load().Preset
 	q := parseRequest(p, fields)
-	return c.lookup(c.index.hash(key), key, p, &q, now)
+	return c.judge(head, p, &q, now)
 }
 
 func (c *Cache) lookup(hash uint64, key []byte, p Preset, q *request, now time.Time) Found {
-	s := c.index.get(hash, key)
-	if s == nil {
+	return c.judge(c.index.find(hash, key), p, q, now)
+}
+
+// judge chooses among a slot's variants, of which head is the newest, and decides what may be done with it.
+func (c *Cache) judge(head *Response, p Preset, q *request, now time.Time) Found {
+	if head == nil {
 		return Found{Fwd: FwdURIMiss}
 	}
-	list := s.list()
-	r := c.choose(s, list, q.fields)
+	r := c.choose(head, q.fields)
 	if r == nil {
-		return Found{Fwd: c.missOf(s, list)}
+		return Found{Fwd: c.missOf(head)}
 	}
-	c.residency.Touch(hash)
+	r.use()
+	if c.toucher != nil {
+		c.toucher.Touch(r.hash)
+	}
 	return judge(p, q, r, now)
 }
 
 // missOf says why nothing was chosen: what a purge took is as good as not there.
-func (c *Cache) missOf(s *slot, list []*Response) Fwd {
-	for _, r := range list {
-		if c.purges.alive(s.key, r) {
+func (c *Cache) missOf(head *Response) Fwd {
+	for _, r := range head.slot.list() {
+		if c.alive(r) {
 			return FwdVaryMiss
 		}
 	}
@@ -64,13 +71,25 @@ func (c *Cache) missOf(s *slot, list []*Response) Fwd {
 }
 
 // choose returns the response that the request selects; the most recent of several, RFC 9111 §4.1.
-func (c *Cache) choose(s *slot, list []*Response, f FieldReader) (chosen *Response) {
-	for _, r := range list {
-		if (chosen == nil || r.date.After(chosen.date)) && selects(r.vary, f) && c.purges.alive(s.key, r) {
+func (c *Cache) choose(head *Response, f FieldReader) (chosen *Response) {
+	if !head.several.Load() {
+		if selects(head.vary, f) && c.alive(head) {
+			return head
+		}
+		return nil
+	}
+	for _, r := range head.slot.list() {
+		if (chosen == nil || r.date.After(chosen.date)) && selects(r.vary, f) && c.alive(r) {
 			chosen = r
 		}
 	}
 	return chosen
+}
+
+// alive tells whether no purge has killed a stored response. Most hits come after the last purge was held against it, and
+// needn't know its key.
+func (c *Cache) alive(r *Response) bool {
+	return r.checked.Load() == c.purges.seq.Load() || c.purges.alive(r.slot.key, r)
 }
 
 // judge decides what may be done with the response.

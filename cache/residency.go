@@ -3,13 +3,11 @@ package cache
 // Residency decides which slots stay in memory. It holds no contents: a slot is named by its key's hash, and the
 // index stays the authority on what is stored. cache/memory fulfils it.
 //
-// Touch and Admit never block. All methods may be called concurrently.
+// Admit never blocks. All methods may be called concurrently.
 type Residency interface {
 	// Start names the function that takes a slot out of the index. It may be called on any goroutine, also for a
 	// hash that the index doesn't know; it doesn't block and calls no method of Residency.
 	Start(evict func(hash uint64))
-	// Touch tells of a use.
-	Touch(hash uint64)
 	// Admit tells that the slot now costs so many bytes, of which false says that there is no room to decide:
 	// the slot must leave the index. A slot that is refused later is evicted.
 	Admit(hash uint64, cost int64) bool
@@ -19,4 +17,9 @@ type Residency interface {
 	Limit() int64
 	// Close ends what Start began. No other method may be called afterwards, or concurrently.
 	Close()
+}
+
+// Toucher is a Residency that hears of each use as it happens. It costs every hit what Touch takes.
+type Toucher interface {
+	Touch(hash uint64)
 }

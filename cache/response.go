@@ -11,25 +11,75 @@ import (
 // and the residency's entries.
 const responseOverhead = 300
 
-// Response is a stored response. It never changes, except for the notes that the last fields take; a newer one replaces
-// it as a whole, and who still reads it keeps it.
+const (
+	// shortKey is how long a key may be that a Response holds in itself, in bytes: most are no longer, and a hit
+	// needn't go and find it elsewhere.
+	shortKey = 72
+	// maxUses is how far the uses of a response are counted. A hot one soon has them, and then isn't written to any
+	// more, which would take its cache line from the other processors.
+	maxUses = 3
+)
+
+// Response is a stored response. It never changes, except for the notes in its first fields; a newer one replaces it as
+// a whole, and who still reads it keeps it.
+//
+// The fields are in the order of their use, as a hit on one of a million waits for memory more than for anything else:
+// the first three cache lines are what decides over it, and they are fetched at once.
 type Response struct {
-	status       int
-	fields       block // the stored header section, without Age and Content-Length
-	trailer      block
+	hash         uint64        // of the key
+	slot         *slot         // that it is stored in, nil until then
+	vary         []varyField   // shared with others that say the same
+	checked      atomic.Uint64 // the purge sequence that it was last held against
+	uses         atomic.Uint32 // since the residency last asked, up to maxUses
+	several      atomic.Bool   // the newest of several variants
+	soft         atomic.Bool   // purged softly: stale whatever the figures say
+	revalidating atomic.Bool   // a validation behind a client's back is under way
+	keyLength    uint32
 	figures      figures
+	key          [shortKey]byte // its begin, see isFor
+
+	fields       block   // the stored header section, without Age and Content-Length
+	content      Content // nil while it is still coming
+	length       int64   // of the content; -1 while it is still coming and unknown
+	status       int
+	trailer      block
 	etag         httpfield.ETag
 	lastModified time.Time // zero for none, or one that can't be compared
 	date         time.Time
-	vary         []varyField
 	tags         []uint64 // hashes
 	born         uint64   // the purge sequence when it was asked for
-	content      Content  // nil while it is still coming
-	length       int64    // of the content; -1 while it is still coming and unknown
+}
 
-	checked      atomic.Uint64 // the purge sequence that it was last held against
-	soft         atomic.Bool   // purged softly: stale whatever the figures say
-	revalidating atomic.Bool   // a validation behind a client's back is under way
+// enter notes the slot that will hold the response, before others can find it there.
+func (s *Response) enter(in *slot, uses uint32) {
+	s.hash, s.slot = in.hash, in
+	s.keyLength = uint32(len(in.key))
+	copy(s.key[:], in.key)
+	s.uses.Store(uses)
+}
+
+// isFor tells whether the response is stored for that key.
+func (s *Response) isFor(key []byte) bool {
+	if len(key) > shortKey {
+		return s.slot.key == string(key)
+	}
+	return len(key) == int(s.keyLength) && string(s.key[:len(key)]) == string(key)
+}
+
+// use counts a use, see maxUses. One that is lost to another processor doesn't matter.
+func (s *Response) use() {
+	if n := s.uses.Load(); n < maxUses {
+		s.uses.Store(n + 1)
+	}
+}
+
+// spend returns the uses and lowers them by one.
+func (s *Response) spend() uint32 {
+	n := s.uses.Load()
+	if n > 0 {
+		s.uses.Store(n - 1)
+	}
+	return n
 }
 
 // Status is the response's status code.

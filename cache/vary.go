@@ -13,6 +13,7 @@ import (
 type varyField struct {
 	name    string
 	value   string // in normal form
+	first   string // the line as it came, when it was one: many clients send just the same
 	present bool
 }
 
@@ -48,6 +49,9 @@ func newVary(response, request FieldReader) (fields []varyField) {
 func newVaryField(name string, request FieldReader) varyField {
 	v := varyField{name: name, present: has(request, name)}
 	v.value = string(appendSelecting(nil, name, request))
+	if _, more := request.Line(name, 1); !more {
+		v.first, _ = request.Line(name, 0)
+	}
 	return v
 }
 
@@ -80,11 +84,15 @@ func (v *varyField) selects(request FieldReader) bool {
 	if !present || !v.present {
 		return present == v.present
 	}
-	if _, more := request.Line(v.name, 1); !more && line == v.value {
+	if _, more := request.Line(v.name, 1); !more && (line == v.first || line == v.value) {
 		return true
 	}
 	var buf [256]byte
 	return string(appendSelecting(buf[:0], v.name, request)) == v.value
 }
 
-func sameVary(a, b []varyField) bool { return slices.Equal(a, b) }
+func sameVary(a, b []varyField) bool {
+	return slices.EqualFunc(a, b, func(a, b varyField) bool {
+		return a.name == b.name && a.present == b.present && a.value == b.value
+	})
+}
