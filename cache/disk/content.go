@@ -39,7 +39,7 @@ func (c *content) WriteRange(w io.Writer, start, length int64) (written int64, e
 	c.v.directory.touch(c.id, c.variant)
 	for length > 0 {
 		chunk, skip := start/chunkSize, start%chunkSize
-		b, err := c.chunk(chunk)
+		b, err := c.chunk(chunk, start+length)
 		if err != nil {
 			return written, err
 		}
@@ -56,19 +56,19 @@ func (c *content) WriteRange(w io.Writer, start, length int64) (written int64, e
 	return written, nil
 }
 
-// chunk reads a chunk with its checksum, which is right.
-func (c *content) chunk(chunk int64) (*buffer, error) {
-	b, err := c.read(chunk)
+// chunk reads a chunk with its checksum, which is right. Chunks up to end will follow.
+func (c *content) chunk(chunk, end int64) (*buffer, error) {
+	b, err := c.read(chunk, end)
 	if errors.Is(err, ErrGone) && c.follow() {
-		b, err = c.read(chunk)
+		b, err = c.read(chunk, end)
 	}
 	return b, err
 }
 
-func (c *content) read(chunk int64) (*buffer, error) {
+func (c *content) read(chunk, end int64) (*buffer, error) {
 	p := placeFrom(c.place.Load())
 	n := int(min(chunkSize, c.length-chunk*chunkSize)) + crcSize
-	b, err := c.v.readers.read(nil, p.serial, p.at()+c.begin+chunk*(chunkSize+crcSize), n)
+	b, err := c.v.readers.read(nil, p.serial, p.at()+c.begin+chunk*(chunkSize+crcSize), n, end-(chunk+1)*chunkSize)
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,8 @@
 // finds what is known, Oldest is 0. A second or two covers a million records.
 //
 // The size is never exceeded: room is reserved before a segment begins. Eviction takes the oldest segment whole, and
-// copies what was read since it was written, half a segment at most. The file system's floor stops writing, not
-// reading.
+// copies what was read since it was written, half a segment at most. Where the file system has less free room than
+// MinFree, the oldest segments go until it has, and nothing is written meanwhile.
 //
 // No disk holds up a client: Put refuses instead of waiting, a read that takes longer than Slow fails. After a write
 // that failed nothing is written for a while, and after three reads that failed nothing is read either; the rest is

@@ -15,7 +15,7 @@ var errNoRoom = errors.New("no segment can be evicted")
 // shrink evicts the oldest segments until there is room for one more. With keep, records that have been read are
 // copied to the segment that is written now, which has just begun.
 func (w *writer) shrink(keep bool) error {
-	for w.v.used()+w.v.segmentSize > w.v.size {
+	for w.v.used()+w.v.segmentSize > w.v.limit.Load() {
 		victim := w.victim()
 		if victim == nil {
 			if w.seg != nil {

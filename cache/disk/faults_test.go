@@ -47,7 +47,7 @@ func (f *faulty) Free(string) (total, free uint64, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.free == nil {
-		return 100, 100, nil
+		return 1 << 50, 1 << 50, nil
 	}
 	total, free = f.free()
 	return total, free, nil
@@ -181,24 +181,39 @@ func TestRestsGrow(t *testing.T) {
 	})
 }
 
-// Below the floor nothing is written, and everything is served.
+// Below the floor the oldest records make room for others. Where that isn't enough, nothing is written; the rest is
+// served.
 func TestFloor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := new(faulty)
 		o := options(t.TempDir())
-		o.MinFree = 0.05
+		o.MinFree = 0.1
 		s := openOn(t, o, fs)
 		defer closeStore(t, s)
-		tryPut(s, "/a", 1, 100)
-		fs.set(func() { fs.free = func() (uint64, uint64) { return 100, 4 } })
-		time.Sleep(2 * time.Second)
-		if tryPut(s, "/b", 2, 100) || s.Stats()[0].State != disk.Full || versions(t, s, "/a")[0] != 1 {
-			t.Errorf("below the floor: %+v", s.Stats()[0])
+		const total = 100 << 20
+		var others atomic.Int64
+		fs.set(func() {
+			fs.free = func() (uint64, uint64) { return total, uint64(max(0, total-others.Load()-s.Stats()[0].Bytes)) }
+		})
+		for i := range uint64(300) {
+			put(t, s, record(fmt.Sprint("/", i), 0, i+1, 100_000))
 		}
-		fs.set(func() { fs.free = func() (uint64, uint64) { return 100, 6 } })
-		time.Sleep(2 * time.Second)
-		if !tryPut(s, "/b", 2, 100) {
-			t.Error("above the floor: not written")
+		time.Sleep(20 * time.Second)
+		if st := s.Stats()[0]; st.Evicted > 0 || st.State != disk.OK {
+			t.Fatalf("evicted without need: %+v", st)
+		}
+		others.Store(total - s.Stats()[0].Bytes - 5<<20)
+		time.Sleep(20 * time.Second)
+		if free := total - others.Load() - s.Stats()[0].Bytes; free < 10<<20 || free > 14<<20 {
+			t.Errorf("%d bytes are free", free)
+		}
+		if !tryPut(s, "/a", 1, 100) || versions(t, s, "/299")[0] != 300 {
+			t.Error("above the floor: not written, or what was there is gone")
+		}
+		others.Store(total)
+		time.Sleep(20 * time.Second)
+		if st := s.Stats()[0]; tryPut(s, "/b", 1, 100) || st.State != disk.Full || st.Segments != 1 || versions(t, s, "/a")[0] != 1 {
+			t.Errorf("below the floor: %+v", st)
 		}
 	})
 }

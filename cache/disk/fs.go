@@ -28,6 +28,8 @@ type file interface {
 	Size() (int64, error)
 	// ReadCached reads what is in memory already, all of p or nothing, and never waits for the disk.
 	ReadCached(p []byte, at int64) bool
+	// Prefetch has the kernel read what will be needed soon.
+	Prefetch(at, n int64)
 	// Allocate reserves room up to a size, without changing the file's.
 	Allocate(size int64) error
 }
@@ -69,5 +71,7 @@ func (f osFile) Size() (int64, error) {
 }
 
 func (f osFile) ReadCached(p []byte, at int64) bool { return readCached(f.File, p, at) }
+
+func (f osFile) Prefetch(at, n int64) { prefetch(f.File, at, n) }
 
 func (f osFile) Allocate(size int64) error { return allocate(f.File, size) }

@@ -23,6 +23,11 @@ func readCached(f *os.File, p []byte, at int64) bool {
 	return err == nil && n == len(p)
 }
 
+// prefetch begins to read. Whether it works doesn't matter.
+func prefetch(f *os.File, at, n int64) {
+	_ = unix.Fadvise(int(f.Fd()), at, n, unix.FADV_WILLNEED)
+}
+
 // allocate reserves room where the file system can.
 func allocate(f *os.File, size int64) error {
 	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)

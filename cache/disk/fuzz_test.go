@@ -37,6 +37,7 @@ func (m *memFile) Truncate(n int64) error        { m.b = m.b[:n]; return nil }
 func (m *memFile) Sync() error                   { return nil }
 func (m *memFile) Size() (int64, error)          { return int64(len(m.b)), nil }
 func (m *memFile) ReadCached([]byte, int64) bool { return false }
+func (m *memFile) Prefetch(int64, int64)         {}
 func (m *memFile) Allocate(int64) error          { return nil }
 
 const testSerial = 3

@@ -295,21 +295,49 @@ func (l *noteLog) allocate() {
 
 // compact writes the file anew from what it holds.
 func (l *noteLog) compact() error {
-	b, err := l.v.readFile(notesName, 2*maxNotes)
+	f, err := l.read()
 	if err != nil {
 		return err
 	}
-	f, err := parseNotes(b, l.v.seed)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	f.forgotten, f.sequence = l.forgotten, max(f.sequence, l.sequence)
-	l.mu.Unlock()
 	return l.write(f)
 }
 
-// forget lets the notes up to a sequence go; true when it is worth a compaction.
+// read reads the file, and what is forgotten since it was written.
+func (l *noteLog) read() (f noteFile, err error) {
+	b, err := l.v.readFile(notesName, 2*maxNotes)
+	if err != nil {
+		return f, err
+	}
+	if f, err = parseNotes(b, l.v.seed); err != nil {
+		return f, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f.forgotten, f.sequence = l.forgotten, max(f.sequence, l.sequence)
+	return f, nil
+}
+
+// tidy compacts the file when half of its notes are forgotten, or one is and all shall go.
+func (l *noteLog) tidy(all bool) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	f, err := l.read()
+	if err != nil {
+		return err
+	}
+	forgotten := 0
+	for _, n := range f.notes {
+		if n.sequence <= f.forgotten {
+			forgotten++
+		}
+	}
+	if !all && 2*forgotten < len(f.notes) {
+		return nil
+	}
+	return l.write(f)
+}
+
+// forget lets the notes up to a sequence go; true when that is news.
 func (l *noteLog) forget(sequence uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -319,13 +347,6 @@ func (l *noteLog) forget(sequence uint64) bool {
 	l.forgotten = sequence
 	l.sequence = max(l.sequence, sequence)
 	return true
-}
-
-// tidy compacts the file.
-func (l *noteLog) tidy() error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	return l.compact()
 }
 
 func (l *noteLog) close() {

@@ -17,7 +17,8 @@ type Options struct {
 	// Segment is the size of the files that it consists of, in bytes, and more than the largest response; 0 derives it
 	// from Size.
 	Segment int64 `yaml:"segment" unit:"size"`
-	// MinFree is the part of the file system that stays free for others: below it, nothing is written.
+	// MinFree is the part of the file system that stays free for others: below it the oldest records make room, and
+	// until that has helped nothing is written.
 	MinFree float64 `yaml:"min_free" unit:"ratio"`
 	// Admission is which responses are written: SecondHit or All.
 	Admission Admission `yaml:"admission"`

@@ -50,10 +50,14 @@ type reading struct {
 	seg  *segment
 	at   int64
 	buf  *buffer
+	more int64 // what will be needed of what follows
 	n    int
 	err  error
 	done chan struct{} // has room for one
 }
+
+// readAhead is how much is prefetched at once, in bytes: several chunks, so that few reads wait for the disk.
+const readAhead = 1 << 20
 
 // readers are goroutines that wait for the disk, so many that no more than so many reads are under way, and that a
 // disk that doesn't answer holds up nobody else. What the kernel has in memory is read without them.
@@ -75,16 +79,20 @@ func (r *readers) run() {
 }
 
 func (q *reading) carryOut() {
+	next := q.at + int64(len(q.buf.b))
 	q.n, q.err = q.seg.file.ReadAt(q.buf.b, q.at)
 	if errors.Is(q.err, io.EOF) && q.n > 0 {
 		q.err = nil
 	}
-	q.seg.release()
 	q.done <- struct{}{}
+	if q.more > 0 {
+		q.seg.file.Prefetch(next, min(q.more, readAhead))
+	}
+	q.seg.release()
 }
 
-// read reads up to n octets of a segment. Whoever gets a buffer frees it.
-func (r *readers) read(stop <-chan struct{}, serial uint32, at int64, n int) (*buffer, error) {
+// read reads up to n octets of a segment, of which more will be needed. Whoever gets a buffer frees it.
+func (r *readers) read(stop <-chan struct{}, serial uint32, at int64, n int, more int64) (*buffer, error) {
 	if !r.v.reads.allows() || r.v.life.Err() != nil {
 		return nil, ErrResting
 	}
@@ -98,7 +106,7 @@ func (r *readers) read(stop <-chan struct{}, serial uint32, at int64, n int) (*b
 		r.count(n)
 		return b, nil
 	}
-	return r.await(stop, &reading{seg: seg, at: at, buf: b, done: make(chan struct{}, 1)})
+	return r.await(stop, &reading{seg: seg, at: at, buf: b, more: more, done: make(chan struct{}, 1)})
 }
 
 // await hands a reading to a reader and waits. It gives up after Slow; the buffer then belongs to the reading, which
@@ -196,7 +204,7 @@ func (v *volume) readHead(stop <-chan struct{}, s slot) (*buffer, head, error) {
 		n = int(s.head) * 64
 	}
 	for range 2 {
-		b, err := v.readers.read(stop, s.place.serial, s.place.at(), n)
+		b, err := v.readers.read(stop, s.place.serial, s.place.at(), n, 0)
 		if err != nil {
 			return nil, head{}, err
 		}

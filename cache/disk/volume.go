@@ -40,12 +40,13 @@ type volume struct {
 	reads   breaker
 	full    atomic.Bool   // something has been evicted
 	low     atomic.Bool   // the file system's floor is reached
+	limit   atomic.Int64  // what the disk may hold of ours: size, or what the floor leaves
 	newest  atomic.Uint64 // the largest Born that was seen
 	writing atomic.Int64  // since when a write is under way, in Unix nanoseconds; 0 for none
 	figures figures
 
 	loading *loading
-	tidy    chan struct{} // has room for one: the notes are worth a compaction
+	untidy  atomic.Bool // there are notes that nobody needs
 
 	life  context.Context // ends when nothing is read or written any more
 	end   context.CancelFunc
@@ -59,7 +60,7 @@ type volume struct {
 func openVolume(path string, o Options, log *slog.Logger, fs fileSystem) (*volume, error) {
 	v := &volume{
 		path: path, size: o.Size, segmentSize: o.segment(), minFree: o.MinFree, slow: o.Slow, log: log.With("disk", path), fs: fs,
-		directory: newDirectory(), queue: newQueue(o.Queue), tidy: make(chan struct{}, 1),
+		directory: newDirectory(), queue: newQueue(o.Queue),
 		writes: breaker{limit: 1, rest: o.Rest}, reads: breaker{limit: 3, rest: o.Rest}, loading: newLoading(),
 	}
 	if o.Admission == SecondHit {
@@ -80,6 +81,7 @@ func openVolume(path string, o Options, log *slog.Logger, fs fileSystem) (*volum
 // start starts the goroutines.
 func (v *volume) start(io int) {
 	v.full.Store(v.used()+3*v.segmentSize > v.size) // the one to write, the reserve, and what sealing gave back
+	v.limit.Store(v.size)
 	v.measure()
 	for range io {
 		v.aux.Go(v.readers.run)

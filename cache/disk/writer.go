@@ -47,6 +47,7 @@ func (w *writer) run(ctx context.Context) {
 		if w.v.queue.isClosed() {
 			break
 		}
+		_ = w.shrink(false) // the limit may have come down
 		select {
 		case <-w.v.queue.ready:
 		case <-ctx.Done():
@@ -247,14 +248,14 @@ func (w *writer) room(size int64) bool {
 			return true
 		}
 	}
-	return w.roll() == nil
+	return w.roll() == nil && w.seg != nil // a copy may have failed
 }
 
 // roll begins a new segment, and makes room on the disk for the next one.
 func (w *writer) roll() error {
 	w.flush()
 	w.seal()
-	if err := w.shrink(false); err != nil { // the last roll has seen to it, unless notes grew
+	if err := w.shrink(false); err != nil { // the last roll has seen to it, unless the limit came down
 		return err
 	}
 	g, err := w.v.newSegment(w.serial + 1)
