@@ -7,6 +7,8 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"github.com/anyedge/anyedge/cache/httpfield"
 )
 
 // block is a pre-serialised header or trailer section: lines of "Name: value\r\n", names in canonical form and in
@@ -67,20 +69,31 @@ func writeField(b *strings.Builder, name, value string) {
 // storedFields tells which fields of a response are stored: not those of the connection, RFC 9111 §3.1, not those that
 // are made anew, and not those that private or no-cache set apart, §5.2.2.4 and §5.2.2.7.
 func storedFields(h http.Header, except ...[]string) func(name string) bool {
-	drop := make(map[string]bool)
-	for _, line := range h["Connection"] {
-		for name := range strings.SplitSeq(line, ",") {
-			drop[textproto.CanonicalMIMEHeaderKey(strings.Trim(name, " \t"))] = true
-		}
-	}
+	drop := nominatedFields(h)
 	for _, names := range except {
 		for _, name := range names {
+			if drop == nil {
+				drop = make(map[string]bool)
+			}
 			drop[textproto.CanonicalMIMEHeaderKey(name)] = true
 		}
 	}
 	return func(name string) bool {
 		return !isConnectionField(name) && !isOwnField(name) && !drop[name]
 	}
+}
+
+// nominatedFields are the names in Connection; nil for none.
+func nominatedFields(h http.Header) (names map[string]bool) {
+	for _, line := range h["Connection"] {
+		for name, rest := httpfield.Next(line); name != ""; name, rest = httpfield.Next(rest) {
+			if names == nil {
+				names = make(map[string]bool)
+			}
+			names[textproto.CanonicalMIMEHeaderKey(name)] = true
+		}
+	}
+	return names
 }
 
 // header parses a block back into net/http's form.

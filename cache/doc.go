@@ -31,7 +31,7 @@
 //	RFC 9211       Cache-Status                          status.go
 //	RFC 9213       CDN-Cache-Control                     storing.go
 //
-// Where an RFC leaves a choice: of several values for a directive the smallest counts; a malformed one makes stale;
+// Where an RFC leaves a choice: of several values for a directive the first counts; a malformed one makes stale;
 // private and no-cache with field names keep these fields out of what is stored; s-maxage beside a directive of RFC
 // 5861 doesn't forbid stale use; a 304 without a validator confirms what we asked about; conditions on a miss are
 // evaluated on what the origin sends, so that the whole can be stored. A range on a miss passes and isn't stored.

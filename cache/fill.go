@@ -129,7 +129,7 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 		return ReasonTooLarge
 	}
 	h := response.Header
-	if len(h["Date"]) == 0 {
+	if !r.dated {
 		h["Date"] = []string{r.at.UTC().Format(http.TimeFormat)} // RFC 9110 §6.6.1
 	}
 	fields := newBlock(h, storedFields(h, r.control.PrivateFields, r.control.NoCacheFields))

@@ -57,8 +57,9 @@ func cut(data []byte, skip, length int64) []byte {
 
 // copyFields copies an origin's header section, without what is meant for us alone.
 func copyFields(dst, src http.Header) {
+	nominated := nominatedFields(src)
 	for name, lines := range src {
-		if !isConnectionField(name) && !isTagField(name) {
+		if !isConnectionField(name) && !isTagField(name) && !nominated[name] {
 			dst[name] = append(slices.Clip(dst[name]), lines...)
 		}
 	}

@@ -67,17 +67,24 @@ func receive(x *exchange) step {
 	switch {
 	case x.policy.Off:
 		x.status.Fwd = FwdBypass
+		return pass
 	case x.r.Method != http.MethodGet && x.r.Method != http.MethodHead:
 		x.status.Fwd = FwdMethod
+		return pass
+	}
+	x.query = parseRequest(x.preset, header(x.r.Header))
+	switch {
 	case x.r.ContentLength != 0 || len(x.r.TransferEncoding) > 0:
 		x.status.Fwd = FwdBypass // the content of a GET is no part of the key
-	case forOrigin(header(x.r.Header)):
+	case forOrigin(x.query.fields):
 		x.status.Fwd = FwdRequest
 	default:
-		x.query = parseRequest(x.preset, header(x.r.Header))
 		x.key = appendRequestKey(make([]byte, 0, 128), x.r)
 		x.hash = x.c.index.hash(x.key)
 		return lookup
+	}
+	if x.query.control.Is(httpfield.OnlyIfCached) {
+		return notCached
 	}
 	return pass
 }

@@ -3,6 +3,7 @@ package cache
 import (
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // invalidates tells whether a response to a method makes stored ones invalid, RFC 9111 §4.4: the method is unsafe, or
@@ -27,7 +28,8 @@ func (c *Cache) invalidate(r *http.Request, response http.Header) {
 	}
 }
 
-// sameOriginKey is the key of a reference, nil when it leads elsewhere.
+// sameOriginKey is the key of a reference, nil when it leads elsewhere. A path that needs no resolving stays as it was
+// written, octet for octet, as those of requests do.
 func sameOriginKey(base *url.URL, reference string) []byte {
 	if reference == "" {
 		return nil
@@ -39,5 +41,22 @@ func sameOriginKey(base *url.URL, reference string) []byte {
 	if string(appendAuthority(nil, u.Scheme, u.Host)) != string(appendAuthority(nil, base.Scheme, base.Host)) {
 		return nil
 	}
-	return AppendKey(nil, u.Scheme, u.Host, u.EscapedPath(), u.RawQuery, u.RawQuery != "" || u.ForceQuery)
+	path := u.EscapedPath()
+	if written := referencePath(reference); written != "" && !strings.Contains(written, "/.") {
+		path = written
+	}
+	return AppendKey(nil, u.Scheme, u.Host, path, u.RawQuery, u.RawQuery != "" || u.ForceQuery)
+}
+
+// referencePath is the path of a reference as it was written, empty where it isn't absolute.
+func referencePath(reference string) string {
+	switch {
+	case strings.Contains(reference, "://"):
+		return writtenPath(reference)
+	case strings.HasPrefix(reference, "//"):
+		return writtenPath("http:" + reference)
+	case strings.HasPrefix(reference, "/"):
+		return writtenPath("http://x" + reference)
+	}
+	return ""
 }

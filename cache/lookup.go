@@ -70,7 +70,7 @@ func (c *Cache) missOf(head *Response) Fwd {
 	return FwdURIMiss
 }
 
-// choose returns the response that the request selects; the most recent of several, RFC 9111 §4.1.
+// choose returns the response that the request selects, RFC 9111 §4.1.
 func (c *Cache) choose(head *Response, f FieldReader) (chosen *Response) {
 	if !head.several.Load() {
 		if selects(head.vary, f) && c.alive(head) {
@@ -79,7 +79,7 @@ func (c *Cache) choose(head *Response, f FieldReader) (chosen *Response) {
 		return nil
 	}
 	for _, r := range head.slot.list() {
-		if (chosen == nil || r.date.After(chosen.date)) && selects(r.vary, f) && c.alive(r) {
+		if (chosen == nil || preferred(r, chosen)) && selects(r.vary, f) && c.alive(r) {
 			chosen = r
 		}
 	}

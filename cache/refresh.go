@@ -6,7 +6,7 @@ import "net/http"
 // fields around the same content. A reason tells that the result may only be used this once.
 func (c *Cache) refresh(t *target, stale *Response, r *received, h http.Header) (*Response, Reason) {
 	merged := updatedFields(stale, h)
-	if len(h["Date"]) == 0 {
+	if !r.dated {
 		merged["Date"] = []string{r.at.UTC().Format(http.TimeFormat)}
 	}
 	merged["Age"] = h["Age"]

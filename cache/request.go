@@ -19,11 +19,20 @@ func parseRequest(p Preset, f FieldReader) request {
 	q := request{fields: f, authorized: has(f, "Authorization")}
 	if has(f, "Cache-Control") {
 		q.control = parseControl(f)
-	} else if line, ok := f.Line("Pragma", 0); ok && httpfield.PragmaNoCache(line) {
+	} else if pragmaNoCache(f) {
 		q.control.Has = httpfield.NoCache
 	}
 	if p == Safe {
 		q.control = httpfield.CacheControl{Has: q.control.Has & httpfield.OnlyIfCached}
 	}
 	return q
+}
+
+func pragmaNoCache(f FieldReader) bool {
+	for i := 0; ; i++ {
+		line, ok := f.Line("Pragma", i)
+		if !ok || httpfield.PragmaNoCache(line) {
+			return ok
+		}
+	}
 }

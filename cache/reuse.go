@@ -14,6 +14,8 @@ type figures struct {
 	lifetime   time.Duration
 	// whileRevalidate and ifError are how long it may be used beyond its lifetime, RFC 5861, 0 for never.
 	whileRevalidate, ifError time.Duration
+	// limited: ifError is what the response or the policy says, also when it is 0.
+	limited bool
 	// noCache: validated before every use, RFC 9111 §5.2.2.4.
 	noCache bool
 	// noStale: never used stale because a client would have it so, RFC 9111 §4.2.4.
@@ -32,6 +34,7 @@ func newFigures(r *received, p Policy) figures {
 		shared: c.Is(sharedWithCredentials), immutable: c.Is(httpfield.Immutable),
 	}
 	f.whileRevalidate, f.ifError = staleLimits(c, p)
+	f.limited = c.Is(httpfield.StaleIfError) || p.StaleIfError > 0
 	return f
 }
 

@@ -267,7 +267,11 @@ func (s *scenario) expand(text string) string {
 }
 
 func (s *scenario) fail(w http.ResponseWriter, _ *http.Request, err error) {
-	w.WriteHeader(http.StatusBadGateway)
+	status := http.StatusBadGateway
+	if errors.Is(err, cache.ErrMustRevalidate) {
+		status = http.StatusGatewayTimeout
+	}
+	w.WriteHeader(status)
 	fmt.Fprint(w, err)
 }
 

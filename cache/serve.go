@@ -2,6 +2,8 @@ package cache
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -48,23 +50,36 @@ func serveResponse(x *exchange) step {
 	return nil
 }
 
-// staleUsable tells whether what was found may answer although the origin failed.
+// staleUsable tells whether what was found may answer although the origin failed, and notes what lets it. The origin
+// didn't answer when there is an error, except for an answer that made no sense.
 func (x *exchange) staleUsable() bool {
 	s := x.found.Response
-	return s != nil && usableOnError(&x.query, &s.figures, time.Now())
+	if s == nil {
+		return false
+	}
+	disconnected := x.err != nil && !errors.Is(x.err, errUnasked)
+	x.status.detail = usableOnError(x.preset, &x.query, &s.figures, disconnected, time.Now())
+	return x.status.detail != ""
 }
 
-// serveOnError answers with a stale response because the origin failed, RFC 5861 §4.
+// serveOnError answers with a stale response because the origin failed, RFC 5861 §4 and RFC 9111 §4.2.4.
 func serveOnError(x *exchange) step {
 	x.found = judge(x.preset, &x.query, x.found.Response, time.Now())
-	x.status.detail = "stale-if-error"
 	return serve
 }
+
+// ErrMustRevalidate is in the error that an ErrorWriter gets when a response is stored that may not be used unless the
+// origin confirms it, and the origin couldn't be asked. RFC 9111 §5.2.2.2 wants 504 for it, unless another status says
+// more.
+var ErrMustRevalidate = errors.New("validate the stored response")
 
 // fail answers when the origin didn't: stale where that is allowed, else with an error.
 func fail(x *exchange) step {
 	if x.staleUsable() && x.r.Context().Err() == nil {
 		return serveOnError
+	}
+	if s := x.found.Response; s != nil && s.figures.noStale {
+		x.err = fmt.Errorf("%w: %w", ErrMustRevalidate, x.err)
 	}
 	x.status.addTo(x.w.Header(), x.c.name)
 	x.fail(x.w, x.r, x.err)

@@ -45,14 +45,30 @@ func reuseStale(p Preset, q *request, f *figures, beyond time.Duration) (verdict
 	return verdictValidate, FwdStale
 }
 
+// disconnectedLimit is how long beyond its lifetime a response may answer while the origin can't be reached at all, where
+// neither the response nor the policy says.
+const disconnectedLimit = 24 * time.Hour
+
 // usableOnError tells whether a stored response may answer because the origin failed, RFC 5861 §4. The request's own
-// stale-if-error counts where no directive of the response forbids stale use.
-func usableOnError(q *request, f *figures, now time.Time) bool {
-	limit := f.ifError
-	if q.control.Is(httpfield.StaleIfError) && !f.noStale {
-		limit = max(limit, seconds(q.control.StaleIfError))
+// stale-if-error counts where no directive of the response forbids stale use. disconnected tells that the origin didn't
+// answer at all: RFC 9111 §4.2.4 lets a response be used then that nothing forbids to be used stale, unless the client
+// wants it fresh. What lets it be used is the result, empty when nothing does.
+func usableOnError(p Preset, q *request, f *figures, disconnected bool, now time.Time) (detail string) {
+	c, limit, beyond := &q.control, f.ifError, f.age(now)-f.lifetime
+	if c.Is(httpfield.StaleIfError) && !f.noStale {
+		limit = max(limit, seconds(c.StaleIfError))
 	}
-	return limit > 0 && f.age(now)-f.lifetime < limit
+	switch {
+	case withholds(p, q, f):
+		return ""
+	case limit > 0 && beyond < limit:
+		return "stale-if-error"
+	case !disconnected || f.noStale || f.limited || c.Is(httpfield.NoCache|httpfield.MaxAge|httpfield.MinFresh):
+		return ""
+	case beyond < disconnectedLimit:
+		return "disconnected"
+	}
+	return ""
 }
 
 // isServerError tells which statuses count as an origin that failed, RFC 5861 §4.

@@ -2,6 +2,8 @@ package cache
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/anyedge/anyedge/cache/httpfield"
@@ -36,14 +38,15 @@ type received struct {
 	// requested and at are when the request left and the response's header section came.
 	requested, at time.Time
 	date          time.Time // as Date says, or else at
+	dated         bool      // Date says so
 }
 
 func newReceived(status int, f FieldReader, requested, at time.Time) *received {
 	r := &received{status: status, fields: f, requested: requested, at: at, date: at}
 	r.control, r.targeted = controlOf(f)
-	if line, ok := f.Line("Date", 0); ok {
-		if t, ok := httpfield.ParseDate(line, at); ok {
-			r.date = t
+	if value, ok := singular(f, "Date"); ok {
+		if t, ok := httpfield.ParseDate(value, at); ok {
+			r.date, r.dated = t, true
 		}
 	}
 	return r
@@ -79,12 +82,18 @@ func storable(p Preset, q *request, r *received) Reason {
 		return ReasonAuthorization
 	case varyAny(r.fields):
 		return ReasonVary
-	case p == Safe && has(r.fields, "Set-Cookie"):
+	case p == Safe && has(r.fields, "Set-Cookie") && !setsApart(c, "Set-Cookie"):
 		return ReasonSetCookie
 	case !explicit(r) && !heuristicallyCacheable(r.status):
 		return ReasonNotExplicit
 	}
 	return ""
+}
+
+// setsApart tells whether private or no-cache keep that field out of what is stored.
+func setsApart(c *httpfield.CacheControl, name string) bool {
+	is := func(n string) bool { return strings.EqualFold(n, name) }
+	return slices.ContainsFunc(c.PrivateFields, is) || slices.ContainsFunc(c.NoCacheFields, is)
 }
 
 // sharedWithCredentials let a shared cache store the response to a request with credentials, RFC 9111 §3.5.

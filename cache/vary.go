@@ -17,7 +17,18 @@ type varyField struct {
 	present bool
 }
 
-// varyAny tells whether Vary holds "*", so that no request matches.
+// preferred tells whether a response goes before another that the request selects as well, RFC 9111 §4.1: one with Vary
+// before one without, whose origin may have forgotten it, and else the more recent.
+func preferred(r, other *Response) bool {
+	if varies := len(r.vary) > 0; varies != (len(other.vary) > 0) {
+		return varies
+	}
+	return r.date.After(other.date)
+}
+
+// varyAny tells whether no request can be known to match: Vary holds "*", what isn't a field's name, or a field that the
+// proxy writes itself on the way to the origin, with the client's address in it. The others that it writes depend on
+// what the key holds.
 func varyAny(f FieldReader) bool {
 	for i := 0; ; i++ {
 		line, ok := f.Line("Vary", i)
@@ -25,7 +36,7 @@ func varyAny(f FieldReader) bool {
 			return false
 		}
 		for name, rest := httpfield.Next(line); name != ""; name, rest = httpfield.Next(rest) {
-			if name == "*" {
+			if name == "*" || !httpfield.IsToken(name) || strings.EqualFold(name, "Forwarded") || strings.EqualFold(name, "X-Forwarded-For") {
 				return true
 			}
 		}
@@ -48,25 +59,11 @@ func newVary(response, request FieldReader) (fields []varyField) {
 
 func newVaryField(name string, request FieldReader) varyField {
 	v := varyField{name: name, present: has(request, name)}
-	v.value = string(appendSelecting(nil, name, request))
+	v.value = string(httpfield.AppendNormal(nil, name, joined(request, name)))
 	if _, more := request.Line(name, 1); !more {
 		v.first, _ = request.Line(name, 0)
 	}
 	return v
-}
-
-// appendSelecting appends a request's field in its normal form, its lines joined.
-func appendSelecting(dst []byte, name string, f FieldReader) []byte {
-	for i := 0; ; i++ {
-		line, ok := f.Line(name, i)
-		if !ok {
-			return dst
-		}
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = httpfield.AppendNormal(dst, name, line)
-	}
 }
 
 // selects tells whether a request says the same in all nominated fields.
@@ -84,11 +81,13 @@ func (v *varyField) selects(request FieldReader) bool {
 	if !present || !v.present {
 		return present == v.present
 	}
-	if _, more := request.Line(v.name, 1); !more && (line == v.first || line == v.value) {
+	if _, more := request.Line(v.name, 1); more {
+		line = joined(request, v.name)
+	} else if line == v.first || line == v.value {
 		return true
 	}
 	var buf [256]byte
-	return string(appendSelecting(buf[:0], v.name, request)) == v.value
+	return string(httpfield.AppendNormal(buf[:0], v.name, line)) == v.value
 }
 
 func sameVary(a, b []varyField) bool {

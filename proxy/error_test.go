@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/proxy"
 	"github.com/anyedge/anyedge/proxy/admission"
 	"github.com/anyedge/anyedge/proxy/origin"
@@ -46,6 +47,7 @@ func TestErrors(t *testing.T) {
 	f(&origin.Error{Type: origin.ConnectionLimitReached, Status: 503, Err: inner}, 503, "ams-1; error=connection_limit_reached; next-hop=backend")
 	f(fmt.Errorf("read: %w", context.DeadlineExceeded), 504, "ams-1; error=http_response_timeout; next-hop=backend")
 	f(inner, 502, "ams-1; error=connection_terminated; next-hop=backend")
+	f(fmt.Errorf("%w: %w", cache.ErrMustRevalidate, inner), 504, "ams-1; error=connection_terminated; next-hop=backend")
 }
 
 func TestErrorPages(t *testing.T) {

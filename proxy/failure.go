@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/proxy/admission"
 	"github.com/anyedge/anyedge/proxy/origin"
 )
@@ -29,14 +30,15 @@ func refusal(status int, reason string) *failure {
 
 // failureOf says what the client is told of err.
 func failureOf(err error) *failure {
-	f := classify(err)
+	f := *classify(err)
 	var at *originError
 	if errors.As(err, &at) {
-		named := *f
-		named.origin = at.origin
-		return &named
+		f.origin = at.origin
 	}
-	return f
+	if errors.Is(err, cache.ErrMustRevalidate) && f.status == http.StatusBadGateway {
+		f.status = http.StatusGatewayTimeout
+	}
+	return &f
 }
 
 func classify(err error) *failure {

@@ -32,8 +32,8 @@ type CacheControl struct {
 	// response; where they named fields, those are in NoCacheFields and PrivateFields instead.
 	Has Directive
 
-	// The arguments in seconds. A malformed one counts as 0, so that the response is stale, RFC 9111 §4.2.1;
-	// of several the smallest counts, which is never fresher than the first.
+	// The arguments in seconds. A malformed one counts as 0, so that the response is stale; of several the first
+	// counts, RFC 9111 §4.2.1.
 	MaxAge, SMaxAge, MinFresh          int64
 	StaleWhileRevalidate, StaleIfError int64
 	// MaxStale is MaxDelta when the directive had no argument: any staleness will do.
@@ -47,11 +47,15 @@ type CacheControl struct {
 // Is tells whether one of the directives was seen.
 func (c *CacheControl) Is(d Directive) bool { return c.Has&d != 0 }
 
-// Add adds one field line.
+// Add adds one field line. A directive with white space before its "=" is malformed: its name counts, its argument
+// doesn't, so that nothing is fresher or less restricted than was meant.
 func (c *CacheControl) Add(line string) {
 	for element, rest := Next(line); element != ""; element, rest = Next(rest) {
 		name, argument, hasArgument := strings.Cut(element, "=")
-		c.AddDirective(TrimOWS(name), argument, hasArgument)
+		if trimmed := TrimOWS(name); trimmed != name {
+			name, argument = trimmed, ""
+		}
+		c.AddDirective(name, argument, hasArgument)
 	}
 }
 
@@ -104,12 +108,12 @@ func (c *CacheControl) addMaxStale(argument string, hasArgument bool) {
 	if hasArgument {
 		seconds = parseArgument(argument)
 	}
-	c.MaxStale = c.smallest(MaxStale, c.MaxStale, seconds)
+	c.MaxStale = c.first(MaxStale, c.MaxStale, seconds)
 }
 
 func (c *CacheControl) addSeconds(d Directive, argument string) {
 	at := c.seconds(d)
-	*at = c.smallest(d, *at, parseArgument(argument))
+	*at = c.first(d, *at, parseArgument(argument))
 }
 
 func (c *CacheControl) seconds(d Directive) *int64 {
@@ -127,10 +131,10 @@ func (c *CacheControl) seconds(d Directive) *int64 {
 	}
 }
 
-// smallest notes that d was seen and returns the smaller of its old and new argument, or the new for the first.
-func (c *CacheControl) smallest(d Directive, old, seconds int64) int64 {
-	if c.Has&d != 0 {
-		seconds = min(seconds, old)
+// first notes that d was seen and returns its old argument, or the new one when it is the first.
+func (c *CacheControl) first(d Directive, old, seconds int64) int64 {
+	if c.Is(d) {
+		return old
 	}
 	c.Has |= d
 	return seconds

@@ -6,13 +6,18 @@ import (
 )
 
 const (
-	months    = "JanFebMarAprMayJunJulAugSepOctNovDec"
-	shortDays = "MonTueWedThuFriSatSun"
+	months    = "janfebmaraprmayjunjulaugsepoctnovdec"
+	shortDays = "montuewedthufrisatsun"
 )
 
-// ParseDate parses an HTTP-date in one of its three forms, RFC 9110 §5.6.7, in letters of the right case and with no
-// character too many. now decides the century of a two-digit year: what would be more than 50 years ahead is past.
+// ParseDate parses an HTTP-date in one of its three forms, RFC 9110 §5.6.7, with no character too many. As RFC 9111
+// §4.2 asks of caches, the case of letters doesn't matter, and UTC is as good a zone as GMT; any other is a mistake.
+// now decides the century of a two-digit year: what would be more than 50 years ahead is past.
 func ParseDate(s string, now time.Time) (time.Time, bool) {
+	if len(s) > maxDate {
+		return time.Time{}, false
+	}
+	s = strings.ToLower(s)
 	switch {
 	case len(s) == 29 && s[3] == ',':
 		return parseIMF(s)
@@ -23,9 +28,15 @@ func ParseDate(s string, now time.Time) (time.Time, bool) {
 	}
 }
 
+// maxDate is the length of the longest date, on a Wednesday in RFC 850's form.
+const maxDate = len("Wednesday, 09-Nov-94 08:49:37 GMT")
+
+// isZone tells whether s is a zone that counts, with the space before it.
+func isZone(s string) bool { return s == " gmt" || s == " utc" }
+
 // parseIMF parses "Sun, 06 Nov 1994 08:49:37 GMT".
 func parseIMF(s string) (time.Time, bool) {
-	if !isShortDay(s[:3]) || s[4] != ' ' || s[7] != ' ' || s[11] != ' ' || s[16] != ' ' || s[25:] != " GMT" {
+	if !isShortDay(s[:3]) || s[4] != ' ' || s[7] != ' ' || s[11] != ' ' || s[16] != ' ' || !isZone(s[25:]) {
 		return time.Time{}, false
 	}
 	return date(digits(s[12:16]), month(s[8:11]), digits(s[5:7]), s[17:25])
@@ -46,7 +57,7 @@ func parseAsctime(s string) (time.Time, bool) {
 // parseRFC850 parses "Sunday, 06-Nov-94 08:49:37 GMT".
 func parseRFC850(s string, now time.Time) (time.Time, bool) {
 	weekday, rest, ok := strings.Cut(s, ", ")
-	if !ok || !isLongDay(weekday) || len(rest) != 22 || rest[2] != '-' || rest[6] != '-' || rest[9] != ' ' || rest[18:] != " GMT" {
+	if !ok || !isLongDay(weekday) || len(rest) != 22 || rest[2] != '-' || rest[6] != '-' || rest[9] != ' ' || !isZone(rest[18:]) {
 		return time.Time{}, false
 	}
 	year := digits(rest[7:9])
@@ -107,7 +118,7 @@ func isShortDay(s string) bool {
 
 func isLongDay(s string) bool {
 	switch s {
-	case "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday":
+	case "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday":
 		return true
 	}
 	return false

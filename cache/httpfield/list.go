@@ -3,8 +3,8 @@ package httpfield
 import "strings"
 
 // Next splits off the first element of a comma-separated list, RFC 9110 §5.6.1. Commas inside quoted strings don't
-// separate; optional white space around the element is dropped, empty elements are skipped. The list is at its end
-// when element is empty.
+// separate, unless the quotes never close: what hides behind those, a no-store perhaps, must be seen. Optional white
+// space around the element is dropped, empty elements are skipped. The list is at its end when element is empty.
 func Next(list string) (element, rest string) {
 	for list != "" {
 		end := elementEnd(list)
@@ -19,18 +19,28 @@ func Next(list string) (element, rest string) {
 
 // elementEnd is the index of the first comma outside a quoted string, or the list's length.
 func elementEnd(list string) int {
-	quoted := false
 	for i := 0; i < len(list); i++ {
-		switch c := list[i]; {
-		case c == '"':
-			quoted = !quoted
-		case c == '\\' && quoted:
-			i++
-		case c == ',' && !quoted:
+		switch list[i] {
+		case '"':
+			i += quotedEnd(list[i:])
+		case ',':
 			return i
 		}
 	}
 	return len(list)
+}
+
+// quotedEnd is the index of the quote that closes the string that s begins with, 0 when none does.
+func quotedEnd(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return i
+		case '\\':
+			i++
+		}
+	}
+	return 0
 }
 
 // TrimOWS drops optional white space, which is space and tab, at both ends.

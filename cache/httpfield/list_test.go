@@ -28,8 +28,10 @@ func TestNext(t *testing.T) {
 	f(" a ,b,, c", "a", "b", "c")
 	f(`a="1,2",b`, `a="1,2"`, "b")
 	f(`a="\",",b`, `a="\","`, "b")
-	f(`a="open,b`, `a="open,b`)
+	f(`a="open,b`, `a="open`, "b")
+	f(`a="b,c", d="e,f`, `a="b,c"`, `d="e`, "f")
 	f(`a="\`, `a="\`)
+	f(`a="\",b`, `a="\"`, "b")
 }
 
 func TestUnquote(t *testing.T) {
@@ -80,6 +82,10 @@ func TestAppendNormal(t *testing.T) {
 	f("Accept", "text/HTML;level=1, a/b", "a/b,text/html;level=1")
 	f("Accept", `a/b;x="Y"`, `a/b;x="Y"`)
 	f("Accept-Language", "de , EN;q=0.5", "de,en;q=0.5")
+	f("Accept-Language", "en;q=0.5, de", "de,en;q=0.5")
+	f("Accept-Language", "b, a, c;q=0.20, d;q=0.2, e;q=0.9, *;q=0.00", "b,a,e;q=0.9,c;q=0.2,d;q=0.2,*;q=0")
+	f("Accept-Language", "a;q=x, b;q=2, c", "a;q=x,b;q=2,c") // what isn't a weight keeps its place
+	f("Accept-Encoding", "gzip;q=0.500, br;q=0.", "br;q=0,gzip;q=0.5")
 	f("X-Any", "  B ,a  ", "B,a")
 	f("User-Agent", "Mozilla/5.0 (X11;  Linux)", "Mozilla/5.0 (X11;  Linux)")
 	f("Accept-Encoding", strings.Repeat("a,", 17), strings.Repeat("a,", 17))

@@ -2,53 +2,63 @@ package httpfield
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 )
 
 // maxSorted bounds the elements that are put in order; a longer list is compared as it stands.
 const maxSorted = 16
 
-// AppendNormal appends one line of a request's field in a form that is the same for lines that mean the same,
-// RFC 9111 §4.1. White space around elements never matters. For the Accept family, whose values are case-insensitive,
-// letters become lower case and a weight of 1 is dropped; the elements of Accept and Accept-Encoding are put in order,
-// since theirs has no meaning. What holds quotes is left as it is, since its case and order may matter. name is in
-// canonical form.
-func AppendNormal(dst []byte, name, line string) []byte {
-	if strings.IndexByte(line, '"') >= 0 {
-		return appendList(dst, line, false, false)
+// order is how the elements of a list may be put in order without changing what they mean.
+type order uint8
+
+const (
+	orderKept   order = iota // as they came
+	orderBytes               // theirs has no meaning
+	orderWeight              // by falling weight; among equals many take it for a preference
+)
+
+// AppendNormal appends a request's field, its lines joined by commas, in a form that is the same for values that mean
+// the same, RFC 9111 §4.1. White space around elements never matters. For the Accept family, whose values are
+// case-insensitive, letters become lower case and weights their shortest form; the elements of Accept and
+// Accept-Encoding are put in order, since theirs has no meaning, and those of Accept-Language by weight. What holds
+// quotes is left as it is, since its case and order may matter. name is in canonical form.
+func AppendNormal(dst []byte, name, value string) []byte {
+	if strings.IndexByte(value, '"') >= 0 {
+		return appendList(dst, value, false, orderKept)
 	}
 	switch name {
 	case "Accept", "Accept-Encoding", "Accept-Charset":
-		return appendList(dst, line, true, true)
+		return appendList(dst, value, true, orderBytes)
 	case "Accept-Language":
-		return appendList(dst, line, true, false)
+		return appendList(dst, value, true, orderWeight)
 	}
-	return appendList(dst, line, false, false)
+	return appendList(dst, value, false, orderKept)
 }
 
 // span is where an element stands in a buffer. Offsets, unlike slices, let the buffer stay on the stack.
-type span struct{ start, end int }
+type span struct {
+	start, end int
+	weight     int // in thousandths
+}
 
-func appendList(dst []byte, line string, fold, sort bool) []byte {
+func appendList(dst []byte, value string, fold bool, by order) []byte {
 	var text [256]byte
 	var list [maxSorted]span
 	buf, spans := text[:0], list[:0]
-	for element, rest := Next(line); element != ""; element, rest = Next(rest) {
+	for element, rest := Next(value); element != ""; element, rest = Next(rest) {
 		if len(spans) == maxSorted {
-			return append(dst, TrimOWS(line)...)
+			return append(dst, TrimOWS(value)...)
 		}
-		start := len(buf)
+		s := span{start: len(buf)}
 		if fold {
-			buf = appendFolded(buf, element)
+			buf, s.weight = appendFolded(buf, element)
 		} else {
 			buf = append(buf, element...)
 		}
-		spans = append(spans, span{start, len(buf)})
+		s.end = len(buf)
+		spans = append(spans, s)
 	}
-	if sort {
-		sortSpans(buf, spans)
-	}
+	sortSpans(buf, spans, by)
 	for i, s := range spans {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -58,18 +68,28 @@ func appendList(dst []byte, line string, fold, sort bool) []byte {
 	return dst
 }
 
-// sortSpans orders few elements by their bytes.
-func sortSpans(buf []byte, spans []span) {
-	text := func(i int) []byte { return buf[spans[i].start:spans[i].end] }
+// sortSpans orders few elements; those that are equal keep their order.
+func sortSpans(buf []byte, spans []span, by order) {
 	for i := 1; i < len(spans); i++ {
-		for j := i; j > 0 && bytes.Compare(text(j), text(j-1)) < 0; j-- {
+		for j := i; j > 0 && before(buf, spans[j], spans[j-1], by); j-- {
 			spans[j], spans[j-1] = spans[j-1], spans[j]
 		}
 	}
 }
 
-// appendFolded appends an element in lower case, without white space, and without a weight of 1.
-func appendFolded(dst []byte, element string) []byte {
+func before(buf []byte, a, b span, by order) bool {
+	switch by {
+	case orderBytes:
+		return bytes.Compare(buf[a.start:a.end], buf[b.start:b.end]) < 0
+	case orderWeight:
+		return a.weight > b.weight
+	}
+	return false
+}
+
+// appendFolded appends an element in lower case, without white space, and with its weight, RFC 9110 §12.4.2, in its
+// shortest form: none for 1. What isn't a weight counts as no weight, and stays as it is.
+func appendFolded(dst []byte, element string) (folded []byte, weight int) {
 	start := len(dst)
 	for i := range len(element) {
 		if c := element[i]; 'A' <= c && c <= 'Z' {
@@ -78,21 +98,43 @@ func appendFolded(dst []byte, element string) []byte {
 			dst = append(dst, c)
 		}
 	}
-	if i := slices.Index(dst[start:], ';'); i > 0 && isWeightOne(dst[start+i:]) {
-		return dst[:start+i]
+	i := bytes.LastIndex(dst[start:], []byte(";q="))
+	if i <= 0 {
+		return dst, 1000
 	}
-	return dst
+	weight, ok := parseWeight(dst[start+i+3:])
+	if !ok {
+		return dst, 1000
+	}
+	if weight == 1000 {
+		return dst[:start+i], weight
+	}
+	return trimWeight(dst), weight
 }
 
-// isWeightOne tells whether a parameter, with its semicolon, is q=1, q=1.0, q=1.00 or q=1.000.
-func isWeightOne(parameter []byte) bool {
-	if len(parameter) < 4 || len(parameter) > 8 || string(parameter[:4]) != ";q=1" {
-		return false
+// parseWeight parses a qvalue into thousandths.
+func parseWeight(s []byte) (thousandths int, ok bool) {
+	if len(s) == 0 || len(s) > 5 || s[0] != '0' && s[0] != '1' || len(s) > 1 && s[1] != '.' {
+		return 0, false
 	}
-	for i, c := range parameter[4:] {
-		if i == 0 && c != '.' || i > 0 && c != '0' {
-			return false
+	thousandths = 1000 * int(s[0]-'0')
+	for i, unit := 2, 100; i < len(s); i, unit = i+1, unit/10 {
+		if !isDigit(s[i]) {
+			return 0, false
 		}
+		thousandths += unit * int(s[i]-'0')
 	}
-	return true
+	return thousandths, thousandths <= 1000
+}
+
+// trimWeight drops the zeros at the end of a weight below 1.
+func trimWeight(b []byte) []byte {
+	if bytes.IndexByte(b[max(len(b)-4, 0):], '.') < 0 {
+		return b
+	}
+	b = bytes.TrimRight(b, "0")
+	if b[len(b)-1] == '.' {
+		return b[:len(b)-1]
+	}
+	return b
 }
