@@ -26,6 +26,7 @@ const (
 type directory struct {
 	shards  [shards]dirShard
 	records atomic.Int64
+	live    func(serial uint32, n int64) // counts a segment's records
 }
 
 type dirShard struct {
@@ -53,8 +54,8 @@ type slot struct {
 // slotCost is what a record takes of memory, in bytes: its slot, and its share of a map that is two thirds full.
 const slotCost = int64(unsafe.Sizeof(slot{})) + (16+1)*3/2
 
-func newDirectory() *directory {
-	d := new(directory)
+func newDirectory(live func(serial uint32, n int64)) *directory {
+	d := &directory{live: live}
 	for i := range d.shards {
 		d.shards[i] = dirShard{first: make(map[uint64]uint32), free: none}
 	}
@@ -107,15 +108,20 @@ func (d *directory) put(id cache.ID, variant uint64, p place, head uint16) {
 	defer sh.mu.Unlock()
 	if i := sh.find(print, variant); i != none {
 		if s := sh.at(i); s.place.before(p) {
-			s.place, s.head, s.reads = p, head, 0
+			d.relocate(s, p)
+			s.head, s.reads = head, 0
 		}
 		return
 	}
-	dropped, room := sh.trim(print, p)
-	if !room {
+	oldest, count := sh.oldest(print)
+	if count >= maxVariants && p.before(oldest) {
 		return
 	}
-	d.records.Add(1 - int64(dropped))
+	if count >= maxVariants {
+		d.dropIn(sh, print, func(s *slot) bool { return s.place == oldest })
+	}
+	d.records.Add(1)
+	d.live(p.serial, 1)
 	i := sh.take()
 	*sh.at(i) = slot{variant: variant, place: p, next: sh.start(print), head: head}
 	sh.first[print] = i
@@ -131,9 +137,16 @@ func (d *directory) move(id cache.ID, variant uint64, from, to place) bool {
 	if i == none || sh.at(i).place != from {
 		return false
 	}
-	sh.at(i).place = to
+	d.relocate(sh.at(i), to)
 	sh.at(i).reads--
 	return true
+}
+
+// relocate enters a slot's new place. The shard is locked.
+func (d *directory) relocate(s *slot, to place) {
+	d.live(to.serial, 1)
+	d.live(s.place.serial, -1)
+	s.place = to
 }
 
 // touch notes a read of a record.
@@ -178,9 +191,36 @@ func (d *directory) drop(print uint64, drop func(*slot) bool) (n int) {
 	sh := d.shard(print)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	n = sh.drop(print, drop)
+	return d.dropIn(sh, print, drop)
+}
+
+// dropIn frees the slots of a list that drop chooses. The shard is locked.
+func (d *directory) dropIn(sh *dirShard, print uint64, drop func(*slot) bool) (n int) {
+	kept := none
+	for i := sh.start(print); i != none; {
+		s := sh.at(i)
+		next := s.next
+		if drop(s) {
+			d.live(s.place.serial, -1)
+			s.next, sh.free = sh.free, i
+			n++
+		} else {
+			s.next, kept = kept, i
+		}
+		i = next
+	}
+	sh.begin(print, kept)
 	d.records.Add(int64(-n))
 	return n
+}
+
+// begin sets where a list begins.
+func (sh *dirShard) begin(print uint64, i uint32) {
+	if i == none {
+		delete(sh.first, print)
+		return
+	}
+	sh.first[print] = i
 }
 
 func (sh *dirShard) start(print uint64) uint32 {
@@ -216,39 +256,14 @@ func (sh *dirShard) grow() uint32 {
 	return sh.used - 1
 }
 
-// drop frees the slots of a list that drop chooses. The shard is locked.
-func (sh *dirShard) drop(print uint64, drop func(*slot) bool) (n int) {
-	kept := none
-	for i := sh.start(print); i != none; {
-		s := sh.at(i)
-		next := s.next
-		if drop(s) {
-			s.next, sh.free = sh.free, i
-			n++
-		} else {
-			s.next, kept = kept, i
-		}
-		i = next
-	}
-	if kept == none {
-		delete(sh.first, print)
-	} else {
-		sh.first[print] = kept
-	}
-	return n
-}
-
-// trim makes room for one more variant, at p; false when all that are there are newer.
-func (sh *dirShard) trim(print uint64, p place) (dropped int, room bool) {
-	count, oldest := 0, p
+// oldest is where the oldest record of a list is, and how many there are.
+func (sh *dirShard) oldest(print uint64) (oldest place, count int) {
+	oldest = place{none, none}
 	for i := sh.start(print); i != none; i = sh.at(i).next {
 		count++
 		if at := sh.at(i).place; at.before(oldest) {
 			oldest = at
 		}
 	}
-	if count < maxVariants {
-		return 0, true
-	}
-	return sh.drop(print, func(s *slot) bool { return s.place == oldest }), oldest != p
+	return oldest, count
 }

@@ -31,12 +31,18 @@ func (w *writer) shrink(keep bool) error {
 	return nil
 }
 
+// drain removes the oldest segments while nothing in them is live. Later ones stay: without them, a start might find
+// that what was deleted in them is there in an older version.
+func (w *writer) drain() {
+	for g := w.victim(); g != nil && w.v.loading.over() && g.live.Load() == 0; g = w.victim() {
+		w.v.drop(g)
+	}
+}
+
 // victim is the oldest segment but that which is written.
 func (w *writer) victim() *segment {
-	for _, g := range w.v.segments.list() {
-		if g != w.seg {
-			return g
-		}
+	if g := w.v.segments.first(); g != w.seg {
+		return g
 	}
 	return nil
 }
@@ -56,7 +62,7 @@ func (w *writer) evict(g *segment, keep bool) {
 			n++
 		}
 	}
-	if err != nil || !found.sealed {
+	if g.live.Load() > 0 { // some that can't be read any more
 		n += w.v.directory.sweep(g.serial)
 	}
 	w.v.full.Store(true)

@@ -280,6 +280,7 @@ func TestHungDisk(t *testing.T) {
 
 // Whatever bit is wrong, nothing wrong is read.
 func TestFlippedBits(t *testing.T) {
+	t.Parallel()
 	fs := new(faulty)
 	s := openOn(t, options(t.TempDir()), fs)
 	defer closeStore(t, s)
@@ -307,6 +308,7 @@ func TestFlippedBits(t *testing.T) {
 }
 
 func TestFlippedBitsOfContent(t *testing.T) {
+	t.Parallel()
 	fs := new(faulty)
 	s := openOn(t, options(t.TempDir()), fs)
 	defer closeStore(t, s)
@@ -343,6 +345,7 @@ func TestFlippedBitsOfContent(t *testing.T) {
 
 // A process that ends at any octet of a write loses what was under way, and nothing else.
 func TestEndsAtAnyOctet(t *testing.T) {
+	t.Parallel()
 	const kept, size = 3, 200
 	for cut := int64(0); cut < 600; cut += 7 {
 		o := options(t.TempDir())

@@ -52,3 +52,9 @@ func lock(name string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlock frees the file at once: closing it doesn't, while a process that is being started still has a copy.
+func unlock(f *os.File) {
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	f.Close()
+}

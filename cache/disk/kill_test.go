@@ -58,6 +58,7 @@ func child(dir string, out io.Writer) {
 
 // A process that is killed at any moment loses none of the records and notes that it said were written.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	written := map[string]uint64{}
 	notes := map[string]bool{}

@@ -85,6 +85,7 @@ func (m *model) reopen(inOrder bool) {
 }
 
 func testModel(t *testing.T, size int64, disks, steps int) {
+	t.Parallel()
 	var paths []string
 	for range disks {
 		paths = append(paths, t.TempDir())
@@ -107,6 +108,6 @@ func testModel(t *testing.T, size int64, disks, steps int) {
 	closeStore(t, m.s)
 }
 
-func TestModel(t *testing.T)          { testModel(t, 1<<30, 1, 4000) }
-func TestModelEvicting(t *testing.T)  { testModel(t, 2<<20, 1, 4000) }
-func TestModelManyDisks(t *testing.T) { testModel(t, 1<<30, 3, 2000) }
+func TestModel(t *testing.T)          { testModel(t, 1<<30, 1, 2500) }
+func TestModelEvicting(t *testing.T)  { testModel(t, 2<<20, 1, 2500) }
+func TestModelManyDisks(t *testing.T) { testModel(t, 1<<30, 3, 1500) }

@@ -14,6 +14,7 @@ import (
 
 // Everything at once, on disks that evict: whatever is read is right.
 func TestConcurrent(t *testing.T) {
+	t.Parallel()
 	o := options(t.TempDir(), t.TempDir())
 	o.Size, o.Segment = 4<<20, 256<<10
 	s := open(t, o)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,6 +44,7 @@ func count(t *testing.T, s *disk.Store) (n int) {
 
 // What can't be read for certain isn't read at all; the store begins anew, and works.
 func TestDirectoriesThatArentRight(t *testing.T) {
+	t.Parallel()
 	label := func(change func(b []byte) []byte) func(dir string) error {
 		return func(dir string) error {
 			name := filepath.Join(dir, "anyedge.disk")
@@ -135,6 +138,7 @@ func TestDirectoriesThatCantBeOpened(t *testing.T) {
 
 // A smaller size than before holds from the start on.
 func TestSmallerSize(t *testing.T) {
+	t.Parallel()
 	o := options(t.TempDir())
 	s := open(t, o)
 	for i := range uint64(200) {
@@ -249,6 +253,7 @@ func TestSecondHit(t *testing.T) {
 
 // A content that is being read follows its record as eviction copies it, and fails cleanly when the record is gone.
 func TestContentsOutliveEviction(t *testing.T) {
+	t.Parallel()
 	o := options(t.TempDir())
 	o.Size, o.Segment = 4<<20, 512<<10
 	s := open(t, o)
@@ -341,4 +346,135 @@ func TestPutRefuses(t *testing.T) {
 		t.Error("too large, and taken")
 	}
 	closeStore(t, s)
+}
+
+// While the footers are read, what comes and goes in the meantime counts.
+func TestWhileLoading(t *testing.T) {
+	o := filled(t)
+	fs, hang := new(faulty), make(chan struct{})
+	fs.read = func(name string, p []byte, _ int64) error {
+		if isSegment(name) && len(p) == 10*36 { // the footer's entries
+			<-hang
+		}
+		return nil
+	}
+	s, err := disk.OpenOn(o, slog.New(slog.DiscardHandler), fs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Sequence() != 20 || len(s.Notes()) != 1 {
+		t.Errorf("sequence %d, %d notes", s.Sequence(), len(s.Notes()))
+	}
+	if st := s.Stats()[0]; st.State != disk.Loading || s.Oldest() != 0 || !s.Has(idOf("/other")) {
+		t.Errorf("%+v, oldest %d", st, s.Oldest())
+	}
+	if len(versions(t, s, "/1")) > 0 {
+		t.Error("known already")
+	}
+	s.Delete(idOf("/1"))
+	s.Delete(idOf("/2"))
+	put(t, s, record("/2", 0, 30, 100), record("/3", 0, 31, 100), record("/3", 1, 32, 100))
+	close(hang)
+	awaitLoaded(t, s)
+	for key, want := range map[string]string{"/1": "map[]", "/2": "map[0:30]", "/3": "map[0:31 1:32]", "/4": "map[0:5]"} {
+		if got := fmt.Sprint(versions(t, s, key)); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
+	}
+	if s.Has(idOf("/other")) || s.Oldest() != 1 || s.Stats()[0].State != disk.OK {
+		t.Errorf("%+v, oldest %d", s.Stats()[0], s.Oldest())
+	}
+	closeStore(t, s)
+}
+
+// Whatever octets of the files are wrong when the store is opened, nothing wrong is read, and the store works.
+func TestDamagedFiles(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	o := options(t.TempDir())
+	o.Segment = 64 << 10
+	served := 0
+	for round := range 40 {
+		s := open(t, o)
+		awaitLoaded(t, s)
+		for i := range uint64(100) {
+			key := fmt.Sprint("/", i)
+			for _, found := range s.Load(context.Background(), idOf(key), key) {
+				switch err := check(found, key); {
+				case err == nil:
+					served++
+				case !errors.Is(err, disk.ErrCorrupt):
+					t.Error(err)
+				}
+			}
+			put(t, s, record(fmt.Sprint("/", i), 0, uint64(round)*100+i+1, int(i)*50))
+		}
+		if err := s.Note(uint64(round), []byte("purge")); err != nil {
+			t.Error(err)
+		}
+		closeStore(t, s)
+		damage(t, r, o.Paths[0])
+	}
+	if served < 200 || served > 3900 {
+		t.Errorf("%d of 4000 are served", served)
+	}
+}
+
+// damage overwrites some octets of some files, or cuts them.
+func damage(t *testing.T, r *rand.Rand, dir string) {
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil || len(b) == 0 || r.IntN(4) > 0 && !strings.HasSuffix(name, ".seg") {
+			continue
+		}
+		switch r.IntN(4) {
+		case 0:
+			b = b[:r.IntN(len(b))]
+		case 1:
+			b[r.IntN(len(b))] ^= 1 << r.IntN(8)
+		case 2:
+			clear(b[r.IntN(len(b)):])
+		}
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Notes may go when no record is as old as they are, whether the records were replaced, deleted or evicted.
+func TestOldestRises(t *testing.T) {
+	o := options(t.TempDir())
+	s := open(t, o)
+	defer closeStore(t, s)
+	awaitLoaded(t, s)
+	if s.Oldest() != math.MaxUint64 {
+		t.Errorf("of nothing: %d", s.Oldest())
+	}
+	for i := range uint64(40) {
+		put(t, s, record(fmt.Sprint("/", i), 0, i+1, 100_000))
+	}
+	if s.Oldest() != 1 {
+		t.Errorf("of all: %d", s.Oldest())
+	}
+	before := s.Stats()[0].Segments
+	for i := range 20 {
+		s.Delete(idOf(fmt.Sprint("/", i)))
+	}
+	if got := s.Oldest(); got < 2 || got > 21 {
+		t.Errorf("after the first half was deleted: %d", got)
+	}
+	put(t, s, record("/a", 0, 100, 100))
+	for s.Stats()[0].Segments >= before {
+		time.Sleep(time.Millisecond)
+	}
+	for i := range 40 {
+		s.Delete(idOf(fmt.Sprint("/", i)))
+	}
+	if got := s.Oldest(); got < 22 || got > 100 {
+		t.Errorf("after all were deleted: %d", got)
+	}
 }

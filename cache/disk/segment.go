@@ -3,6 +3,7 @@ package disk
 import (
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ type segment struct {
 	file   file
 	bytes  atomic.Int64  // what it takes of the disk
 	oldest atomic.Uint64 // no record in it has a smaller Born
+	live   atomic.Int64  // records that the directory has in it
 
 	mu   sync.Mutex // guards the following fields
 	refs int
@@ -87,6 +89,16 @@ func (t *segments) remove(s *segment) {
 	t.order = slices.DeleteFunc(t.order, func(o *segment) bool { return o == s })
 }
 
+// first is the oldest, nil for none.
+func (t *segments) first() *segment {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if len(t.order) == 0 {
+		return nil
+	}
+	return t.order[0]
+}
+
 func (t *segments) list() []*segment {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -102,6 +114,28 @@ func (t *segments) acquire(serial uint32) *segment {
 		return nil
 	}
 	return s
+}
+
+// count adds to a segment's live records.
+func (t *segments) count(serial uint32, n int64) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if g := t.by[serial]; g != nil {
+		g.live.Add(n)
+	}
+}
+
+// oldest is the smallest Born of the live records, or a lower one.
+func (t *segments) oldest() uint64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	oldest := uint64(math.MaxUint64)
+	for _, g := range t.order {
+		if g.live.Load() > 0 {
+			oldest = min(oldest, g.oldest.Load())
+		}
+	}
+	return oldest
 }
 
 // bytes is what all take of the disk.

@@ -145,8 +145,8 @@ func (v *volume) note(n note) error {
 // Notes are those that were there when the store was opened.
 func (s *Store) Notes() [][]byte { return s.notes }
 
-// Oldest is the smallest Born of the records that are there or queued, or a lower one: those that were replaced count
-// until their segment is evicted, and as long as a disk loads it is 0.
+// Oldest is the smallest Born of the records that are there or queued, or a lower one: those that were replaced or
+// deleted count until all in their segment are. As long as a disk loads it is 0.
 func (s *Store) Oldest() uint64 {
 	oldest := uint64(math.MaxUint64)
 	for _, v := range s.volumes {

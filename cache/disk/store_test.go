@@ -259,6 +259,7 @@ func TestNotesSurvive(t *testing.T) {
 
 // What is read outlives what isn't, and the disk's size holds all the while.
 func TestEvictionKeepsWhatIsRead(t *testing.T) {
+	t.Parallel()
 	o := options(t.TempDir())
 	o.Size = 8 << 20
 	s := open(t, o)

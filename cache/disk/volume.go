@@ -60,9 +60,10 @@ type volume struct {
 func openVolume(path string, o Options, log *slog.Logger, fs fileSystem) (*volume, error) {
 	v := &volume{
 		path: path, size: o.Size, segmentSize: o.segment(), minFree: o.MinFree, slow: o.Slow, log: log.With("disk", path), fs: fs,
-		directory: newDirectory(), queue: newQueue(o.Queue),
+		queue:  newQueue(o.Queue),
 		writes: breaker{limit: 1, rest: o.Rest}, reads: breaker{limit: 3, rest: o.Rest}, loading: newLoading(),
 	}
+	v.directory = newDirectory(v.segments.count)
 	if o.Admission == SecondHit {
 		v.door = new(doorkeeper)
 	}
@@ -139,7 +140,7 @@ func (v *volume) abandon() {
 	}
 	v.notes.close()
 	if v.lock != nil {
-		v.lock.Close()
+		unlock(v.lock)
 	}
 }
 
@@ -221,11 +222,8 @@ func (v *volume) oldest() uint64 {
 	if !v.loading.over() {
 		return 0
 	}
-	oldest := v.queue.oldest()
-	for _, g := range v.segments.list() {
-		oldest = min(oldest, g.oldest.Load())
-	}
-	return oldest
+	queued := v.queue.oldest() // first: what leaves the queue is found in a segment
+	return min(queued, v.segments.oldest())
 }
 
 // corrupt drops a record that isn't what was written.

@@ -47,6 +47,7 @@ func (w *writer) run(ctx context.Context) {
 		if w.v.queue.isClosed() {
 			break
 		}
+		w.drain()
 		_ = w.shrink(false) // the limit may have come down
 		select {
 		case <-w.v.queue.ready:
