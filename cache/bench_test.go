@@ -40,11 +40,12 @@ var browser = requestFields{
 // everything keeps all that is stored, so that the benchmark's figures are the cache's own.
 type everything struct{}
 
-func (everything) Start(func(uint64))       {}
-func (everything) Admit(uint64, int64) bool { return true }
-func (everything) Remove(uint64)            {}
-func (everything) Limit() int64             { return 1 << 40 }
-func (everything) Close()                   {}
+func (everything) Start(func(uint64), func(uint64) uint32) {}
+func (everything) Admit(uint64, int64) bool                { return true }
+func (everything) Remove(uint64)                           {}
+func (everything) Limit() int64                            { return 1 << 40 }
+func (everything) Resize(int64)                            {}
+func (everything) Close()                                  {}
 
 // stored returns a cache with n responses of 1 KiB, with Vary as real ones have it.
 func stored(tb testing.TB, n int, r cache.Residency, fields ...string) *cache.Cache {

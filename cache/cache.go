@@ -38,7 +38,8 @@ func New(o Options, name string, r Residency, log *slog.Logger) *Cache {
 	c.fills.limit = int64(fillShare * float64(o.Memory))
 	c.toucher, _ = r.(Toucher)
 	c.Configure(o)
-	r.Start(c.evict)
+	r.Start(c.evict, c.index.spend)
+	r.Resize(o.Memory - c.fills.limit)
 	return c
 }
 

@@ -162,7 +162,7 @@ func TestOptionsCheck(t *testing.T) {
 	o = cache.Options{Preset: "x", CollapseWait: -1}
 	o.Check(report)
 	(&cache.Policy{StaleWhileRevalidate: -1, StaleIfError: -1}).Check(report)
-	want := []string{"preset", "memory", "max_object", "collapse_wait", "stale_while_revalidate", "stale_if_error"}
+	want := []string{"preset", "eviction", "memory", "max_object", "collapse_wait", "stale_while_revalidate", "stale_if_error"}
 	if !reflect.DeepEqual(keys, want) {
 		t.Errorf("got %v, want %v", keys, want)
 	}

@@ -41,7 +41,7 @@
 // a server loop writes as they are. ServeHTTP is an adapter on top for net/http.
 //
 // index.go keeps what is stored, table.go finds it without a lock and within two misses of the processor's cache. What is
-// stored lives in the index; Residency, which ristretto fulfils in cache/memory, only says which slots must
+// stored lives in the index; Residency, which cache/memory fulfils, only says which slots must
 // leave it. A fill in flight holds memory of its own share of the budget; when that is in use, responses pass without
 // being stored.
 //

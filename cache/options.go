@@ -11,6 +11,8 @@ type Options struct {
 	Preset Preset `yaml:"preset"`
 	// Memory bounds the contents in the memory tier and the fills in flight, in bytes.
 	Memory int64 `yaml:"memory" unit:"size"`
+	// Eviction decides what stays in memory when not everything can.
+	Eviction Eviction `yaml:"eviction"`
 	// MaxObject is the largest content that is stored, in bytes; larger ones stream through.
 	MaxObject int64 `yaml:"max_object" unit:"size"`
 	// CollapseWait is how long a request waits for another one's fill to answer before it asks the origin itself.
@@ -26,6 +28,15 @@ const (
 	Safe Preset = "safe"
 	// Standard stores and reuses all that RFC 9111 allows a shared cache to.
 	Standard Preset = "standard"
+)
+
+// Eviction names a Residency.
+type Eviction string
+
+// The residencies, see cache/memory.
+const (
+	S3FIFO    Eviction = "s3-fifo"
+	Ristretto Eviction = "ristretto"
 )
 
 // Policy is what a path's configuration says about caching: the `cache` key of a site or of a path.
@@ -48,13 +59,16 @@ func (p *Policy) UnmarshalText(b []byte) error {
 
 // SetDefaults sets the values that serve when the configuration is silent.
 func (o *Options) SetDefaults() {
-	*o = Options{Preset: Safe, Memory: 256 << 20, MaxObject: 64 << 20, CollapseWait: 5 * time.Second}
+	*o = Options{Preset: Safe, Memory: 256 << 20, Eviction: S3FIFO, MaxObject: 64 << 20, CollapseWait: 5 * time.Second}
 }
 
 // Check reports every value that can't be right.
 func (o *Options) Check(report func(key, problem string)) {
 	if o.Preset != Safe && o.Preset != Standard {
 		report("preset", fmt.Sprintf("%q is neither %q nor %q", o.Preset, Safe, Standard))
+	}
+	if o.Eviction != S3FIFO && o.Eviction != Ristretto {
+		report("eviction", fmt.Sprintf("%q is neither %q nor %q", o.Eviction, S3FIFO, Ristretto))
 	}
 	if o.Memory < 1<<20 {
 		report("memory", "must be at least 1MiB")

@@ -5,9 +5,10 @@ package cache
 //
 // Admit never blocks. All methods may be called concurrently.
 type Residency interface {
-	// Start names the function that takes a slot out of the index. It may be called on any goroutine, also for a
-	// hash that the index doesn't know; it doesn't block and calls no method of Residency.
-	Start(evict func(hash uint64))
+	// Start names the functions that take a slot out of the index, and that tell how often it was used lately, up to a
+	// few times, lowering that count by one. They may be called on any goroutine, also for a hash that the index
+	// doesn't know; they don't block and call no method of Residency.
+	Start(evict func(hash uint64), uses func(hash uint64) uint32)
 	// Admit tells that the slot now costs so many bytes, of which false says that there is no room to decide:
 	// the slot must leave the index. A slot that is refused later is evicted.
 	Admit(hash uint64, cost int64) bool
@@ -15,6 +16,8 @@ type Residency interface {
 	Remove(hash uint64)
 	// Limit is the largest cost that Admit may take, in bytes.
 	Limit() int64
+	// Resize changes how many bytes may stay. When it returns, what is beyond that has left the index.
+	Resize(bytes int64)
 	// Close ends what Start began. No other method may be called afterwards, or concurrently.
 	Close()
 }

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"math/rand/v2"
 	"sync/atomic"
 
 	"github.com/dgraph-io/ristretto/v2"
@@ -8,9 +9,10 @@ import (
 
 // class is one ristretto cache over slots of similar cost.
 type class struct {
-	max, mean int64
-	evict     func(hash uint64)
-	store     *ristretto.Cache[uint64, int64]
+	max   atomic.Int64
+	mean  int64
+	evict func(hash uint64)
+	store *ristretto.Cache[uint64, int64]
 
 	pending      atomic.Int64 // sets in the queue
 	pendingBytes atomic.Int64 // their costs: memory beyond max that is in use until they are decided
@@ -18,12 +20,14 @@ type class struct {
 }
 
 func newClass(maxCost, meanCost int64) *class {
-	return &class{max: max(maxCost, 1), mean: meanCost}
+	c := &class{mean: meanCost}
+	c.max.Store(max(maxCost, 1))
+	return c
 }
 
 func (c *class) start(evict func(hash uint64)) {
 	c.evict = evict
-	c.store = newStore(c.max, c.mean, c)
+	c.store = newStore(c.max.Load(), c.mean, c)
 }
 
 func (c *class) touch(hash uint64) bool {
@@ -33,7 +37,7 @@ func (c *class) touch(hash uint64) bool {
 
 // admit queues a set. With cost 0 ristretto asks taken for the cost, which tells us that the set left the queue.
 func (c *class) admit(hash uint64, cost int64) bool {
-	if cost > c.max || c.full(cost) {
+	if cost > c.max.Load() || c.full(cost) {
 		return false
 	}
 	c.pending.Add(1)
@@ -48,7 +52,7 @@ func (c *class) admit(hash uint64, cost int64) bool {
 // full bounds what waits for a decision to a quarter of the class, or one slot.
 func (c *class) full(cost int64) bool {
 	n, bytes := c.pending.Load(), c.pendingBytes.Load()
-	return n >= maxPending || n > 0 && bytes+cost > c.max/4
+	return n >= maxPending || n > 0 && bytes+cost > c.max.Load()/4
 }
 
 // taken is called as a set leaves the queue.
@@ -87,6 +91,28 @@ func (c *class) rejected(i *ristretto.Item[int64]) {
 	if _, resident := c.store.Get(i.Key); !resident && i.Value > shedValue {
 		c.evict(i.Key)
 	}
+}
+
+// resize changes the limit. Ristretto evicts only for the sake of a newcomer, as long as that is wanted more than its
+// victims: so one comes that seems to be wanted more than any.
+func (c *class) resize(maxCost int64) {
+	c.max.Store(max(maxCost, 1))
+	c.store.UpdateMaxCost(c.max.Load())
+	for try := 0; c.store.RemainingCost() < 0 && try < maxGuests; try++ {
+		c.receive(rand.Uint64())
+	}
+}
+
+// maxGuests bounds how often resize tries: the uses that make a guest wanted are counted behind its back.
+const maxGuests = 100
+
+func (c *class) receive(guest uint64) {
+	for range bufferItems {
+		c.store.Get(guest)
+	}
+	c.store.Set(guest, shedValue, shedValue)
+	c.store.Wait()
+	c.store.Del(guest)
 }
 
 // close empties the class without telling the index, which ends with it.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/cache/memory"
 	"github.com/anyedge/anyedge/configs"
 	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/health/probe"
@@ -39,6 +41,14 @@ func prefixes(cfg *configs.Config) []netip.Prefix {
 		all = append(all, v.Announce...)
 	}
 	return all
+}
+
+// newResidency decides over what stays in memory.
+func newResidency(o cache.Options) cache.Residency {
+	if o.Eviction == cache.Ristretto {
+		return memory.NewRistretto(o.Memory)
+	}
+	return memory.New(o.Memory)
 }
 
 func announcedVIPs(cfg *configs.Config) []routing.VIP {

@@ -115,6 +115,7 @@ func fixed(old, cfg *configs.Config) error {
 		"node.name":          old.Node.Name == cfg.Node.Name,
 		"admin":              reflect.DeepEqual(old.Admin, cfg.Admin),
 		"cache.memory":       old.Cache.Memory == cfg.Cache.Memory,
+		"cache.eviction":     old.Cache.Eviction == cfg.Cache.Eviction,
 		"bgp.asn":            old.BGP.ASN == cfg.BGP.ASN,
 		"routing.state_file": old.Routing.StateFile == cfg.Routing.StateFile,
 		"bgp.router_id":      old.BGP.RouterID == cfg.BGP.RouterID,

@@ -19,7 +19,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyedge/anyedge/cache"
-	"github.com/anyedge/anyedge/cache/memory"
 	"github.com/anyedge/anyedge/configs"
 	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/health/probe"
@@ -155,7 +154,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	n.tracker = health.NewTracker(cfg.Health, n.journal)
 	n.limiter = admission.New(cfg.Limits, n.registry)
 	n.connections, n.requests, n.gate = listener.NewMetrics(n.registry), proxy.NewMetrics(n.registry), listener.NewGate(cfg.Limits.Connections)
-	n.cache = cache.New(cfg.Cache.Options, cfg.Node.Name, memory.New(cfg.Cache.Memory), log)
+	n.cache = cache.New(cfg.Cache.Options, cfg.Node.Name, newResidency(cfg.Cache.Options), log)
 	n.cache.RegisterMetrics(n.registry)
 	var certErr, accessErr, speakerErr error
 	n.certs, certErr = edgetls.Load(cfg.TLS.Options)

@@ -8,18 +8,21 @@ import (
 	"github.com/anyedge/anyedge/cache"
 )
 
-var _ cache.Residency = (*Residency)(nil)
+var (
+	_ cache.Residency = (*Ristretto)(nil)
+	_ cache.Toucher   = (*Ristretto)(nil)
+)
 
 // ledger is an index as the residency's user keeps it: what was admitted and not evicted since.
 type ledger struct {
 	mu    sync.Mutex
 	costs map[uint64]int64
-	r     *Residency
+	r     *Ristretto
 }
 
 func newLedger(t *testing.T, budget int64) *ledger {
-	l := &ledger{costs: make(map[uint64]int64), r: New(budget)}
-	l.r.Start(l.evict)
+	l := &ledger{costs: make(map[uint64]int64), r: NewRistretto(budget)}
+	l.r.Start(l.evict, nil)
 	t.Cleanup(l.r.Close)
 	return l
 }
@@ -78,7 +81,7 @@ func TestStaysWithinTheBudget(t *testing.T) {
 		}
 	}
 	l.settle()
-	if total := l.total(); total > budget*3/4 || total < budget/4 {
+	if total := l.total(); total > budget || total < budget/4 {
 		t.Errorf("%d bytes are resident of a budget of %d", total, budget)
 	}
 	if n := l.leaked(); n > 0 {
@@ -181,5 +184,26 @@ func TestRefuses(t *testing.T) {
 	l.settle()
 	if l.costs[1] == 0 {
 		t.Error("evicted the only slot")
+	}
+}
+
+// TestRistrettoResizes: ristretto alone would evict only when something new comes.
+func TestRistrettoResizes(t *testing.T) {
+	l := newLedger(t, 8<<20)
+	for range 2000 {
+		hash := rand.Uint64()
+		l.admit(hash, 2000)
+		for range 5 {
+			l.r.Touch(hash)
+		}
+	}
+	l.settle()
+	l.r.Resize(1 << 20)
+	l.settle()
+	if total := l.total(); total > 1<<20 || total == 0 {
+		t.Errorf("%d bytes are resident", total)
+	}
+	if l.admit(1, 1<<20) {
+		t.Error("took more than the new limit")
 	}
 }

@@ -10,9 +10,9 @@ const (
 	// smallLimit parts the classes, in bytes.
 	smallLimit = 256 << 10
 
-	// The shares of the budget; the last quarter is the cache's for fills in flight.
-	smallShare = 0.5
-	largeShare = 0.25
+	// The classes' shares.
+	smallShare = 2. / 3
+	largeShare = 1. / 3
 
 	// smallMean and largeMean are the costs that the number of counters is derived from, in bytes: too many
 	// counters waste 5 bytes each, too few blur the frequencies.
@@ -26,34 +26,34 @@ const (
 	maxPending = 24 << 10
 )
 
-// Residency fulfils cache.Residency. Its methods may be called concurrently, except Start and Close.
-type Residency struct {
+// Ristretto fulfils cache.Residency and cache.Toucher. Its methods may be called concurrently, except Start and Close.
+type Ristretto struct {
 	small, large *class
 }
 
-// New returns a residency for a memory budget in bytes, of which it hands out three quarters.
-func New(budget int64) *Residency {
-	return &Residency{
-		small: newClass(int64(smallShare*float64(budget)), smallMean),
-		large: newClass(int64(largeShare*float64(budget)), largeMean),
+// NewRistretto returns a residency for that many bytes.
+func NewRistretto(limit int64) *Ristretto {
+	return &Ristretto{
+		small: newClass(int64(smallShare*float64(limit)), smallMean),
+		large: newClass(int64(largeShare*float64(limit)), largeMean),
 	}
 }
 
 // Start names the function that takes a slot out of the index and begins to decide.
-func (r *Residency) Start(evict func(hash uint64)) {
+func (r *Ristretto) Start(evict func(hash uint64), _ func(hash uint64) uint32) {
 	r.small.start(evict)
 	r.large.start(evict)
 }
 
 // Touch tells of a use of the slot.
-func (r *Residency) Touch(hash uint64) {
+func (r *Ristretto) Touch(hash uint64) {
 	if !r.small.touch(hash) {
 		r.large.touch(hash)
 	}
 }
 
 // Admit tells that the slot costs so many bytes; false when there is no room to decide.
-func (r *Residency) Admit(hash uint64, cost int64) bool {
+func (r *Ristretto) Admit(hash uint64, cost int64) bool {
 	cost = max(cost, shedValue+1)
 	if cost <= smallLimit {
 		return r.move(r.large, r.small, hash, cost)
@@ -62,22 +62,30 @@ func (r *Residency) Admit(hash uint64, cost int64) bool {
 }
 
 // move admits to one class what may be in the other.
-func (r *Residency) move(from, to *class, hash uint64, cost int64) bool {
+func (r *Ristretto) move(from, to *class, hash uint64, cost int64) bool {
 	from.shed(hash)
 	return to.admit(hash, cost)
 }
 
 // Remove forgets a slot.
-func (r *Residency) Remove(hash uint64) {
+func (r *Ristretto) Remove(hash uint64) {
 	r.small.remove(hash)
 	r.large.remove(hash)
 }
 
 // Limit is the largest cost that is taken, in bytes.
-func (r *Residency) Limit() int64 { return max(r.large.max, min(r.small.max, smallLimit)) }
+func (r *Ristretto) Limit() int64 {
+	return max(r.large.max.Load(), min(r.small.max.Load(), smallLimit))
+}
+
+// Resize changes how many bytes may stay.
+func (r *Ristretto) Resize(limit int64) {
+	r.small.resize(int64(smallShare * float64(limit)))
+	r.large.resize(int64(largeShare * float64(limit)))
+}
 
 // Close stops deciding.
-func (r *Residency) Close() {
+func (r *Ristretto) Close() {
 	r.small.close()
 	r.large.close()
 }
