@@ -53,7 +53,7 @@ func (x *exchange) newFill(ctx context.Context) *fill {
 func (x *exchange) target() target {
 	return target{
 		site: x.site, hash: x.hash, key: string(x.key), client: x.r.Header, query: x.query, policy: x.policy,
-		born: x.c.purges.seq.Load(),
+		born: x.c.purges.last.Load(),
 	}
 }
 

@@ -31,7 +31,8 @@ type PurgeResult struct {
 // So a purge costs the same however much it concerns, and also reaches fills that are under way. The check on a hit is
 // one comparison as long as nothing is purged.
 type purges struct {
-	seq  atomic.Uint64 // of the last purge
+	seq  atomic.Uint64 // of the last purge that concerns more than one key: what a hit compares with
+	last atomic.Uint64 // of the last purge
 	tags *tagIndex
 
 	mu       sync.RWMutex // guards the following fields
@@ -84,11 +85,22 @@ func (p *purges) since(key string, tags []uint64, born uint64) (hard, soft bool)
 	return hard, soft
 }
 
+// addTag notes a purge, and returns how many responses it concerns.
+func (p *purges) addTag(tag string, soft bool) (count int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	seq := p.last.Add(1)
+	count = p.tags.purge(hashTag(tag), seq, soft)
+	p.seq.Store(seq)
+	return count
+}
+
 // addPrefix notes a purge. It takes the place of those that it covers.
 func (p *purges) addPrefix(purge prefixPurge) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	purge.seq = p.seq.Add(1)
+	purge.seq = p.last.Add(1)
+	p.seq.Store(purge.seq)
 	p.prefixes = slices.DeleteFunc(p.prefixes, func(old prefixPurge) bool {
 		return strings.HasPrefix(old.prefix, purge.prefix) && (old.soft || !purge.soft)
 	})
@@ -184,11 +196,7 @@ func normalPrefix(s string) string {
 }
 
 func (c *Cache) purgeTag(tag string, soft bool) int {
-	c.purges.mu.Lock()
-	seq := c.purges.seq.Load() + 1
-	count := c.purges.tags.purge(tag, seq, soft)
-	c.purges.seq.Store(seq)
-	c.purges.mu.Unlock()
+	count := c.purges.addTag(tag, soft)
 	c.sweep()
 	return count
 }

@@ -15,7 +15,7 @@ func (c *Cache) refresh(t *target, stale *Response, r *received, h http.Header) 
 	fresh := newResponse(m, newBlock(merged, kept), header(t.client), t.policy).with(stale.content, stale.trailer)
 	fresh.tags, fresh.born = stale.tags, t.born
 	if tags := tagsOf(h); len(tags) > 0 {
-		fresh.tags = c.purges.tags.hashes(tags)
+		fresh.tags = hashTags(tags)
 	}
 	if reason := storable(c.options.Load().Preset, &t.query, m); reason != "" {
 		c.discard(t.hash, t.key, func(old *Response) bool { return old == stale })

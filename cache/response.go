@@ -109,17 +109,17 @@ func newResponse(r *received, fields block, request FieldReader, p Policy) *Resp
 		status: r.status, fields: fields, figures: newFigures(r, p), date: r.date,
 		vary: newVary(r.fields, request), length: -1,
 	}
-	s.setValidators(r)
+	s.setValidators(r.at)
 	return s
 }
 
 // setValidators notes the validators, RFC 9110 §8.8. A malformed one is none.
-func (s *Response) setValidators(r *received) {
+func (s *Response) setValidators(received time.Time) {
 	if value, ok := singular(s.fields, "Etag"); ok {
 		s.etag, _ = httpfield.ParseETag(value)
 	}
 	if value, ok := singular(s.fields, "Last-Modified"); ok {
-		s.lastModified, _ = httpfield.ParseDate(value, r.at)
+		s.lastModified, _ = httpfield.ParseDate(value, received)
 	}
 }
 

@@ -1,14 +1,14 @@
 package cache
 
 import (
-	"hash/maphash"
+	"crypto/sha256"
+	"encoding/binary"
 	"sync"
 )
 
 // tagIndex counts the stored responses of each tag, and remembers when a tag was purged. It is bounded by what is
 // stored and the purges that a sweep has not finished.
 type tagIndex struct {
-	seed maphash.Seed
 	mu   sync.RWMutex // guards the following fields
 	tags map[uint64]*tagRecord
 }
@@ -20,21 +20,27 @@ type tagRecord struct {
 }
 
 func newTagIndex() *tagIndex {
-	return &tagIndex{seed: maphash.MakeSeed(), tags: make(map[uint64]*tagRecord)}
+	return &tagIndex{tags: make(map[uint64]*tagRecord)}
 }
 
 // maxTags bounds the tags of one response; what an origin sends beyond isn't purged by tag.
 const maxTags = 128
 
-// hashes names tags by hashes; should two tags meet, a purge of one takes the other with it.
-func (t *tagIndex) hashes(tags []string) []uint64 {
+// hashTag names a tag by a hash that outlives the process; should two tags meet, a purge of one takes the other with it.
+func hashTag(tag string) uint64 {
+	sum := sha256.Sum256([]byte(tag))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// hashTags names tags by their hashes.
+func hashTags(tags []string) []uint64 {
 	tags = tags[:min(len(tags), maxTags)]
 	if len(tags) == 0 {
 		return nil
 	}
 	hashes := make([]uint64, len(tags))
 	for i, tag := range tags {
-		hashes[i] = maphash.String(t.seed, tag)
+		hashes[i] = hashTag(tag)
 	}
 	return hashes
 }
@@ -65,10 +71,10 @@ func (t *tagIndex) record(tag uint64) *tagRecord {
 }
 
 // purge notes a purge and returns how many responses it concerns.
-func (t *tagIndex) purge(tag string, seq uint64, soft bool) int {
+func (t *tagIndex) purge(tag uint64, seq uint64, soft bool) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	r := t.record(maphash.String(t.seed, tag))
+	r := t.record(tag)
 	if soft {
 		r.soft = seq
 	} else {
