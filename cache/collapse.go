@@ -27,6 +27,20 @@ func fetch(x *exchange) step {
 	return await
 }
 
+// join enters a fill that is under way already, for a request that begins none.
+func (x *exchange) join() bool {
+	if !x.collapses() {
+		return false
+	}
+	x.fill, x.reader = x.c.flights.follow(string(x.key), x.fits)
+	if x.fill == nil {
+		return false
+	}
+	x.interim = newInterim(x.w, x.r)
+	x.tries++
+	return true
+}
+
 // collapses tells whether the request may share a fill with others.
 func (x *exchange) collapses() bool {
 	return !x.query.authorized && !x.query.control.Is(httpfield.NoStore|httpfield.NoCache) && x.tries < maxTries &&
@@ -43,10 +57,12 @@ func (x *exchange) newFill(ctx context.Context) *fill {
 	}
 	if s := x.found.Response; s != nil && s.validates() {
 		f.stale = s
+	} else if x.found.Fwd == FwdVaryMiss {
+		f.variants = x.c.tagged(x.hash, x.key)
 	}
 	f.request = x.r.WithContext(ctx)
 	f.request.Method, f.request.Body = http.MethodGet, http.NoBody
-	f.request.Header = fillHeader(x.r.Header, f.stale)
+	f.request.Header = fillHeader(x.r.Header, f.stale, f.variants)
 	return f
 }
 
@@ -122,7 +138,7 @@ func await(x *exchange) step {
 	case <-timeout:
 		x.leave()
 		x.tries = maxTries
-		return fetch
+		return lookup
 	case <-x.r.Context().Done():
 		x.leave()
 		x.err = context.Cause(x.r.Context())

@@ -34,9 +34,13 @@ type fill struct {
 	next    Origin
 	request *http.Request // what is sent
 	stale   *Response     // what it validates, nil for none
-	heir    bool          // it took over from a leader that failed
-	cancel  context.CancelFunc
-	stream  *stream
+	// variants may be what the request gets although it doesn't select them; confirmed is which of them, or stale, a 304
+	// was about. The fill's goroutine alone uses both.
+	variants  []*Response
+	confirmed *Response
+	heir      bool // it took over from a leader that failed
+	cancel    context.CancelFunc
+	stream    *stream
 
 	answered chan struct{} // closed when the following fields are set
 	err      error
@@ -75,7 +79,7 @@ func (f *fill) run() {
 
 // exchange asks the origin; once more without preconditions when it confirms another response than ours.
 func (f *fill) exchange() (*received, *http.Response, error) {
-	for stale := f.stale; ; stale = nil {
+	for asked := f.stale != nil || len(f.variants) > 0; ; asked = false {
 		requested := time.Now()
 		response, err := f.next.RoundTrip(f.request)
 		if err != nil {
@@ -83,23 +87,33 @@ func (f *fill) exchange() (*received, *http.Response, error) {
 		}
 		f.status = response.StatusCode
 		r := newReceived(response.StatusCode, header(response.Header), requested, time.Now())
-		if response.StatusCode != http.StatusNotModified || stale != nil && confirms(r, stale) {
+		if response.StatusCode != http.StatusNotModified || asked && f.confirm(r) {
 			return r, response, nil
 		}
 		response.Body.Close()
-		if stale == nil {
+		if !asked {
 			return nil, nil, errUnasked
 		}
 		f.request = f.request.Clone(f.request.Context())
-		f.request.Header = fillHeader(f.client, nil)
+		f.request.Header = fillHeader(f.client, nil, nil)
 	}
+}
+
+// confirm notes which stored response a 304 is about; false when it is none that we asked about.
+func (f *fill) confirm(r *received) bool {
+	if f.stale == nil {
+		f.confirmed = selectedBy(r, f.variants)
+	} else if confirms(r, f.stale) {
+		f.confirmed = f.stale
+	}
+	return f.confirmed != nil
 }
 
 // update makes the stored response fresh again, RFC 9111 §4.3.4.
 func (f *fill) update(r *received, response *http.Response) {
 	response.Body.Close()
 	f.cancel()
-	f.stored, f.reason = f.c.refresh(&f.target, f.stale, r, response.Header)
+	f.stored, f.reason = f.c.refresh(&f.target, f.confirmed, r, response.Header)
 	f.c.figures.validated.Add(1)
 	f.mark()
 	close(f.answered)

@@ -23,18 +23,32 @@ func newFlights() *flights {
 func (t *flights) join(key string, fits func(*fill) bool, begin func() *fill) (f *fill, r *streamReader, leads bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if f, r := t.find(key, fits); f != nil {
+		return f, r, false
+	}
+	f = begin()
+	t.open[key] = append(t.open[key], f)
+	return f, t.lead(f), true
+}
+
+// follow enters a fill for that key that fits; nil when there is none.
+func (t *flights) follow(key string, fits func(*fill) bool) (*fill, *streamReader) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.find(key, fits)
+}
+
+func (t *flights) find(key string, fits func(*fill) bool) (*fill, *streamReader) {
 	for _, f := range t.open[key] {
 		if f.doomed || !fits(f) {
 			continue
 		}
 		if r := f.stream.attach(); r != nil {
 			f.interested++
-			return f, r, false
+			return f, r
 		}
 	}
-	f = begin()
-	t.open[key] = append(t.open[key], f)
-	return f, t.lead(f), true
+	return nil, nil
 }
 
 // enter adds a fill that nobody else may join.

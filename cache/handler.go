@@ -103,8 +103,10 @@ func lookup(x *exchange) step {
 	switch {
 	case x.query.control.Is(httpfield.OnlyIfCached):
 		return notCached
+	case x.r.Method == http.MethodHead && x.join():
+		return await
 	case x.r.Method == http.MethodHead:
-		return pass
+		return pass // it asks for no content, so none is fetched
 	case x.found.State == Miss && has(x.query.fields, "Range"):
 		return pass // one range says nothing about the rest; slices will
 	}

@@ -101,6 +101,16 @@ func others(list []*Response, request FieldReader) (others []*Response) {
 
 // replace stores a response in the place of another, which must still be there.
 func (ix *index) replace(hash uint64, key string, old, r *Response) (cost int64, ok bool) {
+	return ix.insert(hash, key, old, r, func(v *Response) bool { return v == old || sameVary(v.vary, r.vary) })
+}
+
+// addBeside stores a response as another variant beside one, which must still be there.
+func (ix *index) addBeside(hash uint64, key string, old, r *Response) (cost int64, ok bool) {
+	return ix.insert(hash, key, old, r, func(v *Response) bool { return sameVary(v.vary, r.vary) })
+}
+
+// insert stores a response without those that drop chooses, as long as old is there.
+func (ix *index) insert(hash uint64, key string, old, r *Response, drop func(*Response) bool) (cost int64, ok bool) {
 	sh := ix.shard(hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -108,7 +118,8 @@ func (ix *index) replace(hash uint64, key string, old, r *Response) (cost int64,
 	if s == nil || s.key != key || !slices.Contains(s.list(), old) {
 		return 0, false
 	}
-	others := slices.DeleteFunc(slices.Clone(s.list()), func(v *Response) bool { return v == old || sameVary(v.vary, r.vary) })
+	others := slices.DeleteFunc(slices.Clone(s.list()), drop)
+	others = others[:min(len(others), maxVariants-1)]
 	return ix.swap(sh, s, append([]*Response{r}, others...)), true
 }
 

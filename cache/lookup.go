@@ -86,6 +86,23 @@ func (c *Cache) choose(head *Response, f FieldReader) (chosen *Response) {
 	return chosen
 }
 
+// tagged returns the variants of a key that have an entity tag, RFC 9111 §4.3.1, no more than are worth asking about.
+func (c *Cache) tagged(hash uint64, key []byte) (list []*Response) {
+	s := c.index.get(hash, key)
+	if s == nil {
+		return nil
+	}
+	for _, r := range s.list() {
+		if r.etag.Opaque != "" && len(list) < maxAsked && c.alive(r) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// maxAsked bounds the entity tags in one request.
+const maxAsked = 16
+
 // alive tells whether no purge has killed a stored response. Most hits come after the last purge was held against it, and
 // needn't know its key.
 func (c *Cache) alive(r *Response) bool {

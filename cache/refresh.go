@@ -1,10 +1,35 @@
 package cache
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
-// refresh stores what a 304, or the response to a HEAD, makes of a stored response, RFC 9111 §3.2: new figures and
-// fields around the same content. A reason tells that the result may only be used this once.
+// refresh stores what a 304, or the response to a HEAD, makes of a stored response: in its place, or beside it when the
+// request didn't select it. The other variants with the same strong validator are updated as well, RFC 9111 §4.3.4. A
+// reason tells that the result may only be used this once.
 func (c *Cache) refresh(t *target, stale *Response, r *received, h http.Header) (*Response, Reason) {
+	fresh, m := c.freshened(t, stale, r, h)
+	if reason := storable(c.options.Load().Preset, &t.query, m); reason != "" {
+		c.discard(t.hash, t.key, func(old *Response) bool { return old == stale })
+		return fresh, reason
+	}
+	put := c.index.replace
+	if !selects(stale.vary, header(t.client)) {
+		put = c.index.addBeside
+	}
+	cost, ok := put(t.hash, t.key, stale, fresh)
+	if !ok {
+		return fresh, ReasonPurged
+	}
+	c.refreshAlike(t, r, h)
+	c.admit(t.hash, cost)
+	return fresh, ""
+}
+
+// freshened is a stored response with the fields of a newer one, RFC 9111 §3.2, and the figures that follow: new fields
+// around the same content. received is how the rules see it.
+func (c *Cache) freshened(t *target, stale *Response, r *received, h http.Header) (*Response, *received) {
 	merged := updatedFields(stale, h)
 	if !r.dated {
 		merged["Date"] = []string{r.at.UTC().Format(http.TimeFormat)}
@@ -17,16 +42,27 @@ func (c *Cache) refresh(t *target, stale *Response, r *received, h http.Header) 
 	if tags := tagsOf(h); len(tags) > 0 {
 		fresh.tags = hashTags(tags)
 	}
-	if reason := storable(c.options.Load().Preset, &t.query, m); reason != "" {
-		c.discard(t.hash, t.key, func(old *Response) bool { return old == stale })
-		return fresh, reason
+	return fresh, m
+}
+
+// refreshAlike updates the variants that the request doesn't select, but that have the strong validator of its 304, as
+// long as they vary by the same fields as before.
+func (c *Cache) refreshAlike(t *target, r *received, h http.Header) {
+	e, ok := etagOf(r.fields)
+	s := c.index.get(t.hash, []byte(t.key))
+	if !ok || s == nil {
+		return
 	}
-	cost, ok := c.index.replace(t.hash, t.key, stale, fresh)
-	if !ok {
-		return fresh, ReasonPurged
+	for _, v := range s.list() {
+		if !e.StrongEqual(v.etag) || selects(v.vary, header(t.client)) || !c.alive(v) {
+			continue
+		}
+		fresh, _ := c.freshened(t, v, r, h)
+		if sameVaryNames(v.vary, fresh.vary) {
+			fresh.vary = slices.Clone(v.vary)
+			c.index.replace(t.hash, t.key, v, fresh)
+		}
 	}
-	c.admit(t.hash, cost)
-	return fresh, ""
 }
 
 // refreshByHead uses the response to a HEAD for what is stored of GET, RFC 9111 §4.3.5: it is made fresh again, or

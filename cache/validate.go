@@ -2,18 +2,24 @@ package cache
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/anyedge/anyedge/cache/httpfield"
 )
 
 // fillHeader returns the header section that a fill sends: the client's without what concerns only its own use of the
-// response, and with the validators of the stored response that is to be validated, RFC 9111 §4.3.1.
-func fillHeader(client http.Header, stored *Response) http.Header {
+// response, and with the validators of the stored response that is to be validated, RFC 9111 §4.3.1, or the entity tags
+// of the variants that the request doesn't select, one of which may be what it gets.
+func fillHeader(client http.Header, stored *Response, variants []*Response) http.Header {
 	h := client.Clone()
 	for _, name := range []string{"If-None-Match", "If-Modified-Since", "If-Range", "Range"} {
 		delete(h, name)
 	}
 	if stored == nil {
+		if tags := etagList(variants); tags != "" {
+			h["If-None-Match"] = []string{tags}
+		}
 		return h
 	}
 	if stored.etag.Opaque != "" {
@@ -25,18 +31,55 @@ func fillHeader(client http.Header, stored *Response) http.Header {
 	return h
 }
 
+// etagList is a list of the responses' entity tags.
+func etagList(list []*Response) string {
+	var tags []string
+	for _, r := range list {
+		if r.etag.Opaque != "" && !slices.Contains(tags, r.etag.String()) {
+			tags = append(tags, r.etag.String())
+		}
+	}
+	return strings.Join(tags, ", ")
+}
+
+// etagOf is a response's entity tag; ok is false for none, or one that is malformed.
+func etagOf(f FieldReader) (e httpfield.ETag, ok bool) {
+	value, ok := singular(f, "Etag")
+	if !ok {
+		return e, false
+	}
+	return httpfield.ParseETag(value)
+}
+
+// selectedBy returns the variant that a 304 selects, the most recent of several, nil for none. Only an entity tag can
+// tell which of them it means.
+func selectedBy(r *received, variants []*Response) (selected *Response) {
+	e, ok := etagOf(r.fields)
+	if !ok {
+		return nil
+	}
+	for _, v := range variants {
+		if sameTag(e, v.etag) && (selected == nil || v.date.After(selected.date)) {
+			selected = v
+		}
+	}
+	return selected
+}
+
+// sameTag compares strongly where both are strong, else weakly, RFC 9111 §4.3.4.
+func sameTag(a, b httpfield.ETag) bool {
+	if !a.Weak && !b.Weak {
+		return a.StrongEqual(b)
+	}
+	return a.WeakEqual(b)
+}
+
 // confirms tells whether a 304 is about the stored response, RFC 9111 §4.3.4. We ask about one response at a time, so
 // that a 304 without a validator can only mean that one.
 func confirms(r *received, stored *Response) bool {
-	if value, ok := singular(r.fields, "Etag"); ok {
-		e, valid := httpfield.ParseETag(value)
-		if !valid || stored.etag.Opaque == "" {
-			return false
-		}
-		if !e.Weak && !stored.etag.Weak {
-			return e.StrongEqual(stored.etag)
-		}
-		return e.WeakEqual(stored.etag)
+	if has(r.fields, "Etag") {
+		e, valid := etagOf(r.fields)
+		return valid && sameTag(e, stored.etag)
 	}
 	if value, ok := singular(r.fields, "Last-Modified"); ok && !stored.lastModified.IsZero() {
 		t, valid := httpfield.ParseDate(value, r.at)

@@ -95,3 +95,7 @@ func sameVary(a, b []varyField) bool {
 		return a.name == b.name && a.present == b.present && a.value == b.value
 	})
 }
+
+func sameVaryNames(a, b []varyField) bool {
+	return slices.EqualFunc(a, b, func(a, b varyField) bool { return a.name == b.name })
+}
