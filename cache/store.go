@@ -14,7 +14,8 @@ type Store interface {
 	Load(ctx context.Context, id ID, key string) []Record
 	// Put queues a record to be written, in place of that with the same ID and Variant; false when it isn't taken:
 	// the queue is full, the record too large, the disk full or broken. It doesn't block. The content may be read
-	// until done is called, with whether the record was written; done may be nil.
+	// until done is called, with whether the record was written; done may be nil, and must not block. What isn't taken
+	// may be offered again when it is used again: a store may wait for that before it writes.
 	Put(r Record, done func(written bool)) bool
 	// Delete forgets the records of an ID, those that are queued too. It is not durable.
 	Delete(id ID)
@@ -23,8 +24,9 @@ type Store interface {
 	Note(sequence uint64, note []byte) error
 	// Notes returns the notes that were there when the store was opened, in the order of their sequences.
 	Notes() [][]byte
-	// Oldest is the smallest Born of the records that are there or queued, and MaxUint64 for none. A note whose
-	// sequence isn't above it concerns no record any more: Forget lets the store drop those up to a sequence.
+	// Oldest is the smallest Born of the records that are there or queued, or a lower one, and MaxUint64 for none. A
+	// note whose sequence isn't above it concerns no record any more: Forget lets the store drop those up to a
+	// sequence.
 	Oldest() uint64
 	Forget(sequence uint64)
 	// Sequence is the largest sequence of a note and Born of a record that the store has seen.

@@ -102,18 +102,23 @@ func (w *writer) copy(g *segment, e entry) {
 	}
 	from, begin := place{g.serial, e.offset}, w.start+int64(len(w.buf))
 	h, err := w.copyRecord(g, from, begin)
-	if errors.Is(err, errDamaged) {
-		w.v.corrupt(e.id, e.variant, from, err)
-	} else if err != nil {
-		w.v.reads.fault(w.v.log, "read", err)
-	}
 	if err != nil {
+		w.copyFailed(e, from, err)
 		w.rewind(begin)
 		return
 	}
 	w.finish(&h)
 	w.v.figures.kept.Add(1)
 	w.complete(ready{entry: w.entry(&h, begin), born: h.born, from: from})
+}
+
+func (w *writer) copyFailed(e entry, from place, err error) {
+	switch {
+	case errors.Is(err, errDamaged):
+		w.v.corrupt(e.id, e.variant, from, err)
+	case w.seg != nil: // else it was the write, and fail has seen to it
+		w.v.reads.fault(w.v.log, "read", err)
+	}
 }
 
 // copyRecord appends the record at from, but for its trailer.

@@ -8,7 +8,7 @@ const measureEvery = time.Second
 // tidyEvery is how often notes are tidied at most.
 const tidyEvery = 10 * time.Second
 
-// keep measures the free room, and tidies the notes when that is worth it.
+// keep measures the free room, watches the reads, and tidies the notes when that is worth it.
 func (v *volume) keep() {
 	tick := time.NewTicker(measureEvery)
 	defer tick.Stop()
@@ -17,6 +17,7 @@ func (v *volume) keep() {
 		select {
 		case <-tick.C:
 			v.measure()
+			v.readers.watch()
 			if time.Since(tidied) >= tidyEvery {
 				tidied = time.Now()
 				v.tidyNotes(false)

@@ -1,44 +1,10 @@
 package disk
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"sync"
 )
-
-// The notes, file notes: a prefix, then notes in the order they came. Each stands there twice in a row, so that no
-// flipped bit costs one. What isn't a good note is skipped: a torn tail, or damage.
-//
-//	prefix  magic, CRC32C, forgotten, sequence
-//	note    magic, CRC32C of the head, sequence, length, CRC32C of the note; the note; padding up to noteAlign
-const (
-	notesName       = "notes"
-	notesPrefixSize = 24
-	noteHeadSize    = 24
-	noteAlign       = 8
-	// maxNote bounds a note, in bytes.
-	maxNote = 64 << 10
-	// maxNotes bounds the file, in bytes: millions of purges that records are still held against.
-	maxNotes = 256 << 20
-	// notesAhead is how much is allocated ahead, in bytes, so that a disk that fills up still takes notes; on a small
-	// disk it is a part of notesShare.
-	notesAhead = 256 << 10
-	notesShare = 64
-
-	notesMagic = 0x314e4541 // "AEN1"
-	noteMagic  = 0x314f4541 // "AEO1"
-)
-
-// note is a sequence and what the cache makes of it.
-type note struct {
-	sequence uint64
-	text     []byte
-}
 
 // noteLog is one disk's notes. Many that come at once share one sync.
 type noteLog struct {
@@ -51,10 +17,9 @@ type noteLog struct {
 
 	found []note // when it was opened
 
-	writing sync.Mutex // guards the following fields, and the file
+	writing sync.Mutex // guards the following fields
 	file    file       // nil when it has to be written anew
-	end     int64
-	garbage bool // there is something in the file that isn't needed
+	end     int64      // of the file
 }
 
 // noteBatch are notes that reach the disk together.
@@ -62,112 +27,6 @@ type noteBatch struct {
 	b    []byte
 	done bool // guarded by writing, as is err
 	err  error
-}
-
-// appendNote appends a note twice.
-func appendNote(b []byte, s seed, n note) []byte {
-	for range 2 {
-		b = appendOneNote(b, s, n)
-	}
-	return b
-}
-
-func appendOneNote(b []byte, s seed, n note) []byte {
-	at := len(b)
-	le := binary.LittleEndian
-	b = le.AppendUint32(b, noteMagic)
-	b = le.AppendUint32(b, 0)
-	b = le.AppendUint64(b, n.sequence)
-	b = le.AppendUint32(b, uint32(len(n.text)))
-	b = le.AppendUint32(b, crc(s.sum(n.sequence, noteMagic), n.text))
-	le.PutUint32(b[at+4:], crc(s.sum(0, noteMagic), b[at+8:]))
-	b = append(b, n.text...)
-	return append(b, make([]byte, -len(b)&(noteAlign-1))...)
-}
-
-// parseNote reads the note that b begins with, and says how long it is.
-func parseNote(b []byte, s seed) (n note, size int, ok bool) {
-	le := binary.LittleEndian
-	if len(b) < noteHeadSize || le.Uint32(b) != noteMagic || le.Uint32(b[4:]) != crc(s.sum(0, noteMagic), b[8:noteHeadSize]) {
-		return n, 0, false
-	}
-	n.sequence = le.Uint64(b[8:])
-	length := int(le.Uint32(b[16:]))
-	size = noteHeadSize + (length+noteAlign-1)&^(noteAlign-1)
-	if length > maxNote || size > len(b) {
-		return n, 0, false
-	}
-	n.text = b[noteHeadSize:][:length]
-	return n, size, le.Uint32(b[20:]) == crc(s.sum(n.sequence, noteMagic), n.text)
-}
-
-// appendNotesPrefix appends both prefixes.
-func appendNotesPrefix(b []byte, s seed, forgotten, sequence uint64) []byte {
-	b = appendOneNotesPrefix(b, s, forgotten, sequence)
-	return appendOneNotesPrefix(b, s, forgotten, sequence)
-}
-
-func appendOneNotesPrefix(b []byte, s seed, forgotten, sequence uint64) []byte {
-	at := len(b)
-	le := binary.LittleEndian
-	b = le.AppendUint32(b, notesMagic)
-	b = le.AppendUint32(b, 0)
-	b = le.AppendUint64(b, forgotten)
-	b = le.AppendUint64(b, sequence)
-	le.PutUint32(b[at+4:], crc(s.sum(0, notesMagic), b[at+8:]))
-	return b
-}
-
-// noteFile is what a file of notes holds.
-type noteFile struct {
-	forgotten uint64
-	sequence  uint64
-	notes     []note
-	damaged   bool // there is something else in it
-}
-
-// parsePrefix reads one of the two prefixes.
-func (f *noteFile) parsePrefix(b []byte, s seed) bool {
-	le := binary.LittleEndian
-	if len(b) < notesPrefixSize || le.Uint32(b) != notesMagic || le.Uint32(b[4:]) != crc(s.sum(0, notesMagic), b[8:notesPrefixSize]) {
-		return false
-	}
-	f.forgotten, f.sequence = le.Uint64(b[8:]), le.Uint64(b[16:])
-	return true
-}
-
-// errNoNotes is a file that doesn't begin as notes do.
-var errNoNotes = errors.New("the file of notes is damaged")
-
-// parseNotes reads a file. It takes every good note, wherever it stands.
-func parseNotes(b []byte, s seed) (f noteFile, err error) {
-	if len(b) < 2*notesPrefixSize || !f.parsePrefix(b, s) && !f.parsePrefix(b[notesPrefixSize:], s) {
-		return f, errNoNotes
-	}
-	copies := 0
-	for b = b[2*notesPrefixSize:]; len(b) > 0; {
-		n, size, ok := parseNote(b, s)
-		if !ok {
-			f.damaged = true
-			b = b[min(noteAlign, len(b)):]
-			continue
-		}
-		f.notes = append(f.notes, n)
-		f.sequence = max(f.sequence, n.sequence)
-		copies++
-		b = b[size:]
-	}
-	f.notes = distinct(f.notes)
-	f.damaged = f.damaged || copies != 2*len(f.notes)
-	return f, nil
-}
-
-// distinct sorts notes by their sequence, and drops what is there twice.
-func distinct(notes []note) []note {
-	slices.SortStableFunc(notes, func(a, b note) int {
-		return cmp.Or(cmp.Compare(a.sequence, b.sequence), bytes.Compare(a.text, b.text))
-	})
-	return slices.CompactFunc(notes, func(a, b note) bool { return a.sequence == b.sequence && bytes.Equal(a.text, b.text) })
 }
 
 // open reads the notes; known is false when they are lost. No record can be trusted then: a purge may be among them.
@@ -207,10 +66,7 @@ func (l *noteLog) rewrite(f noteFile) error {
 
 // write replaces the file by one without what is forgotten.
 func (l *noteLog) write(f noteFile) error {
-	if l.file != nil {
-		l.file.Close()
-		l.file = nil
-	}
+	l.shut()
 	b := appendNotesPrefix(nil, l.v.seed, f.forgotten, f.sequence)
 	for _, n := range f.notes {
 		if n.sequence > f.forgotten {
@@ -224,7 +80,7 @@ func (l *noteLog) write(f noteFile) error {
 	if err != nil {
 		return err
 	}
-	l.file, l.end, l.garbage = file, int64(len(b)), false
+	l.file, l.end = file, int64(len(b))
 	l.allocate()
 	return nil
 }
@@ -263,7 +119,7 @@ func (l *noteLog) commit(batch *noteBatch) {
 // append writes and syncs. After an error nobody knows what is on the disk, and the file is written anew before the
 // next note.
 func (l *noteLog) append(b []byte) error {
-	if l.file == nil || l.garbage {
+	if l.file == nil {
 		if err := l.compact(); err != nil {
 			return fmt.Errorf("write a note to %s: %w", l.v.path, err)
 		}
@@ -276,7 +132,7 @@ func (l *noteLog) append(b []byte) error {
 		err = l.file.Sync()
 	}
 	if err != nil {
-		l.garbage = true
+		l.shut()
 		return fmt.Errorf("write a note to %s: %w", l.v.path, err)
 	}
 	l.end += int64(len(b))
@@ -352,6 +208,11 @@ func (l *noteLog) forget(sequence uint64) bool {
 func (l *noteLog) close() {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	l.shut()
+}
+
+// shut closes the file. The lock is held.
+func (l *noteLog) shut() {
 	if l.file != nil {
 		l.file.Close()
 		l.file = nil

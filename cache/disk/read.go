@@ -6,9 +6,8 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/anyedge/anyedge/cache"
 )
 
 // Why a content can't be read.
@@ -64,14 +63,17 @@ const readAhead = 1 << 20
 type readers struct {
 	v     *volume
 	queue chan *reading
+	since []atomic.Int64 // by reader: when its reading began, in Unix nanoseconds; 0 for none
 }
 
 // run carries out readings until the disk is closed.
-func (r *readers) run() {
+func (r *readers) run(i int) {
 	for {
 		select {
 		case q := <-r.queue:
+			r.since[i].Store(time.Now().UnixNano())
 			q.carryOut()
+			r.since[i].Store(0)
 		case <-r.v.life.Done():
 			return
 		}
@@ -162,6 +164,17 @@ func (r *readers) late() error {
 	return err
 }
 
+// watch looks for readings that don't end, which nobody may be waiting for any more.
+func (r *readers) watch() {
+	for i := range r.since {
+		if begun := r.since[i].Load(); begun != 0 {
+			if took := time.Since(time.Unix(0, begun)); took > r.v.slow {
+				r.v.reads.fault(r.v.log, "read", errSlow(took))
+			}
+		}
+	}
+}
+
 // errSlow is an operation that took so long.
 func errSlow(took time.Duration) error {
 	return fmt.Errorf("%w: no answer within %v", os.ErrDeadlineExceeded, took.Round(time.Millisecond))
@@ -172,58 +185,4 @@ func chunkOK(b []byte, s seed, number uint64, chunk int64) bool {
 	n := len(b) - crcSize
 	sum := crc(chunkSum(s, number, chunk), b[:n])
 	return [crcSize]byte(b[n:]) == [crcSize]byte{byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24)}
-}
-
-// load reads a record's head; ok is false when it isn't that key's, or can't be read.
-func (v *volume) load(stop <-chan struct{}, id cache.ID, key string, s slot) (r cache.Record, number uint64, ok bool) {
-	b, h, err := v.readHead(stop, s)
-	if err != nil {
-		v.unreadable(id, s, err)
-		return r, 0, false
-	}
-	defer b.free()
-	text := b.b[headSize:h.content()]
-	if !h.textOK(text, v.seed) {
-		v.unreadable(id, s, errDamaged)
-		return r, 0, false
-	}
-	if h.id != id || h.variant != s.variant || string(text[:h.key]) != key {
-		return r, 0, false
-	}
-	v.directory.touch(id, s.variant)
-	return cache.Record{
-		ID: id, Key: key, Variant: h.variant, Born: h.born, Meta: append([]byte(nil), text[h.key:]...),
-		Content: newContent(v, s.place, &h),
-	}, h.number, true
-}
-
-// readHead reads head, key and meta of a record.
-func (v *volume) readHead(stop <-chan struct{}, s slot) (*buffer, head, error) {
-	n := headGuess
-	if s.head > 0 {
-		n = int(s.head) * 64
-	}
-	for range 2 {
-		b, err := v.readers.read(stop, s.place.serial, s.place.at(), n, 0)
-		if err != nil {
-			return nil, head{}, err
-		}
-		h, err := parseHead(b.b, v.seed, s.place)
-		if err == nil && int64(len(b.b)) >= h.content() {
-			return b, h, nil
-		}
-		b.free()
-		if err != nil {
-			return nil, h, err
-		}
-		n = int(h.content())
-	}
-	return nil, head{}, errDamaged
-}
-
-// unreadable drops a record whose head is damaged.
-func (v *volume) unreadable(id cache.ID, s slot, err error) {
-	if errors.Is(err, errDamaged) {
-		v.corrupt(id, s.variant, s.place, err)
-	}
 }

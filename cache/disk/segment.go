@@ -1,11 +1,11 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -64,88 +64,36 @@ func (g *segment) lower(born uint64) {
 	}
 }
 
-// segments are a disk's, oldest first.
-type segments struct {
-	mu    sync.RWMutex // guards the following fields
-	by    map[uint32]*segment
-	order []*segment
-}
-
-// add appends the newest segment.
-func (t *segments) add(s *segment) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.by == nil {
-		t.by = make(map[uint32]*segment)
+// newSegment makes a segment's file.
+func (v *volume) newSegment(serial uint32) (*segment, error) {
+	g := &segment{serial: serial, path: segmentName(v.path, serial)}
+	f, err := v.fs.Open(g.path)
+	if err != nil {
+		return nil, err
 	}
-	t.by[s.serial] = s
-	t.order = append(t.order, s)
-}
-
-func (t *segments) remove(s *segment) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.by, s.serial)
-	t.order = slices.DeleteFunc(t.order, func(o *segment) bool { return o == s })
-}
-
-// first is the oldest, nil for none.
-func (t *segments) first() *segment {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if len(t.order) == 0 {
-		return nil
+	g.file = f
+	g.oldest.Store(math.MaxUint64)
+	g.bytes.Store(v.segmentSize)
+	if err = f.Truncate(0); err == nil {
+		err = f.Allocate(v.segmentSize)
 	}
-	return t.order[0]
-}
-
-func (t *segments) list() []*segment {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return slices.Clone(t.order)
-}
-
-// acquire returns a segment that is kept open until its release, nil when it is gone.
-func (t *segments) acquire(serial uint32) *segment {
-	t.mu.RLock()
-	s := t.by[serial]
-	t.mu.RUnlock()
-	if s == nil || !s.acquire() {
-		return nil
+	if err == nil {
+		_, err = f.WriteAt(appendPrefix(nil, v.seed, serial), 0)
 	}
-	return s
+	if err != nil {
+		g.close()
+		return nil, errors.Join(err, v.fs.Remove(g.path))
+	}
+	return g, nil
 }
 
-// count adds to a segment's live records.
-func (t *segments) count(serial uint32, n int64) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if g := t.by[serial]; g != nil {
-		g.live.Add(n)
+// drop removes a segment.
+func (v *volume) drop(g *segment) {
+	v.segments.remove(g)
+	if err := v.fs.Remove(g.path); err != nil {
+		v.writes.fault(v.log, "remove a segment", err)
 	}
-}
-
-// oldest is the smallest Born of the live records, or a lower one.
-func (t *segments) oldest() uint64 {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	oldest := uint64(math.MaxUint64)
-	for _, g := range t.order {
-		if g.live.Load() > 0 {
-			oldest = min(oldest, g.oldest.Load())
-		}
-	}
-	return oldest
-}
-
-// bytes is what all take of the disk.
-func (t *segments) bytes() (n int64) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	for _, s := range t.order {
-		n += s.bytes.Load()
-	}
-	return n
+	g.close()
 }
 
 func segmentName(dir string, serial uint32) string {

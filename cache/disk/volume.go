@@ -2,10 +2,8 @@ package disk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -84,8 +82,9 @@ func (v *volume) start(io int) {
 	v.full.Store(v.used()+3*v.segmentSize > v.size) // the one to write, the reserve, and what sealing gave back
 	v.limit.Store(v.size)
 	v.measure()
-	for range io {
-		v.aux.Go(v.readers.run)
+	v.readers.since = make([]atomic.Int64, io)
+	for i := range io {
+		v.aux.Go(func() { v.readers.run(i) })
 	}
 	v.aux.Go(v.loadAll)
 	v.aux.Go(v.keep)
@@ -131,61 +130,6 @@ func (v *volume) wipe() error {
 		}
 	}
 	return nil
-}
-
-// abandon lets go of what open took.
-func (v *volume) abandon() {
-	for _, g := range v.segments.list() {
-		g.close()
-	}
-	v.notes.close()
-	if v.lock != nil {
-		unlock(v.lock)
-	}
-}
-
-// close writes what is queued as long as ctx allows.
-func (v *volume) close(ctx context.Context) error {
-	v.queue.close()
-	written := make(chan struct{})
-	go func() { // ends with the writer
-		v.wg.Wait()
-		close(written)
-	}()
-	var err error
-	select {
-	case <-written:
-	case <-ctx.Done():
-		err = ctx.Err()
-		v.halt()
-		err = errors.Join(err, v.await(written))
-	}
-	v.end()
-	idle := make(chan struct{})
-	go func() { // ends with the readers
-		v.aux.Wait()
-		close(idle)
-	}()
-	if hung := errors.Join(v.await(written), v.await(idle)); hung != nil {
-		return errors.Join(err, hung)
-	}
-	v.abandon()
-	return err
-}
-
-// errHung is a disk that still doesn't answer. What waits for it is left to the end of the process.
-var errHung = errors.New("close the disk: an operation doesn't end")
-
-// await waits for what only the disk can hold up.
-func (v *volume) await(done <-chan struct{}) error {
-	timer := time.NewTimer(v.slow)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-timer.C:
-		return fmt.Errorf("%w: %s", errHung, v.path)
-	}
 }
 
 // put queues a record.
@@ -236,38 +180,6 @@ func (v *volume) corrupt(id cache.ID, variant uint64, p place, err error) {
 
 // used is what the disk holds of ours. Notes count twice: they are copied when they are tidied.
 func (v *volume) used() int64 { return v.segments.bytes() + 2*v.noteBytes.Load() }
-
-// newSegment makes a segment's file.
-func (v *volume) newSegment(serial uint32) (*segment, error) {
-	g := &segment{serial: serial, path: segmentName(v.path, serial)}
-	f, err := v.fs.Open(g.path)
-	if err != nil {
-		return nil, err
-	}
-	g.file = f
-	g.oldest.Store(math.MaxUint64)
-	g.bytes.Store(v.segmentSize)
-	if err = f.Truncate(0); err == nil {
-		err = f.Allocate(v.segmentSize)
-	}
-	if err == nil {
-		_, err = f.WriteAt(appendPrefix(nil, v.seed, serial), 0)
-	}
-	if err != nil {
-		g.close()
-		return nil, errors.Join(err, v.fs.Remove(g.path))
-	}
-	return g, nil
-}
-
-// drop removes a segment.
-func (v *volume) drop(g *segment) {
-	v.segments.remove(g)
-	if err := v.fs.Remove(g.path); err != nil {
-		v.writes.fault(v.log, "remove a segment", err)
-	}
-	g.close()
-}
 
 // raise sets a to n where that is larger.
 func raise(a *atomic.Uint64, n uint64) {

@@ -2,9 +2,7 @@ package disk
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -33,9 +31,6 @@ type ready struct {
 	from place // what it is a copy of
 }
 
-// errTooLong is a content that is longer than it said.
-var errTooLong = errors.New("content is longer than its size")
-
 // run writes what is queued until the queue is closed and empty, or ctx ends.
 func (w *writer) run(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -48,7 +43,7 @@ func (w *writer) run(ctx context.Context) {
 			break
 		}
 		w.drain()
-		_ = w.shrink(false) // the limit may have come down
+		_ = w.shrink(true) // the limit may have come down
 		select {
 		case <-w.v.queue.ready:
 		case <-ctx.Done():
@@ -239,109 +234,4 @@ func (w *writer) fail(err error) {
 	w.seg.bytes.Store(w.start)
 	_ = w.seg.file.Truncate(w.start) // what is left there costs room, and is no record
 	w.seg = nil
-}
-
-// room makes sure that a record of size fits in the segment, with the footer.
-func (w *writer) room(size int64) bool {
-	if w.seg != nil {
-		end := w.start + int64(len(w.buf)) + size + footerSize(len(w.found.list)+len(w.ready)+1)
-		if end <= w.v.segmentSize {
-			return true
-		}
-	}
-	return w.roll() == nil && w.seg != nil // a copy may have failed
-}
-
-// roll begins a new segment, and makes room on the disk for the next one.
-func (w *writer) roll() error {
-	w.flush()
-	w.seal()
-	if err := w.shrink(false); err != nil { // the last roll has seen to it, unless the limit came down
-		return err
-	}
-	g, err := w.v.newSegment(w.serial + 1)
-	if err != nil {
-		w.v.writes.fault(w.v.log, "begin a segment", err)
-		return err
-	}
-	w.serial++
-	w.seg, w.start = g, prefixSize
-	w.found = scanned{summary: summary{oldest: math.MaxUint64}}
-	w.v.segments.add(g)
-	return w.shrink(true)
-}
-
-// seal writes the segment's footer, without the records that have been replaced. Those that were deleted are in it:
-// without them a start would take an older version for the newest.
-func (w *writer) seal() {
-	g := w.seg
-	if g == nil {
-		return
-	}
-	w.seg = nil
-	list := w.found.list[:0]
-	for _, e := range w.found.list {
-		if s, ok := w.v.directory.find(e.id, e.variant); !ok || !(place{g.serial, e.offset}).before(s.place) {
-			list = append(list, e)
-		}
-	}
-	sum := summary{oldest: g.oldest.Load(), newest: w.v.newest.Load(), number: w.number}
-	b := appendFooter(nil, w.v.seed, g.serial, list, sum)
-	if _, err := g.file.WriteAt(b, w.start); err != nil {
-		w.v.writes.fault(w.v.log, "seal a segment", err)
-		_ = g.file.Truncate(w.start) // else a start walks up to here as well
-		g.bytes.Store(w.start)
-		return
-	}
-	end := w.start + int64(len(b))
-	if err := g.file.Truncate(end); err != nil { // gives back what was allocated
-		w.v.writes.fault(w.v.log, "seal a segment", err)
-		return
-	}
-	g.bytes.Store(end)
-}
-
-// chunker takes a content in pieces of any length and appends it in chunks with their checksums.
-type chunker struct {
-	w      *writer
-	number uint64
-	length int64  // that was announced
-	total  int64  // bytes so far
-	fill   int    // of the chunk
-	sum    uint32 // of the chunk
-}
-
-// Write appends p.
-func (c *chunker) Write(p []byte) (n int, err error) {
-	if int64(len(p)) > c.length-c.total {
-		return 0, errTooLong
-	}
-	for len(p) > 0 {
-		if c.fill == 0 {
-			c.sum = chunkSum(c.w.v.seed, c.number, c.total/chunkSize)
-		}
-		part := p[:min(len(p), chunkSize-c.fill)]
-		c.w.buf = append(c.w.buf, part...)
-		c.sum = crc(c.sum, part)
-		c.fill, c.total, n, p = c.fill+len(part), c.total+int64(len(part)), n+len(part), p[len(part):]
-		if c.fill == chunkSize {
-			if err := c.end(); err != nil {
-				return n, err
-			}
-		}
-	}
-	return n, nil
-}
-
-// end ends the chunk.
-func (c *chunker) end() error {
-	if c.fill == 0 {
-		return nil
-	}
-	c.fill = 0
-	c.w.buf = append(c.w.buf, byte(c.sum), byte(c.sum>>8), byte(c.sum>>16), byte(c.sum>>24))
-	if len(c.w.buf) < aggregate {
-		return nil
-	}
-	return c.w.spill()
 }

@@ -1,0 +1,63 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// abandon lets go of what open took.
+func (v *volume) abandon() {
+	for _, g := range v.segments.list() {
+		g.close()
+	}
+	v.notes.close()
+	if v.lock != nil {
+		unlock(v.lock)
+	}
+}
+
+// close writes what is queued as long as ctx allows.
+func (v *volume) close(ctx context.Context) error {
+	v.queue.close()
+	written := make(chan struct{})
+	go func() { // ends with the writer
+		v.wg.Wait()
+		close(written)
+	}()
+	var err error
+	select {
+	case <-written:
+	case <-ctx.Done():
+		err = ctx.Err()
+		v.halt()
+		err = errors.Join(err, v.await(written))
+	}
+	v.end()
+	idle := make(chan struct{})
+	go func() { // ends with the readers
+		v.aux.Wait()
+		close(idle)
+	}()
+	if hung := errors.Join(v.await(written), v.await(idle)); hung != nil {
+		return errors.Join(err, hung)
+	}
+	v.abandon()
+	return err
+}
+
+// errHung is a disk that still doesn't answer. What waits for it is left to the end of the process.
+var errHung = errors.New("close the disk: an operation doesn't end")
+
+// await waits for what only the disk can hold up.
+func (v *volume) await(done <-chan struct{}) error {
+	timer := time.NewTimer(v.slow)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("%w: %s", errHung, v.path)
+	}
+}
