@@ -30,6 +30,7 @@
 //	RFC 8246       immutable                             reuse.go
 //	RFC 9211       Cache-Status                          status.go
 //	RFC 9213       CDN-Cache-Control                     storing.go
+//	RFC 9875       Cache-Groups, -Group-Invalidation     groups.go
 //
 // Where an RFC leaves a choice: of several values for a directive the first counts; a malformed one makes stale;
 // private and no-cache with field names keep these fields out of what is stored; s-maxage beside a directive of RFC

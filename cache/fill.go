@@ -149,7 +149,7 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	fields := newBlock(h, storedFields(h, r.control.PrivateFields, r.control.NoCacheFields))
 	s := newResponse(r, fields, header(f.client), f.policy)
 	s.born, s.length = f.born, response.ContentLength
-	s.tags = hashTags(tagsOf(h))
+	s.tags = hashTags(responseTags(h, f.key))
 	if !s.useful() {
 		return ReasonUseless
 	}

@@ -6,20 +6,28 @@ import (
 	"strings"
 )
 
-// invalidates tells whether a response to a method makes stored ones invalid, RFC 9111 §4.4: the method is unsafe, or
-// not known to be safe, and the response isn't an error.
+// invalidates tells whether a response to a method makes stored ones invalid, RFC 9111 §4.4: the method isn't safe, and the
+// response isn't an error.
 func invalidates(method string, status int) bool {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodConnect:
-		return false
-	}
-	return status >= 200 && status < 400
+	return !isSafe(method) && status >= 200 && status < 400
 }
 
-// invalidate removes what is stored for the request's target URI, and for those that Location and Content-Location
-// name, when they have the same origin: otherwise one site could empty another's cache.
+// isSafe tells whether a method is known to be safe, RFC 9110 §9.2.1. CONNECT has no target URI that could be stored.
+func isSafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodConnect, "QUERY", "PROPFIND", "REPORT", "SEARCH":
+		return true
+	}
+	return false
+}
+
+// invalidate removes what is stored for the request's target URI and shares its groups, and what is stored for those that
+// Location and Content-Location name, when they have the same origin: otherwise one site could empty another's cache.
 func (c *Cache) invalidate(r *http.Request, response http.Header) {
-	c.purgeKey(appendRequestKey(nil, r), false)
+	key := appendRequestKey(nil, r)
+	groups := c.groupsOf(key)
+	c.purgeKey(key, false)
+	c.invalidateTags(groups)
 	base := &url.URL{Scheme: schemeOf(r), Host: authorityOf(r), Path: r.URL.Path, RawPath: r.URL.RawPath}
 	for _, name := range []string{"Location", "Content-Location"} {
 		if key := sameOriginKey(base, response.Get(name)); key != nil {

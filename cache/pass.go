@@ -21,6 +21,9 @@ func pass(x *exchange) step {
 	if invalidates(x.r.Method, response.StatusCode) {
 		x.c.invalidate(x.r, response.Header)
 	}
+	if !isSafe(x.r.Method) {
+		x.c.invalidateGroups(string(appendRequestKey(nil, x.r)), response.Header)
+	}
 	if stored := x.found.Response; stored != nil && x.r.Method == http.MethodHead {
 		if isServerError(response.StatusCode) && x.staleUsable() {
 			response.Body.Close()

@@ -38,11 +38,22 @@ func (c *Cache) freshened(t *target, stale *Response, r *received, h http.Header
 	m := newReceived(stale.status, header(merged), r.requested, r.at)
 	kept := storedFields(merged, m.control.PrivateFields, m.control.NoCacheFields)
 	fresh := newResponse(m, newBlock(merged, kept), header(t.client), t.policy).with(stale.content, stale.trailer)
-	fresh.tags, fresh.born = stale.tags, t.born
-	if tags := tagsOf(h); len(tags) > 0 {
-		fresh.tags = hashTags(tags)
-	}
+	fresh.tags, fresh.born = refreshedTags(t, stale, merged, h), t.born
 	return fresh, m
+}
+
+// refreshedTags are the tags of a stored response once h has updated it. Groups are among the stored fields; the other
+// tags aren't, so that they stay unless h has new ones.
+func refreshedTags(t *target, stale *Response, merged, h http.Header) []uint64 {
+	groups, tags := groupsIn(header(merged), "Cache-Groups", t.key), tagsOf(h)
+	if len(tags) > 0 {
+		return hashTags(append(groups, tags...))
+	}
+	if len(h["Cache-Groups"]) == 0 {
+		return stale.tags
+	}
+	all := append(hashTags(groups), stale.tags...)
+	return all[:min(len(all), maxTags)]
 }
 
 // refreshAlike updates the variants that the request doesn't select, but that have the strong validator of its 304, as

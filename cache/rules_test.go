@@ -238,7 +238,8 @@ func TestConfirms(t *testing.T) {
 
 func TestInvalidates(t *testing.T) {
 	for method, want := range map[string]bool{
-		"GET": false, "HEAD": false, "OPTIONS": false, "TRACE": false,
+		"GET": false, "HEAD": false, "OPTIONS": false, "TRACE": false, "CONNECT": false,
+		"QUERY": false, "PROPFIND": false, "REPORT": false, "SEARCH": false, "MKCOL": true, "LOCK": true,
 		"POST": true, "PUT": true, "DELETE": true, "PATCH": true, "PURGE": true, "get": true,
 	} {
 		if got := invalidates(method, 200); got != want {

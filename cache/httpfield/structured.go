@@ -41,6 +41,21 @@ func ParseDictionary(s string) ([]Member, bool) {
 	return members, true
 }
 
+// ParseList parses a list, RFC 9651 §4.2.1; the lines of one field are joined by commas beforehand. A mistake anywhere
+// makes the whole invalid. Its members have no keys.
+func ParseList(s string) ([]Member, bool) {
+	p := sfParser{rest: strings.Trim(s, " ")}
+	var members []Member
+	for p.rest != "" {
+		var m Member
+		if !p.value(&m) || !p.separator() {
+			return nil, false
+		}
+		members = append(members, m)
+	}
+	return members, true
+}
+
 func replaceMember(members []Member, m Member) []Member {
 	for i := range members {
 		if members[i].Key == m.Key {
@@ -95,10 +110,15 @@ func (p *sfParser) member() (m Member, ok bool) {
 		m.Kind, m.Int = KindBoolean, 1
 		return m, p.parameters()
 	}
+	return m, p.value(&m)
+}
+
+// value takes an item or inner list, with its parameters.
+func (p *sfParser) value(m *Member) bool {
 	if p.take('(') {
-		return m, p.innerList() && p.parameters()
+		return p.innerList() && p.parameters()
 	}
-	return m, p.item(&m) && p.parameters()
+	return p.item(m) && p.parameters()
 }
 
 func (p *sfParser) key() (string, bool) {

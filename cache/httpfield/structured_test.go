@@ -46,6 +46,40 @@ func TestParseDictionary(t *testing.T) {
 	}
 }
 
+func TestParseList(t *testing.T) {
+	type member = httpfield.Member
+	for _, tt := range []struct {
+		value string
+		want  []member
+	}{
+		{"", nil},
+		{` "a" , "b";x=1,c`, []member{{Kind: httpfield.KindString, Str: "a"}, {Kind: httpfield.KindString, Str: "b"}, {Kind: httpfield.KindToken, Str: "c"}}},
+		{"1, (a b);c, ?1", []member{{Kind: httpfield.KindInteger, Int: 1}, {}, {Kind: httpfield.KindBoolean, Int: 1}}},
+		{`"a", "a"`, []member{{Kind: httpfield.KindString, Str: "a"}, {Kind: httpfield.KindString, Str: "a"}}},
+	} {
+		if got, ok := httpfield.ParseList(tt.value); !ok || !slices.Equal(got, tt.want) {
+			t.Errorf("%q: got %+v, %v", tt.value, got, ok)
+		}
+	}
+	for _, value := range []string{",", `"a",`, `"a" "b"`, `"a`, "a=1", "(a", "é", `"a";B`, "a,,b"} {
+		if got, ok := httpfield.ParseList(value); ok {
+			t.Errorf("%q: parsed as %+v", value, got)
+		}
+	}
+}
+
+func FuzzParseList(f *testing.F) {
+	for _, seed := range []string{`"a", "b";x`, "(1 2);c, :YQ==:", "@1, %\"x\", 1.5, ?0"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		members, ok := httpfield.ParseList(value)
+		if !ok && members != nil || ok && len(members) > len(value) {
+			t.Errorf("%q: %d members, %v", value, len(members), ok)
+		}
+	})
+}
+
 func FuzzParseDictionary(f *testing.F) {
 	for _, seed := range []string{"max-age=60;p, no-store", `a="\"", b=(1 2);c, d=:YQ==:`, "a=@1, b=%\"x\", c=1.5, d=?0"} {
 		f.Add(seed)
