@@ -15,7 +15,8 @@ type Store interface {
 	// Put queues a record to be written, in place of that with the same ID and Variant; false when it isn't taken:
 	// the queue is full, the record too large, the disk full or broken. It doesn't block. The content may be read
 	// until done is called, with whether the record was written; done may be nil, and must not block. What isn't taken
-	// may be offered again when it is used again: a store may wait for that before it writes.
+	// may be offered again when it is used again: a store may wait for that before it writes. Either way no older
+	// version of the record is loaded any more.
 	Put(r Record, done func(written bool)) bool
 	// Delete forgets the records of an ID, those that are queued too. It is not durable.
 	Delete(id ID)

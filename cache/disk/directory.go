@@ -151,6 +151,11 @@ func (d *directory) remove(id cache.ID, variant uint64, p place) bool {
 	return d.drop(fingerprint(id), func(s *slot) bool { return s.variant == variant && s.place == p }) > 0
 }
 
+// hide forgets a record, wherever it is.
+func (d *directory) hide(id cache.ID, variant uint64) {
+	d.drop(fingerprint(id), func(s *slot) bool { return s.variant == variant })
+}
+
 // delete forgets the records of an ID.
 func (d *directory) delete(id cache.ID) {
 	d.drop(fingerprint(id), func(*slot) bool { return true })

@@ -19,7 +19,9 @@
 // A start reads the footers of the segments; the segment that had none yet is walked. After a process that was killed
 // at any octet, every record is there that was written before, except for those still in the buffer, at most 1 MiB,
 // and those in the queue. Records aren't synced: a loss of power may take the latest, and never makes a wrong one.
-// Where the record that replaced another is lost, the older one is there again, as it is after a Delete: it is subject
+//
+// A record that is replaced isn't there any more as soon as the newer one is offered, whether or not that is taken.
+// Only a start may find it again, where the newer one wasn't written, as it may find what was deleted: it is subject
 // to its freshness and to the notes, which are synced. Notes outlive everything but the loss of their disk; they stand
 // in the file twice, and on every disk.
 //

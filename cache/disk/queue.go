@@ -15,7 +15,7 @@ type item struct {
 	record  cache.Record
 	done    func(written bool)
 	cost    int64 // in bytes of memory
-	deleted bool  // guarded by the queue's lock
+	deleted bool  // or superseded; guarded by the queue's lock
 }
 
 func newItem(r cache.Record, done func(written bool)) *item {
@@ -45,12 +45,16 @@ func newQueue(limit int64) *queue {
 	return &queue{limit: limit, ready: make(chan struct{}, 1), by: make(map[cache.ID][]*item)}
 }
 
-// put appends an item; false when there is no room. One that is larger than the queue has room in an empty one.
+// put appends an item; false when there is no room. One that is larger than the queue has room in an empty one. An
+// older version of the record that waits too won't be written.
 func (q *queue) put(i *item) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed || q.bytes > 0 && q.bytes+i.cost > q.limit {
 		return false
+	}
+	for _, older := range q.by[i.record.ID] {
+		older.deleted = older.deleted || older.record.Variant == i.record.Variant
 	}
 	q.bytes += i.cost
 	q.list = append(q.list, i)
@@ -115,6 +119,16 @@ func (q *queue) delete(id cache.ID) {
 	for _, i := range q.by[id] {
 		i.deleted = true
 	}
+}
+
+// variants appends those of an ID's records that are in it. What the disk has of them isn't the newest version.
+func (q *queue) variants(id cache.ID, found []uint64) []uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, i := range q.by[id] {
+		found = append(found, i.record.Variant)
+	}
+	return found
 }
 
 func (q *queue) isDeleted(i *item) bool {

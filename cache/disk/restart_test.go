@@ -12,7 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/anyedge/anyedge/cache"
@@ -477,4 +479,88 @@ func TestOldestRises(t *testing.T) {
 	if got := s.Oldest(); got < 22 || got > 100 {
 		t.Errorf("after all were deleted: %d", got)
 	}
+}
+
+// Once a newer version is taken, the older one isn't there any more, whatever becomes of the newer.
+func TestOlderVersionsDontComeBack(t *testing.T) {
+	o := options(t.TempDir())
+	fs, hang := new(faulty), make(chan struct{})
+	s := openOn(t, o, fs)
+	put(t, s, record("/a", 0, 1, 100), record("/a", 1, 2, 100))
+	fs.set(func() {
+		fs.write = func(_ string, p []byte, _ int64) (int, error) { <-hang; return len(p), nil }
+	})
+	told := make(chan string, 4)
+	for version := uint64(3); version <= 5; version++ {
+		s.Put(record("/a", 0, version, 100), func(written bool) { told <- fmt.Sprint(version, written) })
+		if got := fmt.Sprint(versions(t, s, "/a")); got != "map[1:2]" {
+			t.Errorf("while version %d is queued: %s", version, got)
+		}
+	}
+	close(hang)
+	for range 3 {
+		if got := <-told; got == "4 true" {
+			t.Error("superseded, and written")
+		}
+	}
+	if got := fmt.Sprint(versions(t, s, "/a")); got != "map[0:5 1:2]" {
+		t.Errorf("in the end: %s", got)
+	}
+	closeStore(t, s)
+	fs.set(func() { fs.write = nil })
+	s = openOn(t, o, fs)
+	if got := fmt.Sprint(versions(t, s, "/a")); got != "map[0:5 1:2]" {
+		t.Errorf("after a restart: %s", got)
+	}
+	if s.Put(record("/a", 0, 6, 10<<20), nil) {
+		t.Error("taken, and too large")
+	}
+	if got := fmt.Sprint(versions(t, s, "/a")); got != "map[1:2]" {
+		t.Errorf("after one that wasn't taken: %s", got)
+	}
+	fs.set(func() { fs.write = func(string, []byte, int64) (int, error) { return 0, syscall.EIO } })
+	if tryPut(s, "/a", 7, 10) || len(versions(t, s, "/a")) != 1 {
+		t.Error("written in spite of the fault")
+	}
+	closeStore(t, s)
+}
+
+// What is forgotten leaves the file of notes.
+func TestForgottenNotesLeaveTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options(t.TempDir())
+		s := openOn(t, o, new(faulty))
+		for i := range uint64(50) {
+			if err := s.Note(i+1, make([]byte, 1000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		size := func() int64 {
+			info, err := os.Stat(filepath.Join(o.Paths[0], "notes"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return info.Size()
+		}
+		before := size()
+		s.Forget(10)
+		time.Sleep(time.Minute)
+		if size() != before {
+			t.Error("written anew for a fifth of it")
+		}
+		s.Forget(40)
+		time.Sleep(time.Minute)
+		if size() > before/4 {
+			t.Errorf("%d of %d bytes are left", size(), before)
+		}
+		if err := s.Note(60, nil); err != nil {
+			t.Error(err)
+		}
+		closeStore(t, s)
+		s = openOn(t, o, new(faulty))
+		if len(s.Notes()) != 11 || s.Sequence() != 60 {
+			t.Errorf("%d notes, sequence %d", len(s.Notes()), s.Sequence())
+		}
+		closeStore(t, s)
+	})
 }

@@ -92,10 +92,15 @@ func (s *Store) Has(id cache.ID) bool {
 func (s *Store) Load(ctx context.Context, id cache.ID, key string) (records []cache.Record) {
 	v := s.volume(id)
 	var room [4]slot
+	var queued [4]uint64
 	var numbers [maxVariants]uint64
+	newer := v.queue.variants(id, queued[:0]) // first: what is written meanwhile is found in neither
 	for _, at := range v.directory.lookup(id, room[:0]) {
 		if ctx.Err() != nil {
 			break
+		}
+		if slices.Contains(newer, at.variant) {
+			continue
 		}
 		r, number, ok := v.load(ctx.Done(), id, key, at)
 		if !ok {

@@ -132,12 +132,14 @@ func (v *volume) wipe() error {
 	return nil
 }
 
-// put queues a record.
+// put queues a record. Where it isn't taken, what the disk has of it is forgotten: an older version must not come back
+// once memory has let the newer one go.
 func (v *volume) put(r cache.Record, done func(written bool)) bool {
 	if v.takes(&r) && v.queue.put(newItem(r, done)) {
 		raise(&v.newest, r.Born)
 		return true
 	}
+	v.directory.hide(r.ID, r.Variant)
 	v.figures.refused.Add(1)
 	return false
 }

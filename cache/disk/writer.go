@@ -179,14 +179,17 @@ func (w *writer) flush() { _ = w.spill() }
 
 // commit enters the complete records into the directory.
 func (w *writer) commit() {
-	items := w.settle(func(n int) {
-		r := &w.ready[n]
+	items, at := w.items()
+	for n := range w.ready {
+		w.seg.lower(w.ready[n].born)
+		w.found.list = append(w.found.list, w.ready[n].entry)
+	}
+	w.v.queue.settle(items, func(n int) {
+		r := &w.ready[at[n]]
 		w.v.directory.put(r.id, r.variant, place{w.seg.serial, r.offset}, r.head)
 	})
 	for n := range w.ready {
-		r := &w.ready[n]
-		w.found.list = append(w.found.list, r.entry)
-		if r.item == nil {
+		if r := &w.ready[n]; r.item == nil {
 			w.v.directory.move(r.id, r.variant, r.from, place{w.seg.serial, r.offset})
 		}
 	}
@@ -197,39 +200,34 @@ func (w *writer) commit() {
 	}
 }
 
-// settle takes the items of the complete records out of the queue. enter gets an index into ready.
-func (w *writer) settle(enter func(n int)) (items []*item) {
-	var at []int
+// items are those of the complete records, and where these are in ready.
+func (w *writer) items() (items []*item, at []int) {
 	for n := range w.ready {
-		r := &w.ready[n]
-		w.seg.lower(r.born)
-		if r.item != nil {
-			items, at = append(items, r.item), append(at, n)
+		if i := w.ready[n].item; i != nil {
+			items, at = append(items, i), append(at, n)
 		}
 	}
-	if enter == nil {
-		w.v.queue.settle(items, nil)
-		return items
-	}
-	w.v.queue.settle(items, func(n int) { enter(at[n]) })
-	return items
+	return items, at
 }
 
-// refuse lets go of an item that isn't written.
-func (w *writer) refuse(i *item) {
-	w.v.queue.settle([]*item{i}, nil)
-	w.v.figures.refused.Add(1)
-	i.finish(false)
+// refuse lets go of items that aren't written. Their older versions go as well: nobody gets back what was replaced.
+func (w *writer) refuse(items ...*item) {
+	for _, i := range items {
+		w.v.directory.hide(i.record.ID, i.record.Variant)
+	}
+	w.v.queue.settle(items, nil)
+	w.v.figures.refused.Add(uint64(len(items)))
+	for _, i := range items {
+		i.finish(false)
+	}
 }
 
 // fail gives up the segment after a write that went wrong. What was written to it before stays readable; a start walks
 // it.
 func (w *writer) fail(err error) {
 	w.v.writes.fault(w.v.log, "write", err)
-	for _, i := range w.settle(nil) {
-		w.v.figures.refused.Add(1)
-		i.finish(false)
-	}
+	items, _ := w.items()
+	w.refuse(items...)
 	w.ready, w.buf = w.ready[:0], w.buf[:0]
 	w.seg.bytes.Store(w.start)
 	_ = w.seg.file.Truncate(w.start) // what is left there costs room, and is no record
