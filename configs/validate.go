@@ -18,6 +18,7 @@ func (d *decoder) validate(cfg *Config) {
 	d.validateVIPs(cfg)
 	d.validateSites(cfg)
 	d.validatePeers(cfg)
+	d.validateShed(cfg)
 }
 
 // namePattern keeps names fit for logs, metrics and fields: the node's is a token in Via and Cache-Status.
@@ -235,6 +236,25 @@ func (d *decoder) validatePeers(cfg *Config) {
 				d.report(path, fmt.Sprintf("%s is an address of vips.%s: a peer is a router, not this node", p.Address, name))
 			}
 		}
+	}
+}
+
+// validateShed reports classes that no peer has, and lists that leave nobody: level 3 is never a withdrawal from all.
+func (d *decoder) validateShed(cfg *Config) {
+	if len(cfg.Routing.Shed) == 0 || d.bad["bgp.peers"] {
+		return
+	}
+	known, stays := map[string]bool{}, false
+	for _, p := range cfg.BGP.Peers {
+		known[p.Class] = true
+		stays = stays || !slices.Contains(cfg.Routing.Shed, p.Class)
+	}
+	delete(known, "")
+	for i, class := range cfg.Routing.Shed {
+		refer(d, class, fmt.Sprintf("routing.shed[%d]", i), "bgp.peers[].class", known)
+	}
+	if !stays {
+		d.report("routing.shed", "has the classes of all peers: overload may not withdraw from all of them")
 	}
 }
 

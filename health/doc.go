@@ -6,6 +6,7 @@
 //	fills ───── Fill ──────► two windows      outcomes, histogram    window.go, histogram.go
 //	probes ──── Servers ───► the last result                         origin.go
 //	checks ──── SelfCheck ─► streaks          failures in a row      selfcheck.go
+//	load ────── Load ──────► the last figures                        nodeload.go, package load
 //	                              │
 //	                         Signals(now)     graded                 grade.go, tracker.go
 //	                              └─► routing.Decide
@@ -23,6 +24,9 @@
 //   - The rise is slow: routing waits its dwell at each step, and doubles it with each relapse.
 //   - Active probes don't depend on traffic. Where an origin has them, they must be well before anything rises: they are
 //     what proves a recovery. Holding a node down for want of samples would keep it down for ever.
+//
+// What is measured by the clock, self checks and load, is another matter: if no result comes for three intervals, that is
+// a warning, since whoever measures may hang. It is never critical, and a grade that is worse stays.
 //
 // It is a leaf: it imports nothing of anyedge, and everyone may import it.
 package health

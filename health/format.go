@@ -20,8 +20,25 @@ func (u Unit) Format(v float64) string {
 			return "1 failure in a row"
 		}
 		return fmt.Sprintf("%.0f failures in a row", v)
+	case PerSecond:
+		return strconv.FormatFloat(v, 'f', 1, 64) + "/s"
+	case BitsPerSecond:
+		return formatBits(v)
 	}
 	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// formatBits keeps one decimal of the unit that leaves few digits.
+func formatBits(v float64) string {
+	for _, u := range []struct {
+		unit float64
+		name string
+	}{{1e9, "Gbit/s"}, {1e6, "Mbit/s"}, {1e3, "kbit/s"}} {
+		if v >= u.unit {
+			return strconv.FormatFloat(math.Round(10*v/u.unit)/10, 'f', -1, 64) + " " + u.name
+		}
+	}
+	return strconv.FormatFloat(math.Round(v), 'f', -1, 64) + " bit/s"
 }
 
 // formatSeconds keeps three digits.
@@ -60,8 +77,12 @@ func (s Signal) Verdict() string {
 		return value + " >= crit " + s.Threshold(s.Crit)
 	case s.Grade == Warn && s.Value >= s.Warn:
 		return value + " >= warn " + s.Threshold(s.Warn)
+	case s.Grade == Warn && s.Unit == Failures && s.Value == 0 && s.Samples >= s.MinSamples:
+		return "warn without a result"
 	case s.Grade >= Warn && s.Unit == Failures:
 		return fmt.Sprintf("%s until %d successes in a row, %d so far", s.Grade, s.MinSamples, s.Samples)
+	case s.Grade == Warn && s.Value < s.WarnExit:
+		return value + " at last, warn without a result"
 	case s.Grade == Crit:
 		return fmt.Sprintf("%s, crit until below %s", value, s.Threshold(s.CritExit))
 	case s.Grade == Warn:
@@ -83,8 +104,14 @@ func (s Signal) lacking() string {
 
 // About names what the signal is about: "origin shop", "VIP www".
 func (s Signal) About() string {
-	if s.Cause == Path {
+	switch s.Cause {
+	case Path:
 		return "origin " + s.Subject
+	case Load:
+		return s.Subject
+	}
+	if s.Name == Disk {
+		return s.Subject
 	}
 	return "VIP " + s.Subject
 }

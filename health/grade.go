@@ -27,7 +27,7 @@ func (t ShareThreshold) bounds() bounds { return bounds{t.Warn, t.Crit, t.Warn, 
 // grade grades v, given the grade that was.
 func (b bounds) grade(was Grade, v float64) Grade {
 	switch {
-	case v >= b.crit, was == Crit && v >= b.critExit:
+	case b.crit > 0 && (v >= b.crit || was == Crit && v >= b.critExit):
 		return Crit
 	case v >= b.warn, was >= Warn && v >= b.warnExit:
 		return Warn

@@ -6,6 +6,7 @@ import "time"
 type Options struct {
 	Signals   SignalOptions    `yaml:"signals"`
 	SelfCheck SelfCheckOptions `yaml:"self_check"`
+	Load      LoadOptions      `yaml:"load"`
 }
 
 // SignalOptions holds the thresholds of every measured signal.
@@ -64,6 +65,7 @@ func (o *Options) SetDefaults() {
 		},
 		SelfCheck: SelfCheckOptions{Interval: time.Second, Timeout: time.Second, Fall: 3, Rise: 3},
 	}
+	o.Load.SetDefaults()
 }
 
 // Check reports every value that can't be right; configs turns it into FILE:LINE:COL.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // vip is what this node found when it asked itself through one VIP.
@@ -21,6 +22,7 @@ type streak struct {
 	failures, successes int // in a row; one of them is 0
 	failure             string
 	grade               Grade
+	at                  time.Time // of the last result
 	mark                mark
 }
 
@@ -35,6 +37,7 @@ func (v *vip) result(name SignalName, err error, o SelfCheckOptions) bool {
 	}
 	was := s.grade
 	s.take(err)
+	s.at = time.Now()
 	s.grade = s.next(ceiling(name), o)
 	return s.grade != was
 }
@@ -79,7 +82,12 @@ func (v *vip) signals(r *report, o SelfCheckOptions) {
 	defer v.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(v.checks)) {
 		s := v.checks[name]
-		r.enter(s.signal(v.name, name, o), s.grade, &s.mark)
+		sig, g := s.signal(v.name, name, o), s.grade
+		if age := r.now.Sub(s.at); g != Unknown && age > staleAfter*o.Interval+o.Timeout {
+			g = max(g, Warn)
+			sig.Detail = silence(age)
+		}
+		r.enter(sig, g, &s.mark)
 	}
 }
 

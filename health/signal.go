@@ -62,7 +62,18 @@ const (
 	SelfQUIC    SignalName = "self_quic"    // per VIP: the same over QUIC; at most warn, since TCP still serves
 	// ServiceProbe is per VIP: rounds in a row in which a probe of its co-located service failed.
 	ServiceProbe SignalName = "service_probe"
+	// The rest are of the whole node; see the package load.
+	CPU         SignalName = "cpu"          // share of the time in which work waits for a processor
+	Memory      SignalName = "memory"       // share of the memory that is used
+	Descriptors SignalName = "descriptors"  // share of the file descriptors that are used
+	Connections SignalName = "connections"  // share of limits.connections that are open
+	Bandwidth   SignalName = "bandwidth"    // share of the configured capacity that is sent
+	AcceptDrops SignalName = "accept_drops" // connections that the kernel dropped for want of a place in the queue, a second
+	Disk        SignalName = "disk"         // share of a filesystem that is used; at most warn, since memory still serves
 )
+
+// WholeNode is the subject of the signals that are of no VIP or origin.
+const WholeNode = "node"
 
 // Unit says how to print a signal's value and thresholds.
 type Unit string
@@ -72,12 +83,15 @@ const (
 	Ratio    Unit = "ratio"    // 0..1, printed as a percentage
 	Seconds  Unit = "seconds"  // printed as a duration
 	Failures Unit = "failures" // failures in a row
+	// PerSecond counts events, BitsPerSecond what is sent.
+	PerSecond     Unit = "per_second"
+	BitsPerSecond Unit = "bits_per_second"
 )
 
 // Signal is one measured figure with its grade: a value, ready to be kept in a decision record.
 type Signal struct {
 	Name    SignalName `json:"name"`
-	Subject string     `json:"subject"` // the origin's name if the cause is Path, else the VIP's
+	Subject string     `json:"subject"` // the origin's name if the cause is Path, the node's or a filesystem's if it is Load, else the VIP's
 	Cause   Cause      `json:"cause"`
 	Value   float64    `json:"value"`
 	Unit    Unit       `json:"unit"`

@@ -18,13 +18,14 @@ type Tracker struct {
 	options atomic.Pointer[Options]
 	origins *registry[origin]
 	vips    *registry[vip]
+	load    nodeLoad
 }
 
 // NewTracker grades by o and notes changes of grade in j.
 func NewTracker(o Options, j *Journal) *Tracker {
 	t := &Tracker{
 		start: time.Now(), journal: j, changed: make(chan struct{}, 1),
-		origins: newRegistry(newOrigin), vips: newRegistry(newVIP),
+		origins: newRegistry(newOrigin), vips: newRegistry(newVIP), load: nodeLoad{marks: map[Figure]*mark{}},
 	}
 	t.options.Store(&o)
 	return t
@@ -94,6 +95,7 @@ func (t *Tracker) Signals(now time.Time) []Signal {
 	for _, v := range t.vips.all() {
 		v.signals(r, options.SelfCheck)
 	}
+	t.load.signals(r, &options.Load)
 	slices.SortStableFunc(r.signals, func(a, b Signal) int {
 		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Name, b.Name))
 	})

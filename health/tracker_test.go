@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -444,5 +447,103 @@ func BenchmarkSignals(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		tr.Signals(time.Now())
+	}
+}
+
+// TestSelfCheckFallsSilent: a check that doesn't report warns after three intervals, and a grade that is worse stays.
+func TestSelfCheckFallsSilent(t *testing.T) {
+	for _, c := range []struct {
+		results []error
+		want    health.Grade
+	}{
+		{nil, health.Unknown},
+		{[]error{nil}, health.Unknown},
+		{[]error{nil, nil, nil}, health.Warn},
+		{[]error{io.EOF, io.EOF, io.EOF}, health.Crit},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var o health.Options
+			o.SetDefaults()
+			tr := health.NewTracker(o, nil)
+			for _, err := range c.results {
+				tr.SelfCheck("www", health.SelfCheck, err)
+			}
+			before := tr.Signals(time.Now())
+			time.Sleep(4 * time.Second) // three intervals and a timeout
+			if got := tr.Signals(time.Now()); !reflect.DeepEqual(got, before) {
+				t.Errorf("after 4s: %v, was %v", got, before)
+			}
+			time.Sleep(time.Second)
+			for _, s := range tr.Signals(time.Now()) {
+				if s.Grade != c.want || c.want == health.Warn && s.String() != "VIP www: self_check warn without a result (no result for 5s)" {
+					t.Errorf("after 5s: %s: %s", s.Grade, s)
+				}
+			}
+			tr.SelfCheck("www", health.SelfCheck, nil)
+			if s := tr.Signals(time.Now())[0]; c.want == health.Warn && s.Grade != health.OK {
+				t.Errorf("with a result again: %s", s.Grade)
+			}
+		})
+	}
+}
+
+func TestLoadSignals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var o health.Options
+		o.SetDefaults()
+		tr := health.NewTracker(o, nil)
+		if got := tr.Signals(time.Now()); len(got) > 0 {
+			t.Errorf("before anything was measured: %v", got)
+		}
+		for _, c := range []struct {
+			name  health.SignalName
+			value float64
+			want  health.Grade
+			text  string
+		}{
+			{health.CPU, .5, health.OK, "node: cpu 50% < warn 80%"},
+			{health.CPU, .8, health.Warn, "node: cpu 80% >= warn 80%"},
+			{health.CPU, .96, health.Crit, "node: cpu 96% >= crit 95%"},
+			{health.CPU, .86, health.Crit, "node: cpu 86%, crit until below 85.5%"},
+			{health.CPU, .85, health.Warn, "node: cpu 85% >= warn 80%"},
+			{health.CPU, .73, health.Warn, "node: cpu 73%, warn until below 72%"},
+			{health.CPU, .71, health.OK, "node: cpu 71% < warn 80%"},
+			{health.AcceptDrops, 2, health.Warn, "node: accept_drops 2.0/s >= warn 1.0/s"},
+			{health.Disk, 1, health.Warn, "node: disk 100% >= warn 95%"},
+		} {
+			tr.Load([]health.Figure{{Name: c.name, Subject: "node", Value: c.value}})
+			if s := tr.Signals(time.Now())[0]; s.Grade != c.want || s.String() != c.text {
+				t.Errorf("%s: %s, want %s: %s", s.Grade, s, c.want, c.text)
+			}
+		}
+		tr.Load([]health.Figure{{Name: health.CPU, Subject: "node", Value: .1}, {Name: health.Memory, Subject: "node", Value: .99}})
+		time.Sleep(10 * time.Second)
+		got := fmt.Sprint(tr.Signals(time.Now()))
+		if want := "[node: cpu 10% at last, warn without a result (no result for 10s) node: memory 99% >= crit 97% (no result for 10s)]"; got != want {
+			t.Errorf("silent: %s, want %s", got, want)
+		}
+	})
+}
+
+func TestLoadOptionsCheck(t *testing.T) {
+	for _, c := range []struct {
+		change func(*health.LoadOptions)
+		want   string
+	}{
+		{func(*health.LoadOptions) {}, "[]"},
+		{func(o *health.LoadOptions) { *o = health.LoadOptions{} }, "[accept_drops bandwidth connections cpu descriptors disk.warn interval memory]"},
+		{func(o *health.LoadOptions) { o.CPU.Warn = 1 }, "[cpu]"},
+		{func(o *health.LoadOptions) { o.Bandwidth.Capacity = -1 }, "[bandwidth.capacity]"},
+		{func(o *health.LoadOptions) { o.Off = []health.SignalName{"disk", "self_check"} }, "[off[1]]"},
+	} {
+		var o health.LoadOptions
+		o.SetDefaults()
+		c.change(&o)
+		var keys []string
+		o.Check(func(key, _ string) { keys = append(keys, key) })
+		slices.Sort(keys)
+		if got := fmt.Sprint(keys); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
 	}
 }

@@ -50,7 +50,7 @@ func (a *announcer) sync(ctx context.Context, want func() ([]Route, time.Time)) 
 	defer a.release()
 	stale := a.stale.Swap(false)
 	routes, decided := want()
-	same := slices.Equal(routes, a.told)
+	same := slices.EqualFunc(routes, a.told, Route.equal)
 	switch {
 	case same && a.settled && !stale:
 		return time.Time{}

@@ -13,12 +13,14 @@ import (
 type assessment struct {
 	Input
 	local  []health.Signal // critical ones of this node's own
-	path   []health.Signal // critical ones of its origins, those with the most requests first
-	uneasy []health.Signal // path and what warns besides, in the same order
-	bad    bool            // path's origins have at least criticalShare of the requests, now or when it turned bad
+	crit   []health.Signal // critical ones of its origins, those with the most requests first
+	uneasy []health.Signal // crit and what warns besides, in the same order
+	bad    bool            // crit's origins have at least criticalShare of the requests, now or when it turned bad
 	warned bool            // uneasy's have, or unsure isn't empty
 	unsure []health.Signal // proofs that warn: nothing says any more that the VIP is served
-	next   State           // what becomes of Input.State before the level is chosen
+	shared []health.Signal // of origins that fail for everyone; not among the others
+	load   congestion
+	next   State // what becomes of Input.State before the level is chosen
 }
 
 func assess(in Input) *assessment {
@@ -31,17 +33,20 @@ func assess(in Input) *assessment {
 			a.unsure = append(a.unsure, s)
 		case s.Grade >= health.Warn && s.Cause == health.Path:
 			a.uneasy = append(a.uneasy, s)
+		case s.Cause == health.Load:
+			a.load.weigh(s)
 		}
 	}
+	a.uneasy = a.forgive(a.uneasy)
 	slices.SortStableFunc(a.uneasy, func(x, y health.Signal) int {
 		return cmp.Or(cmp.Compare(a.share(y.Subject), a.share(x.Subject)), cmp.Compare(x.Subject, y.Subject))
 	})
 	for _, s := range a.uneasy {
 		if s.Grade == health.Crit {
-			a.path = append(a.path, s)
+			a.crit = append(a.crit, s)
 		}
 	}
-	a.bad = a.weighs(a.path)
+	a.bad = a.weighs(a.crit)
 	a.warned = len(a.unsure) > 0 || a.weighs(a.uneasy)
 	a.age()
 	return a
@@ -57,6 +62,9 @@ func (a *assessment) age() {
 	n.GoodSince = a.since(able && !a.bad, n.GoodSince)
 	n.WarnSince = a.since(a.warned, n.WarnSince)
 	n.WellSince = a.since(able && !a.warned, n.WellSince)
+	n.LastDoor = n.LastDoor && !a.reached(n.Damper.below(reuseLimit))
+	n.LoadSince = a.since(len(a.load.signals) > 0, n.LoadSince)
+	n.LoadCritSince = a.since(a.load.crit, n.LoadCritSince)
 	switch {
 	case a.warned && len(n.Shares) == 0 && len(in.Shares) > 0:
 		n.Shares = in.Shares

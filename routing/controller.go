@@ -38,9 +38,11 @@ type Controller struct {
 	log       *slog.Logger
 	metrics   *metrics
 	announcer *announcer
-	memory    *Memory                // nil: nothing outlives the process
-	start     time.Time              // of clock
-	kick      chan struct{}          // wakes Run
+	others    View          // nil: there is nobody to ask
+	memory    *Memory       // nil: nothing outlives the process
+	start     time.Time     // of clock
+	kick      chan struct{} // wakes Run
+	shedding  atomic.Bool
 	view      atomic.Pointer[[]view] // the last round, for readers; immutable
 	lastRound atomic.Value           // time.Time: when Run last ended a round
 
@@ -179,6 +181,16 @@ func (c *Controller) Undrain(vip string) error {
 	return c.operate(vip, "undrain", "", func(_ time.Time, vips []string) { c.operator.undrain(vip, vips) })
 }
 
+// Consult has decisions rest on what v knows of the other nodes too. It is called before Run, at most once.
+func (c *Controller) Consult(v View) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.others = v
+}
+
+// Shedding says whether the node should refuse locally what it can: it has too much to do. It costs one atomic load.
+func (c *Controller) Shedding() bool { return c.shedding.Load() }
+
 // Force puts vip at level for d, whatever the signals say; reason is for explain and events. It holds for a VIP that has
 // proven itself, and a drain outranks it. Asked again, the last one counts.
 func (c *Controller) Force(vip string, level Level, d time.Duration, reason string) error {
@@ -267,25 +279,48 @@ func (c *Controller) round(now time.Time) {
 		views[i] = view{vip: t.VIP, record: t.last, history: t.history}
 	}
 	c.view.Store(&views)
+	c.shed(views)
 	c.remember(now)
+}
+
+// shed publishes whether anything asks for that, and notes when it changes.
+func (c *Controller) shed(views []view) {
+	shed := slices.ContainsFunc(views, func(v view) bool { return v.record.Decision.Shed })
+	if c.shedding.Swap(shed) == shed {
+		return
+	}
+	text := "load: nothing needs to be shed any more"
+	if shed {
+		text = "load: the node should shed locally"
+	}
+	c.journal.Add(health.EventDecision, "", text)
 }
 
 func (c *Controller) decide(t *tracked, now time.Time, signals index) {
 	in := Input{
 		Now: now, VIP: t.Name, SelfChecks: t.SelfChecks, Signals: signals.of(&t.VIP), Shares: c.source.Shares(t.Origins),
-		Drain: c.operator.of(t.Name), Force: c.operator.force[t.Name], Stop: c.operator.stop, Quarantine: c.memory.quarantine(), State: t.state, Options: c.options,
+		Drain: c.operator.of(t.Name), Force: c.operator.force[t.Name], Stop: c.operator.stop, Quarantine: c.memory.quarantine(),
+		Fleet: c.fleet(t.Name), State: t.state, Options: c.options,
 	}
-	was := t.last.Decision.Reason
+	was := t.last.Decision
 	t.last = Record{Input: in, Decision: Decide(in)}
 	d := t.last.Decision
 	t.state = d.State
-	if d.From == d.To && d.Reason == was {
+	moved := d.From != d.To || !slices.Equal(d.Withheld, was.Withheld)
+	if !moved && d.Reason == was.Reason {
 		return
 	}
 	t.history = append(slices.Clone(t.history[max(0, len(t.history)-historySize+1):]), t.last)
-	if d.From != d.To {
+	if moved {
 		c.tell(t.Name, d)
 	}
+}
+
+func (c *Controller) fleet(vip string) *Fleet {
+	if c.others == nil {
+		return nil
+	}
+	return c.others.View(vip)
 }
 
 // tell notes a change of level wherever people look.
@@ -312,14 +347,15 @@ func bySubject(signals []health.Signal) index {
 	return x
 }
 
-// of returns what counts for v: its own signals, if it asks itself, and those of its origins.
+// of returns what counts for v: its own signals, if it asks itself, those of its origins, and the node's load.
 func (x index) of(v *VIP) []health.Signal {
-	list := make([]health.Signal, 0, 2+3*len(v.Origins))
+	load := x[subject{health.Load, health.WholeNode}]
+	list := make([]health.Signal, 0, 2+3*len(v.Origins)+len(load))
 	if v.SelfChecks {
 		list = append(list, x[subject{health.Local, v.Name}]...)
 	}
 	for _, o := range v.Origins {
 		list = append(list, x[subject{health.Path, o}]...)
 	}
-	return list
+	return append(list, load...)
 }

@@ -94,6 +94,7 @@ func options() routing.Options {
 func newBench(t *testing.T, vips ...routing.VIP) *bench {
 	var h health.Options
 	h.SetDefaults()
+	h.SelfCheck.Interval = time.Hour // the bench reports as it pleases, and silence is no news
 	b := &bench{t: t, speaker: &speaker{}, journal: health.NewJournal(256)}
 	b.tracker = health.NewTracker(h, b.journal)
 	b.Controller = routing.NewController(options(), vips, b.tracker, b.speaker, b.journal, slog.New(slog.DiscardHandler))
@@ -546,12 +547,61 @@ func TestMetrics(t *testing.T) {
 			"anyedge_routing_decision_to_speaker_seconds{} 2", // dns, then both
 			"anyedge_routing_level{vip=dns} 2",
 			"anyedge_routing_level{vip=www} 2",
+			"anyedge_routing_penalty{vip=dns} 0",
+			"anyedge_routing_penalty{vip=www} 0",
+			"anyedge_routing_shedding{} 0",
 			"anyedge_routing_speaker_errors_total{} 0",
 			"anyedge_routing_transitions_total{from=4,reason=warming_up,to=2,vip=dns} 1",
 			"anyedge_routing_transitions_total{from=4,reason=warming_up,to=2,vip=www} 1",
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("got\n%s", strings.Join(got, "\n"))
+		}
+	})
+}
+
+// others is a view that tests set.
+type others struct{ fleet *routing.Fleet }
+
+func (o *others) View(string) *routing.Fleet { return o.fleet }
+
+// TestOverloadIsSentElsewhere: load sheds at once, is sent elsewhere step by step, to peers that still get the route.
+func TestOverloadIsSentElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, www)
+		b.Consult(&others{&routing.Fleet{Metro: "ams", Load: 1e9, Nodes: []routing.Node{{Name: "fra-1", Metro: "fra", Headroom: 5e9}}}})
+		o := options()
+		o.Shed = []string{"peering"}
+		b.Configure(o, []routing.VIP{www})
+		b.run()
+		defer b.stop()
+		b.announce()
+		if b.Shedding() {
+			t.Error("sheds without load")
+		}
+		for range 100 {
+			b.tracker.Load([]health.Figure{{Name: health.CPU, Subject: health.WholeNode, Value: .97}})
+			b.pass(time.Second)
+		}
+		e := b.explanation("www")
+		if !b.Shedding() || e.Level != routing.PartlyWithdrawn || !strings.Contains(e.Text, "withheld from peering") {
+			t.Errorf("%s", e)
+		}
+		b.speaker.mu.Lock()
+		last := b.speaker.calls[len(b.speaker.calls)-1]
+		b.speaker.mu.Unlock()
+		if len(last) != 2 || !slices.Equal(last[0].Withheld, o.Shed) {
+			t.Errorf("%+v", last)
+		}
+		for range 10 {
+			b.tracker.Load([]health.Figure{{Name: health.CPU, Subject: health.WholeNode, Value: .1}})
+			b.pass(time.Second)
+		}
+		if b.Shedding() {
+			t.Error("still sheds")
+		}
+		if got := b.events(health.EventDecision); !slices.Contains(got, "load: the node should shed locally") || !slices.Contains(got, "load: nothing needs to be shed any more") {
+			t.Errorf("events:\n%s", strings.Join(got, "\n"))
 		}
 	})
 }

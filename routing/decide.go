@@ -18,18 +18,25 @@ const criticalShare = 0.5
 //	not proven yet          → 4
 //	an operator forces      → what the force says, until it expires; a drain outranks it
 //	quarantined             → 4 until able to serve for quarantineTime
-//	a local cause is crit   → 4 at once
+//	a local cause is crit   → 4 at once, or 2 where nobody else could take over
 //	an operator drains      → 2 for DrainLead, then 4
 //	at 4, and able again    → 2
 //	the path is crit        → 2 after PathFall; never further
 //	the path warns          → 1 after PathWarn, and no better; likewise a self check that warns
+//	overload                → one step each LoadFall: 1, 2, then 3 with one class of peers after the other; back by
+//	                          one step each LoadRise for which what has moved away would have fitted
 //	below 0, and all well   → one step up after its dwell: WarmUp the first time, then Rise
 //	all well                → 0
 //
 // What a level rests on is the condition as it is, not how it came to be: a path that warns lowers a VIP to 1 and holds
 // one there that comes from 2, so that two nodes in the same condition end at the same level.
 //
-// The damper may delay a rise, and a fall for the path. It never delays a fall for a local cause or an operator's word.
+// What other nodes say counts in two ways, where there are any to ask. An origin that fails for them too is its own
+// fault: it doesn't count, nobody leaves, and all serve what is stored. And levels 3 and 4 need enough of them that
+// tell, answer on the data plane, and have room: the last good door never closes by itself.
+//
+// The damper may delay a rise, and a fall for the path or load. It never delays a fall for a local cause or an operator's
+// word, nor the opening of the last door; such a door isn't withdrawn again before the penalty has decayed.
 // Unknown neither lowers a level nor holds it.
 func Decide(in Input) Decision {
 	a := assess(in)
@@ -57,7 +64,18 @@ type verdict struct {
 	level   Level
 	reason  Reason
 	because []health.Signal
-	next    []Next // what would change it, at a time that nobody can know
+	next    []Next        // what would change it, at a time that nobody can know
+	since   time.Time     // from when it has been called for
+	hold    time.Duration // for how long it must be
+	guard   *Guard        // nil unless it was asked
+}
+
+// worse is the lower level of two; where they agree the first one's reason counts.
+func worse(v, w verdict) verdict {
+	if w.level > v.level {
+		return w
+	}
+	return v
 }
 
 // choose applies the rules in the order of Decide's comment.
@@ -66,18 +84,21 @@ func (a *assessment) choose() verdict {
 	case a.Stop != "":
 		return verdict{level: Withdrawn, reason: Stopped}
 	case !a.next.Proven:
-		return verdict{Withdrawn, NotProven, a.unproven(), []Next{a.proof()}}
+		return verdict{level: Withdrawn, reason: NotProven, because: a.unproven(), next: []Next{a.proof()}}
 	case a.Drain == nil && a.Force.holds(a.Now):
 		return verdict{level: a.Force.Level, reason: Forced}
 	case a.quarantined():
 		return verdict{level: Withdrawn, reason: Quarantined, because: a.local}
+	case len(a.local) > 0 && a.Drain == nil:
+		return a.broken()
 	case len(a.local) > 0:
-		return verdict{Withdrawn, SelfCheckFailed, a.local, []Next{a.proof()}}
+		return worse(a.broken(), a.drain())
 	case a.Drain != nil:
 		return a.drain()
 	case a.State.Level == Withdrawn:
 		return a.comeBack()
 	}
+	a.step()
 	return a.degree()
 }
 
@@ -101,7 +122,7 @@ func (a *assessment) drain() verdict {
 // comeBack announces what is able to serve again, with a bad path as well: alone, a path never withdraws.
 func (a *assessment) comeBack() verdict {
 	switch {
-	case !a.mayRise():
+	case !a.mayRise() && !a.lastDoor():
 		return verdict{level: Withdrawn, reason: Damped}
 	case a.bad:
 		return a.critical()
@@ -109,17 +130,19 @@ func (a *assessment) comeBack() verdict {
 	return verdict{level: Depreferred, reason: a.onTheWay()}
 }
 
-// degree chooses among the levels at which a VIP is announced, by its path.
+// degree chooses among the levels at which a VIP is announced, by its path and by load.
 func (a *assessment) degree() verdict {
-	level, due := a.State.Level, a.due()
-	now := a.present()
+	level := a.State.Level
+	due, now := a.callsFor()
 	switch {
 	case due.level > level && !a.reached(a.next.Damper.below(refuseLimit)):
 		return verdict{level: level, reason: Damped, because: due.because}
 	case due.level > level:
 		return due
+	case a.load.held.reason != "":
+		return a.load.held
 	case now.level > level:
-		return verdict{level: level, reason: Holding, because: now.because}
+		return verdict{level: level, reason: Holding, because: now.because, since: now.since, hold: now.hold}
 	case now.level == level:
 		return now
 	case !a.reached(a.settled(level.up()).Add(a.dwell())):
@@ -132,37 +155,49 @@ func (a *assessment) degree() verdict {
 	return verdict{level: level.up(), reason: a.onTheWay()}
 }
 
-// present is the level that the condition as it is calls for: the VIP may not rise above it.
-func (a *assessment) present() verdict {
-	switch {
-	case a.bad:
-		return a.critical()
-	case a.warned:
-		return a.warning()
+// callsFor is the level that the condition has called for long enough to fall to it, and the one that the condition as
+// it is calls for: the VIP may not rise above that.
+func (a *assessment) callsFor() (due, present verdict) {
+	load, loaded := a.overload()
+	path := a.path()
+	due, present = load, worse(path[0], loaded)
+	for _, v := range path {
+		if v.level > Announced && a.reached(v.since.Add(v.hold)) {
+			return worse(v, load), present
+		}
 	}
-	return verdict{Announced, Well, a.warnings(), a.couldFall()}
+	return due, present
 }
 
-// due is the level that the condition has called for long enough to fall to it.
-func (a *assessment) due() verdict {
+// path is what the path as it is calls for, the worst first. It is never empty.
+func (a *assessment) path() []verdict {
 	switch {
-	case a.bad && a.reached(a.next.BadSince.Add(a.Options.PathFall)):
-		return a.critical()
-	case a.warned && a.reached(a.next.WarnSince.Add(a.Options.PathWarn)):
-		return a.warning()
+	case a.bad:
+		return []verdict{a.critical(), a.warning()}
+	case a.warned:
+		return []verdict{a.warning()}
+	case len(a.shared) > 0:
+		return []verdict{{level: Announced, reason: OriginFault, because: a.shared, next: []Next{
+			{Level: Depreferred, Condition: "once other nodes reach what this one doesn't"},
+		}}}
 	}
-	return verdict{}
+	return []verdict{{level: Announced, reason: Well, because: a.warnings(), next: a.couldFall()}}
 }
 
 func (a *assessment) critical() verdict {
-	return verdict{Depreferred, OriginPathCritical, a.path, a.recovery(a.path, LightlyDepref)}
+	return verdict{
+		level: Depreferred, reason: OriginPathCritical, because: a.crit, since: a.next.BadSince, hold: a.Options.PathFall,
+		next: a.recovery(a.crit, LightlyDepref),
+	}
 }
 
 func (a *assessment) warning() verdict {
+	v := verdict{level: LightlyDepref, reason: OriginPathWarning, because: a.uneasy, since: a.next.WarnSince, hold: a.Options.PathWarn}
 	if len(a.unsure) > 0 {
-		return verdict{LightlyDepref, SelfCheckWarning, a.unsure, a.recovery(a.unsure, Announced)}
+		v.reason, v.because = SelfCheckWarning, a.unsure
 	}
-	return verdict{LightlyDepref, OriginPathWarning, a.uneasy, a.recovery(a.uneasy, Announced)}
+	v.next = a.recovery(v.because, Announced)
+	return v
 }
 
 // onTheWay is the reason for a level below what the condition allows.
@@ -181,8 +216,11 @@ func (a *assessment) mayRise() bool {
 // settled is from when the dwell for a step up to level counts: what level asks for holds, and on the present level.
 func (a *assessment) settled(level Level) time.Time {
 	holds := a.next.GoodSince
-	if level == Announced {
+	switch level {
+	case Announced:
 		holds = a.next.WellSince
+	case Depreferred:
+		holds = a.next.AbleSince
 	}
 	if a.State.Since.After(holds) {
 		return a.State.Since
@@ -193,7 +231,7 @@ func (a *assessment) settled(level Level) time.Time {
 // up is the next step towards Announced.
 func (l Level) up() Level {
 	switch {
-	case l > Depreferred:
+	case l > Depreferred: // from 3 as well: what overload withholds comes back by its own steps
 		return Depreferred
 	case l == Depreferred:
 		return LightlyDepref
@@ -214,9 +252,17 @@ func (a *assessment) decision(v verdict) Decision {
 	from, n := a.State.Level, a.next
 	switch {
 	case v.reason.operators():
-		n.Excused = true
+		n.Excused, n.Steps = true, nil
+	case from == Withdrawn && v.level < from && !a.mayRise():
+		n.LastDoor = true
 	case v.level > from:
 		n.Excused, n.Rising = false, false
+	}
+	if withheld := a.withheld(v.level); len(withheld) != len(a.State.Withheld) {
+		n.Withheld = withheld
+		if v.level == from { // one class more or less: peers see a withdrawal or a return
+			n.Damper = n.Damper.add(announcePenalty, a.Now)
+		}
 	}
 	if v.level != from {
 		n.Damper = n.Damper.add(cost(from, v.level, &n), a.Now)
@@ -224,7 +270,10 @@ func (a *assessment) decision(v verdict) Decision {
 		n.Rising = n.Rising || v.level < from
 		n.Warm = n.Warm || v.level == Announced
 	}
-	d := Decision{From: from, To: v.level, Reason: v.reason, Because: v.because, State: n}
-	d.Text = a.text(d)
+	d := Decision{
+		From: from, To: v.level, Reason: v.reason, Because: v.because, Withheld: n.Withheld, Shed: len(a.load.signals) > 0,
+		Guard: v.guard, Shared: a.shared, State: n,
+	}
+	d.Text = a.text(d, v)
 	return d
 }

@@ -48,17 +48,24 @@ func walk(t *testing.T, roll dice, steps int) {
 	in.Options = routing.Options{
 		PathFall: seconds(roll, 5), PathWarn: seconds(roll, 15), Rise: seconds(roll, 60), WarmUp: seconds(roll, 20), DrainLead: seconds(roll, 20),
 	}
+	in.Options.LoadFall, in.Options.LoadRise, in.Options.MinNodes = seconds(roll, 40), seconds(roll, 400), 1
+	in.Options.OnLast, in.Options.Shed = routing.OnLastKeep, []string{"peering", "transit"}[:roll(3)]
+	alone := roll(3) == 0
 	if roll(6) == 0 {
 		in.Quarantine = "process 3 within 1m"
 	}
 	for range steps {
 		mutate(&in, roll)
+		if !alone {
+			in.Fleet = randomFleet(roll)
+		}
 		before := asJSON(t, in)
 		d := routing.Decide(in)
 		if after := asJSON(t, in); after != before {
 			t.Errorf("Decide changed its input from %s to %s", before, after)
 		}
 		checkShape(t, in, d)
+		checkGuard(t, in, d)
 		if roll(4) == 0 { // the JSON is what takes the time
 			checkReplay(t, in, d)
 		}
@@ -84,6 +91,9 @@ func mutate(in *routing.Input, roll dice) {
 	if in.SelfChecks {
 		in.Signals = append(in.Signals, signal(health.SelfCheck, "www", health.Grade(roll(4))), signal(health.SelfQUIC, "www", health.Grade(roll(3))))
 	}
+	if roll(3) > 0 {
+		in.Signals = append(in.Signals, signal(health.CPU, "node", health.Grade(roll(4))))
+	}
 	parts := roll(len(origins) + 1)
 	for i := range parts {
 		in.Shares[origins[i]] = 1 / float64(parts)
@@ -105,10 +115,29 @@ func mutate(in *routing.Input, roll dice) {
 	}
 }
 
+// randomFleet is what others may say, from nothing to all that one could wish.
+func randomFleet(roll dice) *routing.Fleet {
+	ages := []time.Duration{-1, 0, time.Second, 6 * time.Second, time.Hour}
+	f := &routing.Fleet{Metro: "ams", Load: float64(roll(3)) * 1e9}
+	for i := range roll(4) {
+		n := routing.Node{
+			Name: fmt.Sprint("n", i), Metro: []string{"", "ams", "fra", "sin"}[roll(4)], Age: ages[roll(5)], Verified: ages[roll(5)],
+			Level: routing.Level(roll(5)), Headroom: float64(roll(4)-1) * 1e9, Origins: map[string]time.Duration{},
+		}
+		for _, o := range origins {
+			if roll(3) > 0 {
+				n.Origins[o] = ages[roll(5)]
+			}
+		}
+		f.Nodes = append(f.Nodes, n)
+	}
+	return f
+}
+
 // A decision has a level of the ladder, a reason of the closed set, and a reason that may move that way.
 func checkShape(t *testing.T, in routing.Input, d routing.Decision) {
 	t.Helper()
-	if d.From != in.State.Level || d.To != d.State.Level || d.To == routing.PartlyWithdrawn || d.To > routing.Withdrawn {
+	if d.From != in.State.Level || d.To != d.State.Level || d.To > routing.Withdrawn {
 		t.Errorf("levels: from %s to %s, state %s", d.From, d.To, d.State.Level)
 	}
 	if d.Reason.Text() == "" || d.Text == "" {
@@ -134,17 +163,33 @@ func movers(d routing.Decision) []routing.Reason {
 	case d.Reason == routing.Forced:
 		return []routing.Reason{routing.Forced}
 	case d.From == routing.Withdrawn:
-		return []routing.Reason{routing.WarmingUp, routing.Rising, routing.OriginPathCritical}
+		return []routing.Reason{routing.WarmingUp, routing.Rising, routing.OriginPathCritical, routing.Guarded}
 	case d.To == routing.Announced:
 		return []routing.Reason{routing.Well}
 	case d.To < d.From:
-		return []routing.Reason{routing.WarmingUp, routing.Rising}
+		return []routing.Reason{routing.WarmingUp, routing.Rising, routing.Guarded}
 	case d.To == routing.Withdrawn:
 		return []routing.Reason{routing.Stopped, routing.NotProven, routing.SelfCheckFailed, routing.Drained, routing.Quarantined}
+	case d.To == routing.PartlyWithdrawn:
+		return []routing.Reason{routing.Overloaded}
 	case d.To == routing.LightlyDepref:
-		return []routing.Reason{routing.OriginPathWarning, routing.SelfCheckWarning}
+		return []routing.Reason{routing.OriginPathWarning, routing.SelfCheckWarning, routing.Overloaded}
 	}
-	return []routing.Reason{routing.Draining, routing.OriginPathCritical}
+	return []routing.Reason{routing.Draining, routing.OriginPathCritical, routing.Guarded, routing.Overloaded}
+}
+
+// What the guard has not allowed isn't done, and what needs it isn't done without it.
+func checkGuard(t *testing.T, in routing.Input, d routing.Decision) {
+	t.Helper()
+	if d.From == d.To && len(d.Withheld) == len(in.State.Withheld) || d.To < routing.PartlyWithdrawn {
+		return
+	}
+	switch {
+	case d.Reason == routing.SelfCheckFailed && in.Fleet != nil, d.Reason == routing.Overloaded && len(d.Withheld) > len(in.State.Withheld):
+		if d.Guard == nil || !d.Guard.Allowed || d.Guard.Able < 1 {
+			t.Errorf("%s for %s, and the guard says %v", d.To, d.Reason, d.Guard)
+		}
+	}
 }
 
 // A record that was written and read again gives the same decision.

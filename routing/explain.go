@@ -24,9 +24,14 @@ type Explanation struct {
 	Drain     *Drain             `json:"drain,omitempty"`
 	Force     *Force             `json:"force,omitempty"`
 	// Damping is what its changes have cost so far, as of Now; see Damper.
-	Damping  float64       `json:"damping"`
-	Prefixes []PrefixLevel `json:"prefixes"`
-	Peers    []Peer        `json:"peers"`
+	Damping  float64         `json:"damping"`
+	Withheld []string        `json:"withheld,omitempty"` // classes of peers that don't get the routes
+	Shed     bool            `json:"shed,omitempty"`
+	Guard    *Guard          `json:"guard,omitempty"`
+	Shared   []health.Signal `json:"shared,omitempty"` // bad signals that other nodes have too
+	Fleet    *Fleet          `json:"fleet,omitempty"`  // what is known of the other nodes
+	Prefixes []PrefixLevel   `json:"prefixes"`
+	Peers    []Peer          `json:"peers"`
 	// SpeakerError is why the peers' tables may not be what was decided. It is tried again.
 	SpeakerError string   `json:"speaker_error,omitempty"`
 	History      []Record `json:"history"` // changes of level or reason with all their inputs, newest first
@@ -70,6 +75,7 @@ func (v *view) explain(now time.Time, held map[netip.Prefix]*view) Explanation {
 	e := Explanation{
 		Now: now, VIP: v.vip.Name, Level: d.To, LevelName: d.To.String(), Since: d.State.Since, Reason: d.Reason, Text: d.Text,
 		Because: d.Because, Next: d.Next, Signals: in.Signals, Shares: in.Shares, Drain: in.Drain, Force: in.Force,
+		Withheld: d.Withheld, Shed: d.Shed, Guard: d.Guard, Shared: d.Shared, Fleet: in.Fleet,
 		Damping: d.State.Damper.Value(now), History: slices.Clone(v.history),
 	}
 	slices.Reverse(e.History)

@@ -18,8 +18,10 @@ type Input struct {
 	Force      *Force             `json:"force,omitempty"`      // likewise
 	Quarantine string             `json:"quarantine,omitempty"` // why a new process is kept apart; empty unless it is
 	Stop       string             `json:"stop,omitempty"`       // why the node is stopping; empty unless it is
-	State      State              `json:"state"`
-	Options    Options            `json:"options"`
+	// Fleet is what is known of the other nodes; nil: there is nobody to ask.
+	Fleet   *Fleet  `json:"fleet,omitempty"`
+	State   State   `json:"state"`
+	Options Options `json:"options"`
 }
 
 // Drain is an operator's wish to take a VIP out of service.
@@ -55,6 +57,8 @@ type State struct {
 	Rising bool `json:"rising"`
 	// Excused: an operator has set the level. The rise afterwards neither asks the damper nor costs anything.
 	Excused bool `json:"excused,omitempty"`
+	// LastDoor: it was announced against the damper, since nobody else could serve.
+	LastDoor bool `json:"last_door,omitempty"`
 	// AbleSince: proven, no local cause, no operator against it. It may be announced at some level.
 	AbleSince time.Time `json:"able_since,omitzero"`
 	// BadSince: origins with at least half of the requests are critical. GoodSince: able, and they aren't.
@@ -63,6 +67,15 @@ type State struct {
 	// WarnSince: they warn, at least. WellSince: able, and they don't.
 	WarnSince time.Time `json:"warn_since,omitzero"`
 	WellSince time.Time `json:"well_since,omitzero"`
+	// LoadSince: a load signal warns, at least. LoadCritSince: one is critical. EaseSince: with what has moved away it
+	// would be well below that.
+	LoadSince     time.Time `json:"load_since,omitzero"`
+	LoadCritSince time.Time `json:"load_crit_since,omitzero"`
+	EaseSince     time.Time `json:"ease_since,omitzero"`
+	// Steps are those that overload has brought about and that aren't taken back.
+	Steps []LoadStep `json:"steps,omitempty"`
+	// Withheld are the classes of peers that have lost the routes.
+	Withheld []string `json:"withheld,omitempty"`
 	// Shares are what the origins' shares were when the path turned bad, until the VIP is announced again. A path is
 	// weighed by these as well: once the VIP is depreferred, demand leaves it and would weigh nothing.
 	Shares map[string]float64 `json:"shares,omitempty"`
@@ -76,7 +89,15 @@ type Decision struct {
 	Text    string          `json:"text"`              // the reason and its figures in one sentence
 	Because []health.Signal `json:"because,omitempty"` // the signals that decided
 	Next    []Next          `json:"next,omitempty"`    // what would change the level, the likeliest first
-	State   State           `json:"state"`             // for the next decision
+	// Withheld are the classes of peers that don't get the routes, at PartlyWithdrawn.
+	Withheld []string `json:"withheld,omitempty"`
+	// Shed asks the node to refuse locally what it can, before any route changes and while they do.
+	Shed bool `json:"shed,omitempty"`
+	// Guard is whether the other nodes could take over, where that was asked.
+	Guard *Guard `json:"guard,omitempty"`
+	// Shared are bad signals that don't count, since other nodes have the same: it is the origin's fault.
+	Shared []health.Signal `json:"shared,omitempty"`
+	State  State           `json:"state"` // for the next decision
 }
 
 // Next is a change that would come.

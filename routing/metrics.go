@@ -12,6 +12,8 @@ type metrics struct {
 	spoken      prometheus.Histogram
 	errors      prometheus.Counter
 	level       *prometheus.Desc
+	penalty     *prometheus.Desc
+	shedding    *prometheus.Desc
 }
 
 func newMetrics() *metrics {
@@ -28,6 +30,8 @@ func newMetrics() *metrics {
 		}),
 		level: prometheus.NewDesc("anyedge_routing_level",
 			"A VIP's level: 0 announced, 1 lightly depreferred, 2 depreferred, 3 partly withdrawn, 4 withdrawn.", []string{"vip"}, nil),
+		penalty:  prometheus.NewDesc("anyedge_routing_penalty", "What the changes of a VIP's routes have cost; above 1200 no rise begins.", []string{"vip"}, nil),
+		shedding: prometheus.NewDesc("anyedge_routing_shedding", "1 while load asks the node to refuse locally what it can.", nil, nil),
 	}
 }
 
@@ -48,6 +52,8 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	m.spoken.Describe(descs)
 	m.errors.Describe(descs)
 	descs <- m.level
+	descs <- m.penalty
+	descs <- m.shedding
 }
 
 func (c *collector) Collect(out chan<- prometheus.Metric) {
@@ -55,7 +61,15 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	m.transitions.Collect(out)
 	m.spoken.Collect(out)
 	m.errors.Collect(out)
+	shedding := 0.0
+	if c.controller.Shedding() {
+		shedding = 1
+	}
+	out <- prometheus.MustNewConstMetric(m.shedding, prometheus.GaugeValue, shedding)
+	now := c.controller.clock()
 	for _, v := range *c.controller.view.Load() {
+		penalty := v.record.Decision.State.Damper.Value(now)
+		out <- prometheus.MustNewConstMetric(m.penalty, prometheus.GaugeValue, penalty, v.vip.Name)
 		out <- prometheus.MustNewConstMetric(m.level, prometheus.GaugeValue, float64(v.level()), v.vip.Name)
 	}
 }

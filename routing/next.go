@@ -34,7 +34,14 @@ func (a *assessment) waits(s *State) (times []time.Time) {
 	o := &a.Options
 	wait(s.BadSince, o.PathFall)
 	wait(s.WarnSince, o.PathWarn)
-	for _, since := range []time.Time{s.Since, s.GoodSince, s.WellSince} {
+	for _, since := range []time.Time{s.LoadSince, s.LoadCritSince} {
+		wait(since, o.LoadFall)
+	}
+	if last := len(s.Steps) - 1; last >= 0 {
+		wait(s.Steps[last].At, o.LoadFall)
+	}
+	wait(s.EaseSince, o.LoadRise)
+	for _, since := range []time.Time{s.Since, s.AbleSince, s.GoodSince, s.WellSince} {
 		wait(since, a.dwell())
 	}
 	wait(s.Damper.below(reuseLimit), 0)

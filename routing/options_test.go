@@ -15,7 +15,10 @@ func TestOptionsCheck(t *testing.T) {
 		want   string
 	}{
 		{func(*routing.Options) {}, "[]"},
-		{func(o *routing.Options) { *o = routing.Options{} }, "[]"},
+		{func(o *routing.Options) { *o = routing.Options{} }, "[min_nodes on_last]"},
+		{func(o *routing.Options) { o.LoadFall, o.LoadRise = -1, 2*time.Hour }, "[load_fall load_rise]"},
+		{func(o *routing.Options) { o.OnLast, o.MinNodes = "leave", -1 }, "[min_nodes on_last]"},
+		{func(o *routing.Options) { o.Shed = []string{"peering", "transit", "peering"} }, "[shed[2]]"},
 		{func(o *routing.Options) { o.Rise = -1 }, "[rise]"},
 		{func(o *routing.Options) { o.PathFall, o.WarmUp = 2*time.Hour, -time.Second }, "[path_fall warm_up]"},
 		{func(o *routing.Options) { o.DrainLead = time.Hour + 1 }, "[drain_lead]"},

@@ -12,11 +12,15 @@ const (
 	SelfCheckFailed    Reason = "self_check_failed"    // it no longer does
 	Draining           Reason = "drain"                // an operator takes the VIP out of service; it is still announced
 	Drained            Reason = "drained"              // an operator took the VIP out of service
+	Guarded            Reason = "guarded"              // it would leave, but the others couldn't take over
 	OriginPathCritical Reason = "origin_path_critical" // origins with at least half of its requests can't be filled from
 	OriginPathWarning  Reason = "origin_path_warning"  // they can, though badly
 	SelfCheckWarning   Reason = "self_check_warning"   // nothing says any more that the node serves itself through the VIP
+	Overloaded         Reason = "overloaded"           // too much comes; some of it is sent elsewhere
+	Easing             Reason = "easing"               // not too much any more, but what went elsewhere might not fit yet
 	Holding            Reason = "holding"              // one or the other, but not for long enough yet to act
 	Damped             Reason = "damped"               // it would change, but its routes have changed too often
+	OriginFault        Reason = "origin_fault"         // origins fail for other nodes too, so leaving would help nobody
 	WarmingUp          Reason = "warming_up"           // proven for the first time; the cache fills before all traffic comes
 	Rising             Reason = "rising"               // all is well again, but not for long enough yet
 	Well               Reason = "well"                 // nothing speaks against announcing it
@@ -34,7 +38,11 @@ var reasonTexts = map[Reason]string{
 	OriginPathCritical: "origins with at least half of its requests are critical; it is used only where nobody else is",
 	OriginPathWarning:  "origins with at least half of its requests warn; where another node is as good, that one is used",
 	SelfCheckWarning:   "nothing says any more that the node serves itself; where another node does, that one is used",
-	Holding:            "origins with at least half of its requests are bad, but not for long enough yet to act",
+	Guarded:            "it would go further, but the last good door never closes by itself",
+	Overloaded:         "more comes than the node can serve well; after shedding locally, it sends some of it to other nodes",
+	Easing:             "the load is lower, but what has moved away would have to fit for a while before it is called back",
+	Holding:            "what speaks against it hasn't lasted long enough yet to act",
+	OriginFault:        "other nodes find the same origins failing: it is the origin's fault, nobody leaves, and what is stored is served",
 	Damped:             "its routes have changed so often that routers would soon ignore them; it waits until that is forgotten",
 	WarmingUp:          "it has proven itself; the cache fills before all traffic comes",
 	Rising:             "all is well again, but not for long enough yet for the next step up",

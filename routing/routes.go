@@ -29,7 +29,7 @@ func (c *Controller) routes() (list []Route, decided time.Time) {
 	views := *c.view.Load()
 	for p, v := range holders(views) {
 		if v.level() < Withdrawn {
-			list = append(list, Route{VIP: v.vip.Name, Prefix: p, Level: v.level()})
+			list = append(list, Route{VIP: v.vip.Name, Prefix: p, Level: v.level(), Withheld: v.record.Decision.Withheld})
 		}
 	}
 	slices.SortFunc(list, func(a, b Route) int { return a.Prefix.Compare(b.Prefix) })

@@ -3,8 +3,10 @@ package routing_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,6 +28,12 @@ var rewrite = flag.Bool("rewrite", false, "write what Decide says into testdata/
 //	shares shop=70% img=30%               of the requests
 //	drain REASON, undrain, force LEVEL DURATION REASON, unforce, stop REASON
 //	quarantine REASON                     the process is one of many that died
+//	cpu warn                              the node's load: how busy its processors are, here at a plausible figure
+//	cpu crit 60%                          or at this one
+//	metro ams, load 2G                    of this node, and what it serves now
+//	node fra-1 metro=fra age=1s           another node, fresh, verified, announced and with room but for what is said:
+//	                                      metro, age, verified, level, headroom, and origins as shop=ok or shop=20s, for
+//	                                      how long ago it last found the path critical
 //	run 10s                               time passes; a line for each change of level or reason
 //	explain                               the decision as it stands, and what would change it
 func TestScenarios(t *testing.T) {
@@ -123,6 +131,14 @@ func (s *scenario) do(command string) {
 		s.in.Force = nil
 	case "quarantine":
 		s.in.Quarantine = rest
+	case "cpu":
+		s.cpu(rest)
+	case "metro":
+		s.fleet().Metro = rest
+	case "load":
+		s.fleet().Load = s.bits(rest)
+	case "node":
+		s.node(strings.Fields(rest))
 	case "stop":
 		s.in.Stop = rest
 	case "run":
@@ -132,6 +148,68 @@ func (s *scenario) do(command string) {
 	default:
 		s.t.Fatalf("unknown command %q", command)
 	}
+}
+
+func (s *scenario) cpu(text string) {
+	grade, figure, given := strings.Cut(text, " ")
+	s.grade(health.CPU, "node", grade)
+	if given {
+		percent, err := strconv.ParseFloat(strings.TrimSuffix(figure, "%"), 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		last := &s.signals[len(s.signals)-1]
+		last.Value, last.Detail = percent/100, ""
+	}
+}
+
+func (s *scenario) fleet() *routing.Fleet {
+	f := routing.Fleet{}
+	if s.in.Fleet != nil {
+		f = *s.in.Fleet
+	}
+	s.in.Fleet = &f
+	return s.in.Fleet
+}
+
+func (s *scenario) bits(text string) float64 {
+	v, err := strconv.ParseFloat(strings.TrimSuffix(text, "G"), 64)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return v * 1e9
+}
+
+func (s *scenario) node(words []string) {
+	f := s.fleet()
+	i := slices.IndexFunc(f.Nodes, func(n routing.Node) bool { return n.Name == words[0] })
+	n := routing.Node{Name: words[0], Metro: "fra", Headroom: 10e9, Origins: map[string]time.Duration{"shop": -1}}
+	if i >= 0 {
+		n = f.Nodes[i]
+		n.Origins = maps.Clone(n.Origins)
+	}
+	for _, pair := range words[1:] {
+		key, value, _ := strings.Cut(pair, "=")
+		switch key {
+		case "metro":
+			n.Metro = value
+		case "age":
+			n.Age = s.duration(value)
+		case "verified":
+			n.Verified = s.duration(value)
+		case "level":
+			n.Level = routing.Level(value[0] - '0')
+		case "headroom":
+			n.Headroom = s.bits(value)
+		default:
+			n.Origins[key] = -1
+			if value != "ok" {
+				n.Origins[key] = s.duration(value)
+			}
+		}
+	}
+	f.Nodes = slices.DeleteFunc(slices.Clone(f.Nodes), func(o routing.Node) bool { return o.Name == n.Name })
+	f.Nodes = append(f.Nodes, n)
 }
 
 func (s *scenario) force(text string) {
@@ -146,6 +224,7 @@ func (s *scenario) force(text string) {
 func (s *scenario) set(verb, key, value string) {
 	durations := map[string]*time.Duration{
 		"path_fall": &s.in.Options.PathFall, "path_warn": &s.in.Options.PathWarn, "rise": &s.in.Options.Rise,
+		"load_fall": &s.in.Options.LoadFall, "load_rise": &s.in.Options.LoadRise,
 		"warm_up": &s.in.Options.WarmUp, "drain_lead": &s.in.Options.DrainLead,
 	}
 	switch {
@@ -168,6 +247,10 @@ func (s *scenario) set(verb, key, value string) {
 		}
 	case key == "self_checks":
 		s.in.SelfChecks = value == "yes"
+	case key == "shed":
+		s.in.Options.Shed = strings.Split(value, ",")
+	case key == "on_last":
+		s.in.Options.OnLast = value
 	case durations[key] != nil:
 		*durations[key] = s.duration(value)
 	default:
@@ -213,11 +296,11 @@ func (s *scenario) run(d time.Duration) {
 
 // decide decides, and says whether level or reason changed.
 func (s *scenario) decide() bool {
-	was := s.last.Reason
+	was := s.last
 	s.in.Signals = s.signals
 	s.last = routing.Decide(s.in)
 	s.in.State = s.last.State
-	return s.last.From != s.last.To || s.last.Reason != was
+	return s.last.From != s.last.To || s.last.Reason != was.Reason || !slices.Equal(s.last.Withheld, was.Withheld)
 }
 
 func (s *scenario) explain() {
@@ -236,6 +319,9 @@ func signal(name health.SignalName, subject string, g health.Grade) health.Signa
 	case health.SelfCheck, health.SelfQUIC:
 		s.Cause, s.Unit, s.Warn, s.Crit, s.WarnExit, s.CritExit, s.MinSamples = health.Local, health.Failures, 1, 3, 1, 1, 3
 		values = map[health.Grade]float64{health.Warn: 1, health.Crit: 3}
+	case health.CPU:
+		s.Cause, s.Warn, s.Crit, s.WarnExit, s.CritExit, s.Samples = health.Load, .8, .95, .6, .85, 1
+		values = map[health.Grade]float64{health.OK: .3, health.Warn: .85, health.Crit: .97}
 	case health.OriginProbe:
 		s.Warn, s.Crit, s.WarnExit, s.CritExit, s.Samples = .34, 1, .34, 1, 2
 		values = map[health.Grade]float64{health.Warn: .5, health.Crit: 1}

@@ -3,6 +3,7 @@ package routing
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -11,6 +12,12 @@ type Route struct {
 	VIP    string       `json:"vip"`
 	Prefix netip.Prefix `json:"prefix"`
 	Level  Level        `json:"level"`
+	// Withheld are the classes of peers that don't get it.
+	Withheld []string `json:"withheld,omitempty"`
+}
+
+func (r Route) equal(o Route) bool {
+	return r.VIP == o.VIP && r.Prefix == o.Prefix && r.Level == o.Level && slices.Equal(r.Withheld, o.Withheld)
 }
 
 // Speaker makes the peers' tables what is wanted. routing/bgp fulfils it.

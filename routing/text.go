@@ -34,14 +34,14 @@ func (n Next) Sentence(from Level, now time.Time) string {
 }
 
 // text is d's reason with its figures.
-func (a *assessment) text(d Decision) string {
-	if figures := a.figures(d); figures != "" {
+func (a *assessment) text(d Decision, v verdict) string {
+	if figures := a.figures(d, v); figures != "" {
 		return string(d.Reason) + ": " + figures
 	}
 	return string(d.Reason)
 }
 
-func (a *assessment) figures(d Decision) string {
+func (a *assessment) figures(d Decision, v verdict) string {
 	switch d.Reason {
 	case Stopped:
 		return a.Stop
@@ -57,13 +57,22 @@ func (a *assessment) figures(d Decision) string {
 		}
 		return sentence(d.Because)
 	case SelfCheckFailed:
+		if d.Guard != nil {
+			return sentence(d.Because) + "; " + d.Guard.String()
+		}
 		return sentence(d.Because)
-	case OriginPathCritical:
-		return sentence(d.Because) + " for " + span(a.Now.Sub(d.State.BadSince))
-	case OriginPathWarning, SelfCheckWarning:
-		return sentence(d.Because) + " for " + span(a.Now.Sub(d.State.WarnSince))
+	case Guarded:
+		return sentence(d.Because) + "; " + d.Guard.String()
+	case OriginPathCritical, OriginPathWarning, SelfCheckWarning:
+		return sentence(d.Because) + " for " + span(a.Now.Sub(v.since))
+	case Overloaded:
+		return sentence(d.Because) + a.withheldText(d.Withheld)
+	case Easing:
+		return a.easing() + a.withheldText(d.Withheld)
+	case OriginFault:
+		return sentence(d.Because) + "; other nodes find the same"
 	case Holding:
-		return sentence(d.Because) + " for " + a.held(&d.State)
+		return fmt.Sprintf("%s for %s of %s", sentence(d.Because), span(a.Now.Sub(v.since)), setting(v.hold))
 	case WarmingUp, Rising:
 		return a.waiting(d)
 	case Damped:
@@ -82,12 +91,23 @@ func (a *assessment) apart() string {
 	return fmt.Sprintf("able to serve for %s of %s", span(a.Now.Sub(a.next.AbleSince)), setting(quarantineTime))
 }
 
-// held is how far the wait before a fall has come.
-func (a *assessment) held(s *State) string {
-	if a.bad {
-		return span(a.Now.Sub(s.BadSince)) + " of " + setting(a.Options.PathFall)
+// easing says how far the way back for load has come.
+func (a *assessment) easing() string {
+	n := &a.next
+	last := n.Steps[len(n.Steps)-1]
+	text := fmt.Sprintf("load %s of critical, and %s moved away", health.Ratio.Format(a.load.use), health.Ratio.Format(last.Moved))
+	if n.EaseSince.IsZero() {
+		return fmt.Sprintf("%s; together not below %s", text, health.Ratio.Format(easeBelow))
 	}
-	return span(a.Now.Sub(s.WarnSince)) + " of " + setting(a.Options.PathWarn)
+	return fmt.Sprintf("%s; together below %s for %s of %s", text, health.Ratio.Format(easeBelow), span(a.Now.Sub(n.EaseSince)), setting(a.Options.LoadRise))
+}
+
+// withheldText says which peers have lost the routes.
+func (a *assessment) withheldText(classes []string) string {
+	if len(classes) == 0 {
+		return ""
+	}
+	return "; withheld from " + strings.Join(classes, ", ")
 }
 
 // waiting says how far the dwell before the next step up has come.
@@ -103,9 +123,12 @@ func (a *assessment) waiting(d Decision) string {
 
 // damped says what the damper holds up, and by which figures.
 func (a *assessment) damped(d Decision) string {
-	penalty := d.State.Damper.Value(a.Now)
+	penalty, limit := d.State.Damper.Value(a.Now), refuseLimit
+	if len(a.local) > 0 {
+		limit = reuseLimit
+	}
 	if len(d.Because) > 0 {
-		return fmt.Sprintf("%s; its routes changed too often to depart for that: penalty %.0f > %.0f", sentence(d.Because), penalty, refuseLimit)
+		return fmt.Sprintf("%s; its routes changed too often to change again for that: penalty %.0f > %.0f", sentence(d.Because), penalty, limit)
 	}
 	return fmt.Sprintf("able to rise, but its routes changed too often: penalty %.0f > %.0f", penalty, reuseLimit)
 }

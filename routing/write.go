@@ -29,6 +29,7 @@ func (e Explanation) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	e.writeWhy(t)
 	e.writeSignals(t)
+	e.writeFleet(t)
 	e.writeRoutes(t)
 	e.writeHistory(t)
 	_ = t.Flush() // into b
@@ -46,6 +47,15 @@ func (e *Explanation) writeWhy(w io.Writer) {
 	}
 	if penalty := math.Round(e.Damping); penalty > 0 {
 		fmt.Fprintf(w, "damping\tpenalty %.0f, halved each %s; no rise begins above %.0f\n", penalty, setting(halfLife), reuseLimit)
+	}
+	if len(e.Withheld) > 0 {
+		fmt.Fprintf(w, "withheld\tfrom the peers of class %s\n", strings.Join(e.Withheld, ", "))
+	}
+	if len(e.Shared) > 0 {
+		fmt.Fprintf(w, "shared\t%s: it fails for other nodes too\n", sentence(e.Shared))
+	}
+	if e.Shed {
+		fmt.Fprintf(w, "shed\tload asks the node to refuse locally what it can\n")
 	}
 	if e.Force != nil {
 		fmt.Fprintf(w, "force\tto %s from %s until %s: %s\n", e.Force.Level, e.clock(e.Force.Since), e.clock(e.Force.Until), e.Force.Reason)
@@ -74,6 +84,38 @@ func (e *Explanation) of(s health.Signal) string {
 		return fmt.Sprintf("%s (%s of requests)", s.About(), health.Ratio.Format(e.Shares[s.Subject]))
 	}
 	return s.About()
+}
+
+func (e *Explanation) writeFleet(w io.Writer) {
+	if e.Fleet == nil {
+		return
+	}
+	fmt.Fprintf(w, "\nother node\tmetro\tlevel\ttold\tanswered\troom\tcan take over\n")
+	for _, n := range e.Fleet.Nodes {
+		room := "not known"
+		if n.Headroom >= 0 {
+			room = health.BitsPerSecond.Format(n.Headroom)
+		}
+		verdict := "yes"
+		if !n.able() {
+			verdict = "no"
+			if n.Problem != "" {
+				verdict += ": " + n.Problem
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Metro, n.Level, ago(n.Age), ago(n.Verified), room, verdict)
+	}
+	if len(e.Fleet.Nodes) == 0 {
+		fmt.Fprintf(w, "none\n")
+	}
+}
+
+// ago prints an age; a negative one is of what never was.
+func ago(d time.Duration) string {
+	if d < 0 {
+		return "never"
+	}
+	return span(d) + " ago"
 }
 
 func (e *Explanation) writeRoutes(w io.Writer) {

@@ -122,6 +122,7 @@ type node struct {
 	speaker     *bgp.Speaker
 	control     *routing.Controller
 	checks      *probe.Runner
+	sent        bits // by this node, now
 	admin       *admin.Server
 	supervisor  supervisor
 	series      *recorder
@@ -152,6 +153,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	n.tracker = health.NewTracker(cfg.Health, n.journal)
+	n.sent.set(-1)
 	n.limiter = admission.New(cfg.Limits, n.registry)
 	n.connections, n.requests, n.gate = listener.NewMetrics(n.registry), proxy.NewMetrics(n.registry), listener.NewGate(cfg.Limits.Connections)
 	n.cache = cache.New(cfg.Cache.Options, cfg.Node.Name, newResidency(cfg.Cache.Options), log)
@@ -192,6 +194,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.apply(n.live.Load(), nil)
 	n.start("announcements", n.control.Run)
 	n.start("self checks", n.checks.Run)
+	n.start("load", n.measureLoad)
 	n.start("admin API", n.admin.Serve)
 	n.start("status page's samples", n.sample)
 	n.start("watchdog", watchdog{beat: n.control.LastRound, alive: func() { n.supervisor.alive(n.summary()) }, abort: n.freeze}.run)

@@ -25,6 +25,13 @@ func (g *Gate) SetLimit(limit int) {
 	g.wake()
 }
 
+// Usage returns how many connections there are, and how many there may be.
+func (g *Gate) Usage() (used, limit int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.used, g.limit
+}
+
 // enter waits for a place until ctx ends; the error is ctx's.
 func (g *Gate) enter(ctx context.Context) error {
 	for {

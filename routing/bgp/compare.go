@@ -3,6 +3,7 @@ package bgp
 import (
 	"context"
 	"net/netip"
+	"slices"
 )
 
 // compareNewSessions compares when a session has come up, since then its routes go out without a call of Set.
@@ -41,7 +42,7 @@ func (s *Speaker) compare(e *engine) {
 func (s *Speaker) wantedBy(n *neighbor) map[netip.Prefix]announcement {
 	want := map[netip.Prefix]announcement{}
 	for p, placed := range s.placed {
-		if family(p.Addr()) == family(n.Address) {
+		if family(p.Addr()) == family(n.Address) && !slices.Contains(placed.withheld, n.Class) {
 			want[p] = n.wants(s.settings.levels[placed.level])
 		}
 	}

@@ -19,7 +19,8 @@
 //
 //   - A level changes by AddPath with another marker: one UPDATE to each peer, no withdrawal between.
 //   - A path without a marker, with a prefix that isn't in the allow-list, or not our own, matches no statement and
-//     meets the default: reject. So a peer that is to lose a route while others keep it needs a marker of its own.
+//     meets the default: reject.
+//   - A route that some classes of peers are to lose has another marker, which the statements of those peers don't know.
 //   - Attributes that a reload changes have a new fingerprint, so that changed attributes are a changed path.
 //
 // # Rules of life

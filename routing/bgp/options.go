@@ -50,6 +50,8 @@ type Peer struct {
 	Multihop uint8 `yaml:"multihop"`
 	// NextHop replaces the session's local address as the routes' next hop.
 	NextHop netip.Addr `yaml:"next_hop"`
+	// Class groups peers for `routing.shed`: transit, peering, whatever tells them apart.
+	Class string `yaml:"class"`
 }
 
 // Attributes are what a level adds to an announcement.
@@ -102,6 +104,9 @@ func (o *Options) Check(report func(key, problem string)) {
 		o.Peers[i].check(func(key, problem string) { report(fmt.Sprintf("peers[%d].%s", i, key), problem) })
 	}
 	o.checkTwice(report)
+	if n := len(classes(o.Peers)); n > maxClasses {
+		report("peers", fmt.Sprintf("have %d classes: at most %d", n, maxClasses))
+	}
 }
 
 func (o *Options) checkLevels(report func(key, problem string)) {

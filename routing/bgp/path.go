@@ -11,12 +11,12 @@ import (
 // markerAS is the AS of internal markers: the last one, reserved by RFC 7300, so that nobody else's community has it.
 const markerAS = 4294967295
 
-// everyPeer is the part of a marker that says whom it is for. Markers for single peers will have other numbers.
+// everyPeer is the part of a marker that says whom it is for; see audience for others.
 const everyPeer = 0
 
-// marker is the large community that tells the export policy which attributes a path gets.
-func marker(fingerprint uint32) largeCommunity {
-	return largeCommunity{markerAS, everyPeer, fingerprint}
+// marker is the large community that tells the export policy who gets a path, and with which attributes.
+func marker(audience, fingerprint uint32) largeCommunity {
+	return largeCommunity{markerAS, audience, fingerprint}
 }
 
 // family is the address family of a prefix, or of the session with a peer at an address.
@@ -31,8 +31,8 @@ func family(a netip.Addr) gobgp.Family {
 //
 // The unspecified next hop becomes each session's local address. LOCAL_PREF 0 is there because a policy can't set 0 in
 // GoBGP; the export policy sets what is greater, and to eBGP peers it isn't sent.
-func newPath(p netip.Prefix, fingerprint uint32) (*apiutil.Path, error) {
-	m := marker(fingerprint)
+func newPath(p netip.Prefix, audience, fingerprint uint32) (*apiutil.Path, error) {
+	m := marker(audience, fingerprint)
 	return buildPath(p,
 		gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP),
 		gobgp.NewPathAttributeLocalPref(0),

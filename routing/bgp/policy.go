@@ -20,6 +20,7 @@ type policyInput struct {
 	peers   []Peer
 	allowed []netip.Prefix
 	sets    []attributeSet // every set that a path may be marked with
+	classes []string       // every class of peers that a path may be withheld from
 }
 
 // policies compiles in to GoBGP's policies: the whole of what may be imported and exported.
@@ -33,7 +34,7 @@ func policies(in policyInput) *api.SetPoliciesRequest {
 		Conditions: &api.Conditions{RouteType: api.Conditions_ROUTE_TYPE_LOCAL},
 		Actions:    &api.Actions{RouteAction: api.RouteAction_ROUTE_ACTION_ACCEPT},
 	}}}}}
-	req.DefinedSets = append(allowedSets(in.allowed), markerSets(in.sets)...)
+	req.DefinedSets = append(allowedSets(in.allowed), markerSets(in)...)
 	export := &api.Policy{Name: exportPolicy}
 	for i := range in.peers {
 		p := &in.peers[i]
@@ -75,7 +76,7 @@ func exportStatement(asn uint32, p *Peer, set attributeSet) *api.Statement {
 			PrefixSet:         anyOf(allowedName(p.Address)),
 			NeighborSet:       anyOf(p.Address.String()),
 			RouteType:         api.Conditions_ROUTE_TYPE_LOCAL,
-			LargeCommunitySet: anyOf(markerName(set)),
+			LargeCommunitySet: anyOf(markerName(set, p.Class)),
 		},
 		Actions: exportActions(asn, p, set),
 	}
@@ -126,14 +127,18 @@ func allowedSets(allowed []netip.Prefix) []*api.DefinedSet {
 	return sets
 }
 
-func markerSets(sets []attributeSet) []*api.DefinedSet {
+// markerSets are for each attribute set and class of peers the markers by which they get a path.
+func markerSets(in policyInput) []*api.DefinedSet {
 	var list []*api.DefinedSet
-	for _, s := range sets {
-		list = append(list, &api.DefinedSet{
-			DefinedType: api.DefinedType_DEFINED_TYPE_LARGE_COMMUNITY,
-			Name:        markerName(s),
-			List:        []string{marker(s.fingerprint()).String()},
-		})
+	for _, class := range append([]string{""}, in.classes...) {
+		audiences := audiencesWith(class, in.classes)
+		for _, s := range in.sets {
+			set := &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_LARGE_COMMUNITY, Name: markerName(s, class)}
+			for _, a := range audiences {
+				set.List = append(set.List, marker(a, s.fingerprint()).String())
+			}
+			list = append(list, set)
+		}
 	}
 	return list
 }
@@ -155,4 +160,6 @@ func allowedName(a netip.Addr) string {
 	return "allowed IPv6"
 }
 
-func markerName(s attributeSet) string { return fmt.Sprintf("marker %08x", s.fingerprint()) }
+func markerName(s attributeSet, class string) string {
+	return fmt.Sprintf("marker %08x %q", s.fingerprint(), class)
+}

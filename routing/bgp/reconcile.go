@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
@@ -18,6 +19,15 @@ type placed struct {
 	vip         string
 	level       routing.Level
 	fingerprint uint32
+	withheld    []string // the classes of peers that don't get it
+}
+
+func (p placed) text(prefix netip.Prefix) string {
+	text := fmt.Sprintf("%s %s (level %d)", prefix, p.level, p.level)
+	if len(p.withheld) > 0 {
+		text += ", withheld from " + strings.Join(p.withheld, ", ")
+	}
+	return text
 }
 
 // change is the difference between what GoBGP has and what is wanted.
@@ -70,16 +80,17 @@ func (s *Speaker) difference() (*change, error) {
 	c := &change{next: map[netip.Prefix]placed{}}
 	for _, p := range slices.SortedFunc(maps.Keys(s.wanted), comparePrefixes) {
 		r := s.wanted[p]
-		next := placed{vip: r.VIP, level: r.Level, fingerprint: s.settings.levels[r.Level].fingerprint()}
+		next := placed{vip: r.VIP, level: r.Level, fingerprint: s.settings.levels[r.Level].fingerprint(), withheld: r.Withheld}
 		old, there := s.placed[p]
 		c.next[p] = next
-		if there && old.level != next.level || !there {
-			c.events = append(c.events, event{r.VIP, fmt.Sprintf("%s %s (level %d)", p, r.Level, r.Level)})
+		same := there && slices.Equal(old.withheld, next.withheld)
+		if !same || old.level != next.level {
+			c.events = append(c.events, event{r.VIP, next.text(p)})
 		}
-		if there && old.fingerprint == next.fingerprint {
+		if same && old.fingerprint == next.fingerprint {
 			continue
 		}
-		path, err := newPath(p, next.fingerprint)
+		path, err := newPath(p, audience(next.withheld), next.fingerprint)
 		if err != nil {
 			return nil, err
 		}

@@ -47,6 +47,7 @@ func (s *settings) allows(p netip.Prefix) bool {
 // policyInput is what the policies must let through: the paths of these settings, and during a change those of before.
 func (s *settings) policyInput(before *settings) policyInput {
 	in := policyInput{asn: s.options.ASN, peers: s.options.Peers, allowed: s.allowed}
+	in.classes = classes(slices.Concat(s.options.Peers, before.options.Peers))
 	for _, of := range []*settings{s, before} {
 		for _, set := range of.levels {
 			same := func(other attributeSet) bool { return other.fingerprint() == set.fingerprint() }
