@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,4 +116,20 @@ func BenchmarkOpen1M(b *testing.B) {
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/record")
 		closeStore(b, s)
 	}
+}
+
+// Notes that come at once share a sync.
+func BenchmarkNotes(b *testing.B) {
+	s := open(b, benchOptions(b))
+	b.SetParallelism(32)
+	var sequence atomic.Uint64
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := s.Note(sequence.Add(1), meta[:50]); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	b.StopTimer()
+	closeStore(b, s)
 }
