@@ -44,7 +44,10 @@ func New(o Options, name string, r Residency, log *slog.Logger) *Cache {
 }
 
 // Configure swaps the options in. The memory budget stays as New set it.
-func (c *Cache) Configure(o Options) { c.options.Store(&o) }
+func (c *Cache) Configure(o Options) {
+	o.Targeted = canonical(o.Targeted)
+	c.options.Store(&o)
+}
 
 // Handler answers requests from the cache, and fills it from next. site names the configuration that p comes from; fail
 // answers when next could not and nothing stored may be used. The answer's Cache-Status field is set before fail is

@@ -29,7 +29,7 @@
 //	RFC 5861       stale-while-revalidate, -if-error     stale.go
 //	RFC 8246       immutable                             reuse.go
 //	RFC 9211       Cache-Status                          status.go
-//	RFC 9213       CDN-Cache-Control                     storing.go
+//	RFC 9213       targeted fields, Surrogate-Control    storing.go, httpfield/targeted.go, surrogate.go
 //	RFC 9875       Cache-Groups, -Group-Invalidation     groups.go
 //
 // Where an RFC leaves a choice: of several values for a directive the first counts; a malformed one makes stale;

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"net/http"
+	"net/textproto"
 	"strings"
 
 	"github.com/anyedge/anyedge/cache/httpfield"
@@ -80,11 +81,22 @@ func isConnectionField(name string) bool {
 
 // isOwnField tells whether a field's value is made anew for each use of a stored response, or meant for us alone.
 func isOwnField(name string) bool {
-	return name == "Age" || name == "Content-Length" || isTagField(name)
+	return name == "Age" || name == "Content-Length" || isSurrogateField(name)
 }
 
-// isTagField tells whether a field carries tags, which go no further than to us.
-func isTagField(name string) bool { return name == "Surrogate-Key" || name == "Cache-Tag" }
+// canonical returns names of fields in canonical form.
+func canonical(names []string) []string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = textproto.CanonicalMIMEHeaderKey(name)
+	}
+	return list
+}
+
+// isSurrogateField tells whether a field goes no further than to us: tags, and directives for surrogates.
+func isSurrogateField(name string) bool {
+	return name == "Surrogate-Key" || name == "Cache-Tag" || name == "Surrogate-Control"
+}
 
 // tagsOf returns the response's tags: Surrogate-Key is separated by spaces, Cache-Tag by commas.
 func tagsOf(h http.Header) (tags []string) {

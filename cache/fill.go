@@ -86,7 +86,7 @@ func (f *fill) exchange() (*received, *http.Response, error) {
 			return nil, nil, err
 		}
 		f.status = response.StatusCode
-		r := newReceived(response.StatusCode, header(response.Header), requested, time.Now())
+		r := newReceived(f.c.options.Load().Targeted, response.StatusCode, header(response.Header), requested, time.Now())
 		if response.StatusCode != http.StatusNotModified || asked && f.confirm(r) {
 			return r, response, nil
 		}

@@ -59,7 +59,7 @@ func cut(data []byte, skip, length int64) []byte {
 func copyFields(dst, src http.Header) {
 	nominated := nominatedFields(src)
 	for name, lines := range src {
-		if !isConnectionField(name) && !isTagField(name) && !nominated[name] {
+		if !isConnectionField(name) && !isSurrogateField(name) && !nominated[name] {
 			dst[name] = append(slices.Clip(dst[name]), lines...)
 		}
 	}

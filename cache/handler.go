@@ -21,6 +21,7 @@ type exchange struct {
 	*handler
 	w       http.ResponseWriter
 	r       *http.Request
+	options *Options
 	preset  Preset
 	query   request
 	hash    uint64
@@ -55,7 +56,8 @@ const maxTries = 3
 
 // ServeHTTP takes the request through its states.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{handler: h, w: w, r: r, preset: h.c.options.Load().Preset}
+	o := h.c.options.Load()
+	x := &exchange{handler: h, w: w, r: r, options: o, preset: o.Preset}
 	defer x.note()
 	for next := receive; next != nil; {
 		next = next(x)
@@ -72,7 +74,7 @@ func receive(x *exchange) step {
 		x.status.Fwd = FwdMethod
 		return pass
 	}
-	x.query = parseRequest(x.preset, header(x.r.Header))
+	x.query = parseRequest(x.options.honours(), header(x.r.Header))
 	switch {
 	case x.r.ContentLength != 0 || len(x.r.TransferEncoding) > 0:
 		x.status.Fwd = FwdBypass // the content of a GET is no part of the key

@@ -35,8 +35,8 @@ func (f *Found) Hit() bool { return f.State != Miss && f.State != Validate }
 // It allocates nothing and touches no header map; Response is then ready to be written.
 func (c *Cache) Lookup(key []byte, fields FieldReader, now time.Time) Found {
 	head := c.index.find(c.index.hash(key), key) // first: memory is fetched while the request is parsed
-	p := c.options.Load().Preset
-	q := parseRequest(p, fields)
+	o := c.options.Load()
+	p, q := o.Preset, parseRequest(o.honours(), fields)
 	return c.judge(head, p, &q, now)
 }
 

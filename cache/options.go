@@ -2,7 +2,10 @@ package cache
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/anyedge/anyedge/cache/httpfield"
 )
 
 // Options configures the cache. It is the `cache` key of the configuration.
@@ -17,6 +20,28 @@ type Options struct {
 	MaxObject int64 `yaml:"max_object" unit:"size"`
 	// CollapseWait is how long a request waits for another one's fill to answer before it asks the origin itself.
 	CollapseWait time.Duration `yaml:"collapse_wait"`
+	// Targeted are the response fields that direct this cache instead of Cache-Control and Expires, the first that is
+	// there and valid: RFC 9213's, and Surrogate-Control in its own syntax.
+	Targeted []string `yaml:"targeted"`
+	// RequestDirectives tells whether a client's own directives count; empty for what the preset says. only-if-cached
+	// always does.
+	RequestDirectives RequestDirectives `yaml:"request_directives"`
+}
+
+// RequestDirectives is what a client's Cache-Control and Pragma can do, RFC 9111 §5.2.1.
+type RequestDirectives string
+
+// Whether they count.
+const (
+	// Honour lets a client demand that its response is validated, fresher, or not stored, and accept it stale.
+	Honour RequestDirectives = "honour"
+	// Ignore lets no client bypass the cache.
+	Ignore RequestDirectives = "ignore"
+)
+
+// honours tells whether request directives count.
+func (o *Options) honours() bool {
+	return o.RequestDirectives == Honour || o.RequestDirectives == "" && o.Preset == Standard
 }
 
 // Preset is a set of choices where the RFCs leave one.
@@ -60,6 +85,7 @@ func (p *Policy) UnmarshalText(b []byte) error {
 // SetDefaults sets the values that serve when the configuration is silent.
 func (o *Options) SetDefaults() {
 	*o = Options{Preset: Safe, Memory: 256 << 20, Eviction: S3FIFO, MaxObject: 64 << 20, CollapseWait: 5 * time.Second}
+	o.Targeted = []string{"Anyedge-Cache-Control", "CDN-Cache-Control", "Surrogate-Control"}
 }
 
 // Check reports every value that can't be right.
@@ -78,6 +104,16 @@ func (o *Options) Check(report func(key, problem string)) {
 	}
 	if o.CollapseWait < 0 {
 		report("collapse_wait", "must not be negative")
+	}
+	for i, name := range o.Targeted {
+		if !httpfield.IsToken(name) {
+			report(fmt.Sprintf("targeted[%d]", i), fmt.Sprintf("%q is not a field's name", name))
+		} else if strings.EqualFold(name, "Cache-Control") {
+			report(fmt.Sprintf("targeted[%d]", i), "counts anyway, behind the fields of this list")
+		}
+	}
+	if d := o.RequestDirectives; d != "" && d != Honour && d != Ignore {
+		report("request_directives", fmt.Sprintf("%q is neither %q nor %q", d, Honour, Ignore))
 	}
 }
 

@@ -29,7 +29,7 @@ func pass(x *exchange) step {
 			response.Body.Close()
 			return serveOnError
 		}
-		r := newReceived(response.StatusCode, header(response.Header), requested, time.Now())
+		r := newReceived(x.options.Targeted, response.StatusCode, header(response.Header), requested, time.Now())
 		x.c.refreshByHead(&t, stored, r, response.Header)
 	}
 	x.forward(response)

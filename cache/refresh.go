@@ -34,8 +34,8 @@ func (c *Cache) freshened(t *target, stale *Response, r *received, h http.Header
 	if !r.dated {
 		merged["Date"] = []string{r.at.UTC().Format(http.TimeFormat)}
 	}
-	merged["Age"] = h["Age"]
-	m := newReceived(stale.status, header(merged), r.requested, r.at)
+	merged["Age"], merged["Surrogate-Control"] = h["Age"], h["Surrogate-Control"] // they aren't stored
+	m := newReceived(c.options.Load().Targeted, stale.status, header(merged), r.requested, r.at)
 	kept := storedFields(merged, m.control.PrivateFields, m.control.NoCacheFields)
 	fresh := newResponse(m, newBlock(merged, kept), header(t.client), t.policy).with(stale.content, stale.trailer)
 	fresh.tags, fresh.born = refreshedTags(t, stale, merged, h), t.born

@@ -7,22 +7,21 @@ import (
 // request is what the rules read of a request.
 type request struct {
 	fields FieldReader
-	// control are the directives that count: in the preset Safe a client's own can't bypass the cache, so that only
-	// only-if-cached is left of them.
+	// control are the directives that count: where a client's own can't bypass the cache, only only-if-cached is left.
 	control    httpfield.CacheControl
 	authorized bool // it carries credentials, RFC 9111 §3.5
 }
 
 // parseRequest reads the request directives, RFC 9111 §5.2.1, and Pragma, §5.4, which counts where Cache-Control is
 // absent.
-func parseRequest(p Preset, f FieldReader) request {
+func parseRequest(honour bool, f FieldReader) request {
 	q := request{fields: f, authorized: has(f, "Authorization")}
 	if has(f, "Cache-Control") {
 		q.control = parseControl(f)
 	} else if pragmaNoCache(f) {
 		q.control.Has = httpfield.NoCache
 	}
-	if p == Safe {
+	if !honour {
 		q.control = httpfield.CacheControl{Has: q.control.Has & httpfield.OnlyIfCached}
 	}
 	return q

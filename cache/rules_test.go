@@ -24,7 +24,11 @@ func fieldsOf(lines ...string) http.Header {
 	return h
 }
 
-func at(h http.Header, status int) *received { return newReceived(status, header(h), noon, noon) }
+var targeted = []string{"Anyedge-Cache-Control", "Cdn-Cache-Control", "Surrogate-Control"}
+
+func at(h http.Header, status int) *received {
+	return newReceived(targeted, status, header(h), noon, noon)
+}
 
 // TestStatuses: RFC 9110 §15.1 and RFC 9111 §3, for each final status.
 func TestStatuses(t *testing.T) {
@@ -140,7 +144,7 @@ func TestInitialAge(t *testing.T) {
 		if tt.age != "" {
 			h.Set("Age", tt.age)
 		}
-		if got := initialAge(newReceived(200, header(h), noon.Add(-tt.delay), noon)); got != tt.want {
+		if got := initialAge(newReceived(targeted, 200, header(h), noon.Add(-tt.delay), noon)); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -189,7 +193,7 @@ func TestReuse(t *testing.T) {
 		{"immutable", "max-age=0", 101, validate, FwdStale},
 	} {
 		figures := newFigures(at(fieldsOf("Cache-Control: max-age=100, "+tt.response), 200), Policy{})
-		q := parseRequest(Standard, header(fieldsOf("Cache-Control: "+tt.request)))
+		q := parseRequest(true, header(fieldsOf("Cache-Control: "+tt.request)))
 		got, fwd := reuse(Standard, &q, &figures, false, noon.Add(tt.age*time.Second))
 		if got != tt.want || fwd != tt.fwd {
 			t.Errorf("%q, asked %q at %d s: %v %q, want %v %q", tt.response, tt.request, tt.age, got, fwd, tt.want, tt.fwd)
@@ -199,12 +203,12 @@ func TestReuse(t *testing.T) {
 
 func TestSafeIgnoresRequestDirectives(t *testing.T) {
 	for _, control := range []string{"no-cache", "max-age=0", "min-fresh=999", "no-store", "max-stale", "stale-if-error=9"} {
-		q := parseRequest(Safe, header(fieldsOf("Cache-Control: "+control)))
+		q := parseRequest(false, header(fieldsOf("Cache-Control: "+control)))
 		if q.control.Has != 0 {
 			t.Errorf("%s counts", control)
 		}
 	}
-	if q := parseRequest(Safe, header(fieldsOf("Cache-Control: only-if-cached"))); !q.control.Is(httpfield.OnlyIfCached) {
+	if q := parseRequest(false, header(fieldsOf("Cache-Control: only-if-cached"))); !q.control.Is(httpfield.OnlyIfCached) {
 		t.Error("only-if-cached doesn't count")
 	}
 }

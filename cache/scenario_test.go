@@ -25,7 +25,7 @@ import (
 // TestScenarios runs testdata/*.txt, one per RFC section. A file is a list of steps parted by empty lines, in virtual
 // time; lines that begin with # are prose.
 //
-//	preset standard                 the cache begins anew, with this preset and no policy
+//	preset standard                 the cache begins anew, with this preset, other options as name=value, and no policy
 //	policy stale_if_error=1m        what the path's configuration says from now on
 //	purge soft tag=a                a purge, of url=, tag=, prefix= or all
 //
@@ -109,7 +109,7 @@ type answer struct {
 
 func runScenario(t *testing.T, file string, blocks []block) {
 	s := &scenario{t: t, begin: time.Now(), answers: make(map[string]answer)}
-	s.start(cache.Standard)
+	s.start(cache.Standard, nil)
 	defer func() { s.stop() }()
 	for _, b := range blocks {
 		s.where = fmt.Sprintf("%s:%d", file, b.at)
@@ -117,10 +117,20 @@ func runScenario(t *testing.T, file string, blocks []block) {
 	}
 }
 
-func (s *scenario) start(p cache.Preset) {
+func (s *scenario) start(p cache.Preset, words []string) {
 	var o cache.Options
 	o.SetDefaults()
 	o.Preset, o.Memory = p, 16<<20
+	for _, word := range words {
+		switch name, value, _ := strings.Cut(word, "="); name {
+		case "request_directives":
+			o.RequestDirectives = cache.RequestDirectives(value)
+		case "targeted":
+			o.Targeted = strings.Split(value, ",")
+		default:
+			s.fatalf("option %q", word)
+		}
+	}
 	s.cache = cache.New(o, "edge", memory.New(o.Memory), slog.New(slog.DiscardHandler))
 	s.policy = cache.Policy{}
 }
@@ -136,7 +146,7 @@ func (s *scenario) step(lines []string) {
 	switch words[0] {
 	case "preset":
 		s.stop()
-		s.start(cache.Preset(words[1]))
+		s.start(cache.Preset(words[1]), words[2:])
 		clear(s.answers)
 	case "policy":
 		s.setPolicy(words[1:])

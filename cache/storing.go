@@ -41,9 +41,9 @@ type received struct {
 	dated         bool      // Date says so
 }
 
-func newReceived(status int, f FieldReader, requested, at time.Time) *received {
+func newReceived(targeted []string, status int, f FieldReader, requested, at time.Time) *received {
 	r := &received{status: status, fields: f, requested: requested, at: at, date: at}
-	r.control, r.targeted = controlOf(f)
+	r.control, r.targeted = controlOf(targeted, f)
 	if value, ok := singular(f, "Date"); ok {
 		if t, ok := httpfield.ParseDate(value, at); ok {
 			r.date, r.dated = t, true
@@ -52,10 +52,17 @@ func newReceived(status int, f FieldReader, requested, at time.Time) *received {
 	return r
 }
 
-// controlOf returns the directives for us: a valid targeted field's instead of Cache-Control's, RFC 9213 §2.2.
-func controlOf(f FieldReader) (c httpfield.CacheControl, targeted bool) {
-	if has(f, "Cdn-Cache-Control") {
-		if c, ok := httpfield.ParseTargeted(joined(f, "Cdn-Cache-Control")); ok {
+// controlOf returns the directives for us: the first valid targeted field's instead of Cache-Control's, RFC 9213 §2.2.
+func controlOf(targeted []string, f FieldReader) (c httpfield.CacheControl, isTargeted bool) {
+	for _, name := range targeted {
+		if !has(f, name) {
+			continue
+		}
+		parse := httpfield.ParseTargeted
+		if name == "Surrogate-Control" {
+			parse = httpfield.ParseSurrogate
+		}
+		if c, ok := parse(joined(f, name)); ok {
 			return c, true
 		}
 	}
