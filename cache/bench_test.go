@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/cache/memory"
 )
 
 // requestFields is a header section as a server loop of our own would hold it: lines in the order they came.
@@ -134,6 +136,53 @@ func cpuTime() int64 {
 		return 0
 	}
 	return u.Utime.Nano() + u.Stime.Nano()
+}
+
+// maxOverhead is what a stored response may cost beyond its content and fields, in bytes.
+const maxOverhead = 600
+
+// TestOverhead holds the overhead of a stored response down, and what the cache believes it to be near the truth.
+func TestOverhead(t *testing.T) {
+	c, overhead := weigh(t, 100_000)
+	t.Logf("%.0f B of overhead for each response", overhead)
+	if overhead > maxOverhead {
+		t.Errorf("a response costs %.0f B beyond its content and fields", overhead)
+	}
+	s := c.Stats()
+	if believed := float64(s.Bytes)/float64(s.Responses) - visible(c); math.Abs(believed-overhead) > 60 {
+		t.Errorf("the cache believes that it is %.0f B, and it is %.0f", believed, overhead)
+	}
+}
+
+// BenchmarkOverhead reports it for as many responses as a large node has.
+func BenchmarkOverhead(b *testing.B) {
+	for b.Loop() {
+		_, overhead := weigh(b, 1_000_000)
+		b.ReportMetric(overhead, "B/response")
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// weigh stores n responses and tells what each takes of the heap beyond its content and fields.
+func weigh(tb testing.TB, n int) (*cache.Cache, float64) {
+	before := heapInUse()
+	c := stored(tb, n, memory.New(16<<30))
+	return c, float64(heapInUse()-before)/float64(n) - visible(c)
+}
+
+// visible is the content and the fields of each response that stored makes.
+func visible(c *cache.Cache) float64 {
+	r := c.Lookup([]byte("http://example.com/0"), browser, time.Now()).Response
+	return float64(r.Length() + int64(len(r.FieldBlock())))
+}
+
+// heapInUse is what objects take, each rounded up to its size class; what lies free between them is for the next ones.
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // what the first found in use by finalizers and pools
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 func BenchmarkPurgeTag(b *testing.B) {

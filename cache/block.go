@@ -44,16 +44,25 @@ func (b block) Line(name string, i int) (string, bool) {
 
 // newBlock serialises the fields that keep lets through.
 func newBlock(h http.Header, keep func(name string) bool) block {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(h)), func(name string) bool { return !keep(name) })
 	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(h)) {
-		if !keep(name) {
-			continue
-		}
+	b.Grow(sizeOf(h, names)) // exactly: what is stored stays
+	for _, name := range names {
 		for _, value := range h[name] {
 			writeField(&b, name, value)
 		}
 	}
 	return block(b.String())
+}
+
+// sizeOf is the size of these fields as a block.
+func sizeOf(h http.Header, names []string) (n int) {
+	for _, name := range names {
+		for _, value := range h[name] {
+			n += len(name) + len(": ") + len(value) + len("\r\n")
+		}
+	}
+	return n
 }
 
 // lineBreaks are replaced rather than trusted to be absent, RFC 9110 §5.5.

@@ -43,10 +43,10 @@ func matchesAny(s *Response, f FieldReader) bool {
 
 // modifiedTime is when the content was modified, as far as we know.
 func modifiedTime(s *Response) time.Time {
-	if s.lastModified.IsZero() {
-		return s.date
+	if s.lastModified == 0 {
+		return s.date.time()
 	}
-	return s.lastModified
+	return s.lastModified.time()
 }
 
 // strongDateGap is how much older than its Date a Last-Modified must be to be a strong validator, RFC 9110 §8.8.2.2.
@@ -65,5 +65,5 @@ func rangeApplies(s *Response, f FieldReader, now time.Time) bool {
 		return e.StrongEqual(s.etag)
 	}
 	t, ok := httpfield.ParseDate(value, now)
-	return ok && t.Equal(s.lastModified) && s.date.Sub(s.lastModified) >= strongDateGap
+	return ok && momentOf(t) == s.lastModified && s.date.sub(s.lastModified) >= strongDateGap
 }

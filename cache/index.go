@@ -38,7 +38,8 @@ type shard struct {
 type slot struct {
 	hash     uint64
 	key      string
-	variants atomic.Pointer[[]*Response] // newest first; the list never changes, a new one replaces it
+	newest   atomic.Pointer[Response]
+	variants atomic.Pointer[[]*Response] // nil unless there are several; a list never changes, a new one replaces it
 }
 
 func newIndex(tags *tagIndex) *index {
@@ -71,7 +72,25 @@ func (s *slot) list() []*Response {
 	if list := s.variants.Load(); list != nil {
 		return *list
 	}
+	if r := s.newest.Load(); r != nil {
+		return r.alone[:]
+	}
 	return nil
+}
+
+// set replaces the list; whoever reads it meanwhile gets one or the other.
+func (s *slot) set(list []*Response) {
+	switch len(list) {
+	case 0:
+		s.newest.Store(nil)
+		s.variants.Store(nil)
+	case 1:
+		s.newest.Store(list[0])
+		s.variants.Store(nil)
+	default:
+		s.variants.Store(&list)
+		s.newest.Store(list[0])
+	}
 }
 
 // add stores the response to a request in place of those that the request selects as well, and returns what its slot
@@ -203,7 +222,7 @@ func (ix *index) swap(sh *shard, s *slot, list []*Response) (cost int64) {
 			ix.count(r, 1)
 		}
 	}
-	s.variants.Store(&list)
+	s.set(list)
 	sh.publish(s, list)
 	return s.cost()
 }

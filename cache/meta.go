@@ -36,7 +36,7 @@ func appendMeta(b []byte, s *Response) []byte {
 	b = append(b, metaVersion)
 	b = binary.AppendUvarint(b, uint64(s.status))
 	b = append(b, metaFlagsOf(s))
-	b = appendTime(appendTime(b, f.received), s.date)
+	b = appendTime(appendTime(b, f.received), s.date.time())
 	for _, d := range []time.Duration{f.initialAge, f.lifetime, f.whileRevalidate, f.ifError} {
 		b = binary.AppendUvarint(b, uint64(max(d, 0)))
 	}
@@ -89,7 +89,7 @@ func parseMeta(b []byte) *Response {
 	}
 	s.soft.Store(flags&metaSoft != 0)
 	f := &s.figures
-	f.received, s.date = r.time(), r.time()
+	f.received, s.date = r.time(), momentOf(r.time())
 	f.initialAge, f.lifetime, f.whileRevalidate, f.ifError = r.duration(), r.duration(), r.duration(), r.duration()
 	s.vary, s.tags = r.vary(), r.tags()
 	s.fields, s.trailer = block(r.text()), block(r.text())

@@ -25,7 +25,7 @@ func fillHeader(client http.Header, stored *Response, variants []*Response) http
 	if stored.etag.Opaque != "" {
 		h["If-None-Match"] = []string{stored.etag.String()}
 	}
-	if value, ok := singular(stored.fields, "Last-Modified"); ok && !stored.lastModified.IsZero() {
+	if value, ok := singular(stored.fields, "Last-Modified"); ok && stored.lastModified != 0 {
 		h["If-Modified-Since"] = []string{value}
 	}
 	return h
@@ -59,7 +59,7 @@ func selectedBy(r *received, variants []*Response) (selected *Response) {
 		return nil
 	}
 	for _, v := range variants {
-		if sameTag(e, v.etag) && (selected == nil || v.date.After(selected.date)) {
+		if sameTag(e, v.etag) && (selected == nil || v.date > selected.date) {
 			selected = v
 		}
 	}
@@ -81,9 +81,9 @@ func confirms(r *received, stored *Response) bool {
 		e, valid := etagOf(r.fields)
 		return valid && sameTag(e, stored.etag)
 	}
-	if value, ok := singular(r.fields, "Last-Modified"); ok && !stored.lastModified.IsZero() {
+	if value, ok := singular(r.fields, "Last-Modified"); ok && stored.lastModified != 0 {
 		t, valid := httpfield.ParseDate(value, r.at)
-		return valid && t.Equal(stored.lastModified)
+		return valid && momentOf(t) == stored.lastModified
 	}
 	return true
 }
@@ -97,7 +97,7 @@ func sameRepresentation(r *received, stored *Response) bool {
 		}
 	}
 	if value, ok := singular(r.fields, "Last-Modified"); ok {
-		if t, valid := httpfield.ParseDate(value, r.at); !valid || !t.Equal(stored.lastModified) {
+		if t, valid := httpfield.ParseDate(value, r.at); !valid || momentOf(t) != stored.lastModified {
 			return false
 		}
 	}

@@ -23,7 +23,7 @@ func preferred(r, other *Response) bool {
 	if varies := len(r.vary) > 0; varies != (len(other.vary) > 0) {
 		return varies
 	}
-	return r.date.After(other.date)
+	return r.date > other.date
 }
 
 // varyAny tells whether no request can be known to match: Vary holds "*", what isn't a field's name, or a field that the
