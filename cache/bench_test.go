@@ -143,7 +143,7 @@ const maxOverhead = 600
 
 // TestOverhead holds the overhead of a stored response down, and what the cache believes it to be near the truth.
 func TestOverhead(t *testing.T) {
-	c, overhead := weigh(t, 100_000)
+	c, overhead := weigh(t, 20_000)
 	t.Logf("%.0f B of overhead for each response", overhead)
 	if overhead > maxOverhead {
 		t.Errorf("a response costs %.0f B beyond its content and fields", overhead)

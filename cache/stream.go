@@ -30,9 +30,11 @@ type stream struct {
 	mu      sync.Mutex // guards the following fields
 	head    *chunk     // nil once the content isn't kept
 	tail    *chunk
-	size    int64 // bytes written
-	held    int64 // bytes reserved of the budget
-	prepaid int64 // of them, not yet in chunks
+	passing *chunk // once it isn't kept: the oldest whose memory was not used again
+	lagging int    // readers that lagged, and may still be at work on what they got
+	size    int64  // bytes written
+	held    int64  // bytes reserved of the budget
+	prepaid int64  // of them, not yet in chunks
 	readers map[*streamReader]struct{}
 	done    bool
 	err     error // how it ended, nil when complete
@@ -43,10 +45,12 @@ type stream struct {
 	passed       chan struct{} // closed when a reader made room for the writer, nil when it doesn't wait
 }
 
-// chunk is one piece; data grows up to its capacity and is never written twice.
+// chunk is one piece; data grows up to its capacity. It is written once if the content is kept; else its memory is used
+// again when every reader is done with it.
 type chunk struct {
-	data []byte
-	next *chunk
+	data   []byte
+	number int
+	next   *chunk
 }
 
 func newStream(b *budget) *stream {
@@ -102,9 +106,31 @@ func (s *stream) extend() {
 	} else if s.head != nil && !s.pay(size) {
 		s.letGo()
 	}
-	next := &chunk{data: make([]byte, 0, size)}
+	next := &chunk{data: s.memory(size), number: s.tail.number + 1}
 	s.tail.next = next
 	s.tail = next
+}
+
+// memory returns that of a chunk that passed, or new one.
+func (s *stream) memory(size int64) []byte {
+	for s.passing != nil && s.passing != s.tail && s.allBeyond(s.passing) {
+		passed := s.passing.data[:0]
+		s.passing.data, s.passing = nil, s.passing.next
+		if int64(cap(passed)) >= size {
+			return passed
+		}
+	}
+	return make([]byte, 0, size)
+}
+
+// allBeyond tells whether no reader can be at work on what it got of that chunk: each has come back for a later one.
+func (s *stream) allBeyond(c *chunk) bool {
+	for r := range s.readers {
+		if r.at.number <= c.number {
+			return false
+		}
+	}
+	return s.lagging == 0
 }
 
 func (s *stream) pay(size int64) bool {
@@ -117,7 +143,9 @@ func (s *stream) pay(size int64) bool {
 
 // letGo stops keeping the content. The lock is held.
 func (s *stream) letGo() {
-	s.head = nil
+	if s.head != nil {
+		s.passing, s.head = s.head, nil
+	}
 	s.release()
 }
 
@@ -205,6 +233,7 @@ func (s *stream) awaitReaders(ctx context.Context) error {
 		}
 		if s.passed != nil { // nobody moved during the grace
 			slowest.lagged = true
+			s.lagging++
 			delete(s.readers, slowest)
 			s.passed = nil
 			wake(&s.grown)

@@ -14,7 +14,7 @@ type streamReader struct {
 	lagged bool
 }
 
-// next returns what comes next, without copying it. Before it waits for more it calls idle. The error is io.EOF at the
+// next returns what comes next, without copying it: it stays as it is until the reader asks for more, or leaves. Before it waits for more it calls idle. The error is io.EOF at the
 // end of a complete content.
 func (r *streamReader) next(ctx context.Context, idle func()) ([]byte, error) {
 	for {
@@ -62,6 +62,10 @@ func (r *streamReader) poll() (data []byte, grown chan struct{}, err error) {
 func (r *streamReader) detach() {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
+	if r.lagged {
+		r.lagged = false
+		r.s.lagging--
+	}
 	delete(r.s.readers, r)
 	wake(&r.s.passed)
 }
