@@ -4,13 +4,13 @@ import "sync/atomic"
 
 // budget bounds the memory that fills in flight hold, in bytes.
 type budget struct {
-	limit int64
+	limit atomic.Int64
 	used  atomic.Int64
 }
 
 // reserve takes n bytes, all or none.
 func (b *budget) reserve(n int64) bool {
-	if b.used.Add(n) > b.limit {
+	if b.used.Add(n) > b.limit.Load() {
 		b.used.Add(-n)
 		return false
 	}

@@ -21,6 +21,7 @@ type Cache struct {
 	purges    *purges
 	flights   *flights
 	marks     marks
+	memory    atomic.Int64 // what may be held, in bytes
 	fills     budget
 	sweeper   sweeper
 	figures   counters
@@ -35,15 +36,29 @@ func New(o Options, name string, r Residency, log *slog.Logger) *Cache {
 		name: name, log: log, residency: r, work: newWork(),
 		index: newIndex(tags), purges: &purges{tags: tags}, flights: newFlights(),
 	}
-	c.fills.limit = int64(fillShare * float64(o.Memory))
 	c.toucher, _ = r.(Toucher)
 	c.Configure(o)
 	r.Start(c.evict, c.index.spend)
-	r.Resize(o.Memory - c.fills.limit)
+	c.SetMemory(o.Memory, true)
 	return c
 }
 
-// Configure swaps the options in. The memory budget stays as New set it.
+// SetMemory changes how many bytes may be held: by what is stored, of which the rest is evicted before it returns, and
+// by fills in flight. With store false no fill begins that would hold any; what comes passes without being stored.
+func (c *Cache) SetMemory(bytes int64, store bool) {
+	fills := int64(fillShare * float64(bytes))
+	c.memory.Store(bytes)
+	c.residency.Resize(bytes - fills)
+	if !store {
+		fills = 0
+	}
+	c.fills.limit.Store(fills)
+}
+
+// Stored is how many bytes are held by what is stored.
+func (c *Cache) Stored() int64 { return c.index.bytes.Load() }
+
+// Configure swaps the options in. The memory budget stays: SetMemory changes that.
 func (c *Cache) Configure(o Options) {
 	o.Targeted = canonical(o.Targeted)
 	c.options.Store(&o)

@@ -44,7 +44,7 @@
 // index.go keeps what is stored, table.go finds it without a lock and within two misses of the processor's cache. What is
 // stored lives in the index; Residency, which cache/memory fulfils, only says which slots must
 // leave it. A fill in flight holds memory of its own share of the budget; when that is in use, responses pass without
-// being stored.
+// being stored. cache/governor sets the budget, and lowers it when the process runs short.
 //
 // The package imports httpfield and client_golang, and nothing else of anyedge.
 package cache

@@ -43,7 +43,7 @@ func (c *Cache) Stats() Stats {
 		Slots: c.index.slots.Load(), Responses: c.index.responses.Load(), Bytes: c.index.bytes.Load(),
 		Hits: f.hits.Load(), Stored: f.stored.Load(), Evicted: f.evicted.Load(), Collapsed: f.collapsed.Load(),
 		Stale: f.stale.Load(), Validated: f.validated.Load(), Purged: f.purges.Load(),
-		Fills: int64(c.flights.count()), FillBytes: c.fills.used.Load(), Forwarded: make(map[Fwd]uint64, len(fwds)),
+		Memory: c.memory.Load(), Fills: int64(c.flights.count()), FillBytes: c.fills.used.Load(), Forwarded: make(map[Fwd]uint64, len(fwds)),
 	}
 	for i, fwd := range fwds {
 		s.Forwarded[fwd] = f.forwarded[i].Load()
@@ -76,6 +76,7 @@ func (m collector) Collect(ch chan<- prometheus.Metric) {
 	gauge("stored_slots", "Target URIs with at least one stored response.", s.Slots)
 	gauge("stored_responses", "Stored responses, each variant counted.", s.Responses)
 	gauge("stored_bytes", "Contents and fields that are stored, with overhead.", s.Bytes)
+	gauge("memory_bytes", "Memory that stored responses and fills may hold now.", s.Memory)
 	gauge("fills", "Fills in flight.", s.Fills)
 	gauge("fill_bytes", "Memory that fills in flight hold.", s.FillBytes)
 	counter("hits_total", "Requests that a stored response answered.", s.Hits)

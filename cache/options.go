@@ -12,8 +12,8 @@ import (
 type Options struct {
 	// Preset is how much is stored: Safe or Standard.
 	Preset Preset `yaml:"preset"`
-	// Memory bounds the contents in the memory tier and the fills in flight, in bytes.
-	Memory int64 `yaml:"memory" unit:"size"`
+	// Memory bounds what is stored in memory and the fills in flight, in bytes, until SetMemory changes it.
+	Memory int64 `yaml:"-"`
 	// Eviction decides what stays in memory when not everything can.
 	Eviction Eviction `yaml:"eviction"`
 	// MaxObject is the largest content that is stored, in bytes; larger ones stream through.

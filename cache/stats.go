@@ -15,6 +15,8 @@ type Stats struct {
 	Validated uint64         `json:"validated"` // stored responses that a 304 made fresh again
 	Purged    uint64         `json:"purged"`    // purge requests
 
+	Memory int64 `json:"memory"` // that stored responses and fills may hold now, in bytes
+
 	Fills     int64 `json:"fills"`      // in flight
 	FillBytes int64 `json:"fill_bytes"` // held by them
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/cache/governor"
 	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/health/probe"
 	"github.com/anyedge/anyedge/proxy"
@@ -64,7 +65,21 @@ type TLS struct {
 // Cache adds the disk tier to the memory tier.
 type Cache struct {
 	cache.Options `yaml:",inline"`
-	Disk          any `yaml:"disk" later:"the disk tier"`
+	// Governed has `cache.memory`.
+	Governed governor.Options `yaml:",inline"`
+	Disk     any              `yaml:"disk" later:"the disk tier"`
+}
+
+// SetDefaults sets the values that serve when the configuration is silent.
+func (c *Cache) SetDefaults() {
+	c.Options.SetDefaults()
+	c.Governed.SetDefaults()
+}
+
+// Check reports every value that can't be right.
+func (c *Cache) Check(report func(key, problem string)) {
+	c.Options.Check(report)
+	c.Governed.Check(report)
 }
 
 // Log says what is logged and where.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/anyedge/anyedge/cache/governor"
 )
 
 // The operator's notation of durations, sizes and ratios. Each parse function has a format function that is its inverse.
@@ -104,6 +106,23 @@ func formatSize(n int64) string {
 		}
 	}
 	return strconv.FormatInt(n, 10) + "B"
+}
+
+// parseAmount reads a size, or a percentage of the memory there is.
+func parseAmount(s string) (governor.Amount, error) {
+	if strings.HasSuffix(s, "%") {
+		share, err := parseRatio(s)
+		return governor.Amount{Share: share}, err
+	}
+	bytes, err := parseSize(s)
+	return governor.Amount{Bytes: bytes}, err
+}
+
+func formatAmount(a governor.Amount) string {
+	if a.Share > 0 {
+		return formatRatio(a.Share)
+	}
+	return formatSize(a.Bytes)
 }
 
 // parseRatio reads 2% or 0.02. Without the sign nothing above 1 is taken: 2 is hardly 200%.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/anyedge/anyedge/cache/governor"
 )
 
 // Print writes the effective configuration: every key that has a value, defaults included, in the operator's notation.
@@ -139,6 +141,8 @@ func format(v reflect.Value, unit string) string {
 		return x.String()
 	case netip.Prefix:
 		return x.String()
+	case governor.Amount:
+		return formatAmount(x)
 	}
 	switch {
 	case unit == "size":

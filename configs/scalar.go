@@ -10,19 +10,22 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/anyedge/anyedge/cache/governor"
 )
 
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	addrType     = reflect.TypeFor[netip.Addr]()
 	prefixType   = reflect.TypeFor[netip.Prefix]()
+	amountType   = reflect.TypeFor[governor.Amount]()
 )
 
 // isScalarType says whether t is written as one word.
 func isScalarType(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Struct:
-		return t == addrType || t == prefixType
+		return t == addrType || t == prefixType || t == amountType
 	case reflect.Map, reflect.Slice, reflect.Pointer, reflect.Interface:
 		return false
 	default:
@@ -52,6 +55,8 @@ func wanted(t reflect.Type, unit string) string {
 		return "an address such as 192.0.2.1 or 2001:db8::1"
 	case t == prefixType:
 		return "a prefix such as 198.51.100.0/24 or 2001:db8:100::/48"
+	case t == amountType:
+		return "a size such as 512MiB, or a percentage such as 50%"
 	case unit == "size":
 		return "a size such as 512MiB"
 	case unit == "ratio":
@@ -147,6 +152,8 @@ func setScalar(v reflect.Value, s, unit string) (ok bool) {
 		return assign(v, s, parseAddr)
 	case v.Type() == prefixType:
 		return assign(v, s, parsePrefix)
+	case v.Type() == amountType:
+		return assign(v, s, parseAmount)
 	case unit == "size":
 		return assign(v, s, parseSize)
 	case unit == "ratio":

@@ -67,6 +67,8 @@ func typeName(t reflect.Type, unit string) string {
 		return "duration"
 	case t == addrType:
 		return "address"
+	case t == amountType:
+		return "size or percentage"
 	case t == prefixType:
 		return "prefix"
 	case unit != "":

@@ -114,7 +114,6 @@ func fixed(old, cfg *configs.Config) error {
 	for key, same := range map[string]bool{
 		"node.name":          old.Node.Name == cfg.Node.Name,
 		"admin":              reflect.DeepEqual(old.Admin, cfg.Admin),
-		"cache.memory":       old.Cache.Memory == cfg.Cache.Memory,
 		"cache.eviction":     old.Cache.Eviction == cfg.Cache.Eviction,
 		"bgp.asn":            old.BGP.ASN == cfg.BGP.ASN,
 		"routing.state_file": old.Routing.StateFile == cfg.Routing.StateFile,
@@ -213,6 +212,7 @@ func (n *node) apply(next, old *live) {
 	n.limiter.Configure(cfg.Limits)
 	n.gate.SetLimit(cfg.Limits.Connections)
 	n.cache.Configure(cfg.Cache.Options)
+	n.governor.Configure(cfg.Cache.Governed)
 	n.control.Configure(cfg.Routing, announcedVIPs(cfg))
 	n.checks.Configure(cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
 	n.checks.Set(n.selfChecks(cfg), services(cfg))

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/cache/governor"
 	"github.com/anyedge/anyedge/configs"
 	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/health/probe"
@@ -118,6 +119,7 @@ type node struct {
 	gate        *listener.Gate
 	limiter     *admission.Limiter
 	cache       *cache.Cache
+	governor    *governor.Governor
 	access      accessLog
 	speaker     *bgp.Speaker
 	control     *routing.Controller
@@ -156,8 +158,11 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	n.sent.set(-1)
 	n.limiter = admission.New(cfg.Limits, n.registry)
 	n.connections, n.requests, n.gate = listener.NewMetrics(n.registry), proxy.NewMetrics(n.registry), listener.NewGate(cfg.Limits.Connections)
+	n.governor = governor.New(log)
 	n.cache = cache.New(cfg.Cache.Options, cfg.Node.Name, newResidency(cfg.Cache.Options), log)
+	n.governor.Govern(n.cache, cfg.Cache.Governed)
 	n.cache.RegisterMetrics(n.registry)
+	n.governor.RegisterMetrics(n.registry)
 	var certErr, accessErr, speakerErr error
 	n.certs, certErr = edgetls.Load(cfg.TLS.Options)
 	access, accessErr := openAccess(cfg.Log.Access)
@@ -196,6 +201,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.start("self checks", n.checks.Run)
 	n.start("load", n.measureLoad)
 	n.start("admin API", n.admin.Serve)
+	n.start("memory", n.governor.Run)
 	n.start("status page's samples", n.sample)
 	n.start("watchdog", watchdog{beat: n.control.LastRound, alive: func() { n.supervisor.alive(n.summary()) }, abort: n.freeze}.run)
 	n.start("certificates", func(ctx context.Context) error { return n.certs.Watch(ctx, certInterval, n.certsChanged) })
