@@ -17,6 +17,7 @@ import (
 	"github.com/anyedge/anyedge/proxy/origin"
 	"github.com/anyedge/anyedge/routing"
 	"github.com/anyedge/anyedge/routing/bgp"
+	"github.com/anyedge/anyedge/routing/fleet"
 	edgetls "github.com/anyedge/anyedge/tls"
 )
 
@@ -33,7 +34,7 @@ type Config struct {
 	Health  health.Options                `yaml:"health"`
 	Routing routing.Options               `yaml:"routing"`
 	BGP     bgp.Options                   `yaml:"bgp"`
-	Fleet   any                           `yaml:"fleet" later:"the fleet"`
+	Fleet   fleet.Options                 `yaml:"fleet"`
 	Admin   admin.Options                 `yaml:"admin"`
 	Log     Log                           `yaml:"log"`
 

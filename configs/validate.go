@@ -19,6 +19,7 @@ func (d *decoder) validate(cfg *Config) {
 	d.validateSites(cfg)
 	d.validatePeers(cfg)
 	d.validateShed(cfg)
+	d.validateFleet(cfg)
 }
 
 // namePattern keeps names fit for logs, metrics and fields: the node's is a token in Via and Cache-Status.
@@ -255,6 +256,21 @@ func (d *decoder) validateShed(cfg *Config) {
 	}
 	if !stays {
 		d.report("routing.shed", "has the classes of all peers: overload may not withdraw from all of them")
+	}
+}
+
+// validateFleet reports others that are this node, and a node that the others can't reach.
+func (d *decoder) validateFleet(cfg *Config) {
+	if len(cfg.Fleet.Nodes) > 0 && !cfg.Node.Address.IsValid() {
+		d.report("node.address", "is missing: the other nodes see at it that this one serves")
+	}
+	for i, n := range cfg.Fleet.Nodes {
+		if n.Name == cfg.Node.Name && n.Name != "" {
+			d.report(fmt.Sprintf("fleet.nodes[%d].name", i), "is node.name: list the others alone")
+		}
+		if n.Address == cfg.Node.Address && n.Address.IsValid() && !n.Address.IsLoopback() {
+			d.report(fmt.Sprintf("fleet.nodes[%d].address", i), "is node.address: list the others alone")
+		}
 	}
 }
 

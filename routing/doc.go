@@ -5,7 +5,7 @@
 //	health.Tracker.Signals      what was measured, graded
 //	  └► Decide                 pure: signals + state → level and Reason      decide.go, assess.go, next.go, text.go
 //	  │   ├─ overload           one step after the other, and back            congestion.go
-//	  │   ├─ Guard, veto        what other nodes say                          guard.go, fleet.go
+//	  │   ├─ Guard, veto        what other nodes say                          guard.go, fleet.go, fleet/
 //	  │   └─ Damper             what changes have cost; may delay a change    damping.go, memory.go
 //	      └► Controller         keeps the state, the history, the clock       controller.go
 //	          └► Speaker.Set    the routes wanted, told when they change      announcer.go, routes.go, bgp/

@@ -50,6 +50,25 @@ func TestExplain(t *testing.T) {
 			b.tracker.SelfCheck("www", health.SelfCheck, nil)
 			b.pass(time.Minute)
 		},
+		"last_door": func(b *bench) {
+			b.Consult(&others{&routing.Fleet{Metro: "ams", Load: 2e9, Nodes: []routing.Node{
+				{Name: "ams-2", Metro: "ams", Age: time.Second, Verified: time.Second, Level: routing.Withdrawn, Headroom: -1},
+				{Name: "fra-1", Metro: "fra", Age: time.Second, Verified: 8 * time.Second, Headroom: 6e9},
+				{Name: "sin-1", Metro: "sin", Age: time.Minute, Verified: -1, Headroom: 6e9, Problem: "VIP www: dial tcp 192.0.2.31:443: i/o timeout"},
+				{Name: "syd-1", Metro: "syd", Age: -1, Verified: 0, Headroom: 6e9},
+			}}})
+			b.announce()
+			b.fail("www", errors.New("tls: no certificate for shop.example.com"))
+			b.pass(time.Minute)
+		},
+		"overloaded": func(b *bench) {
+			b.announce()
+			if err := b.Force("www", routing.LightlyDepref, time.Hour, "the carrier works on the line"); err != nil {
+				b.t.Fatal(err)
+			}
+			b.tracker.Load([]health.Figure{{Name: health.CPU, Subject: health.WholeNode, Value: .9, Detail: "this process uses 90% of 2 processors"}})
+			b.pass(time.Second)
+		},
 		"draining": func(b *bench) {
 			b.announce()
 			_ = b.Drain("", "replace the switch")

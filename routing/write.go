@@ -96,18 +96,26 @@ func (e *Explanation) writeFleet(w io.Writer) {
 		if n.Headroom >= 0 {
 			room = health.BitsPerSecond.Format(n.Headroom)
 		}
-		verdict := "yes"
-		if !n.able() {
-			verdict = "no"
-			if n.Problem != "" {
-				verdict += ": " + n.Problem
-			}
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Metro, n.Level, ago(n.Age), ago(n.Verified), room, verdict)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Metro, n.Level, ago(n.Age), ago(n.Verified), room, n.verdict())
 	}
 	if len(e.Fleet.Nodes) == 0 {
 		fmt.Fprintf(w, "none\n")
 	}
+}
+
+// verdict says whether n could take over, and what is in the way.
+func (n *Node) verdict() string {
+	switch {
+	case n.able():
+		return "yes"
+	case n.Problem != "":
+		return "no: " + n.Problem
+	case !n.fresh():
+		return "no: it doesn't tell"
+	case n.Level > LightlyDepref:
+		return "no: it is " + n.Level.String() + " itself"
+	}
+	return "no: its data plane doesn't answer"
 }
 
 // ago prints an age; a negative one is of what never was.

@@ -12,6 +12,7 @@ import (
 	"github.com/anyedge/anyedge/configs"
 	"github.com/anyedge/anyedge/proxy/origin"
 	"github.com/anyedge/anyedge/routing/bgp"
+	"github.com/anyedge/anyedge/routing/fleet"
 	"github.com/anyedge/anyedge/routing/rpki"
 	edgetls "github.com/anyedge/anyedge/tls"
 )
@@ -118,6 +119,13 @@ func checkFiles(cfg *configs.Config) error {
 		add(fmt.Sprintf("bgp.peers[%d]", i), err)
 	}
 	cfg.Admin.CheckFiles(func(key, problem string) { add("admin."+key, errors.New(problem)) })
+	for i := range cfg.Fleet.Nodes {
+		_, err := fleet.Read(fleet.Options{Nodes: cfg.Fleet.Nodes[i : i+1]})
+		if err != nil {
+			err = errors.New(strings.TrimPrefix(err.Error(), "fleet.nodes[0]: "))
+		}
+		add(fmt.Sprintf("fleet.nodes[%d]", i), err)
+	}
 	add("log.access", checkAccess(cfg.Log.Access))
 	findings, err := validateOrigins(cfg)
 	add("bgp.rpki.vrps_file", err)

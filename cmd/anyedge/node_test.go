@@ -72,6 +72,12 @@ log: {access: "%[3]s/access.log"}
 func newEdge(t *testing.T) *edge {
 	t.Helper()
 	t.Parallel()
+	return newEdgeBeside(t)
+}
+
+// newEdgeBeside is newEdge for a test that has several.
+func newEdgeBeside(t *testing.T) *edge {
+	t.Helper()
 	e := &edge{t: t, file: filepath.Join(t.TempDir(), "node.yaml"), ended: make(chan error, 1), release: make(chan struct{})}
 	e.origin = httptest.NewServer(http.HandlerFunc(e.serve))
 	t.Cleanup(e.origin.Close)
@@ -80,7 +86,9 @@ func newEdge(t *testing.T) *edge {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.router.Close)
-	e.https, e.plainHTTP = unusedPort(t), unusedPort(t)
+	for e.https == e.plainHTTP { // the kernel may give the same one twice
+		e.https, e.plainHTTP = unusedPort(t), unusedPort(t)
+	}
 	writePair(t, filepath.Dir(e.file), "shop.example.com", "localhost")
 	e.write(e.configText())
 	return e

@@ -188,7 +188,7 @@ func sockets(cfg *configs.Config) []socket {
 			}
 		}
 	}
-	return list
+	return append(list, ownDoors(cfg, list)...)
 }
 
 func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
@@ -201,6 +201,9 @@ func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 		c.HTTPS = s.at.Port()
 	} else {
 		c.HTTP, c.Handler = s.at.Port(), n.plain(s.vip)
+	}
+	if s.vip == "" {
+		c.Handler = n.atOwnDoor()
 	}
 	return listener.Open(c)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/anyedge/anyedge/proxy"
 	"github.com/anyedge/anyedge/proxy/listener"
 	"github.com/anyedge/anyedge/proxy/origin"
+	"github.com/anyedge/anyedge/routing/fleet"
 )
 
 // live is one configuration and what was built from it; a reload swaps it whole.
@@ -24,6 +25,7 @@ type live struct {
 	loaded    time.Time
 	chain     *proxy.Chain
 	pools     map[string]*pool
+	members   *fleet.Members
 	listeners map[socket]*listener.Listener
 }
 
@@ -146,6 +148,9 @@ func (n *node) build(cfg *configs.Config, old *live) (*live, error) {
 	}
 	next.chain, err = proxy.NewChain(n.chainOptions(next))
 	if err == nil {
+		next.members, err = fleet.Read(cfg.Fleet)
+	}
+	if err == nil {
 		err = n.openListeners(next, old)
 	}
 	if err != nil {
@@ -214,6 +219,7 @@ func (n *node) apply(next, old *live) {
 	n.cache.Configure(cfg.Cache.Options)
 	n.governor.Configure(cfg.Cache.Governed)
 	n.control.Configure(cfg.Routing, announcedVIPs(cfg))
+	n.others.Configure(next.members, asked(cfg))
 	n.checks.Configure(cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
 	n.checks.Set(n.selfChecks(cfg), services(cfg))
 	for name, p := range next.pools {

@@ -29,6 +29,7 @@ import (
 	"github.com/anyedge/anyedge/proxy/listener"
 	"github.com/anyedge/anyedge/routing"
 	"github.com/anyedge/anyedge/routing/bgp"
+	"github.com/anyedge/anyedge/routing/fleet"
 	edgetls "github.com/anyedge/anyedge/tls"
 )
 
@@ -124,6 +125,7 @@ type node struct {
 	speaker     *bgp.Speaker
 	control     *routing.Controller
 	checks      *probe.Runner
+	others      *fleet.Static
 	sent        bits // by this node, now
 	admin       *admin.Server
 	supervisor  supervisor
@@ -172,6 +174,8 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	}
 	n.access.use(access)
 	n.control = routing.NewController(cfg.Routing, announcedVIPs(cfg), n.tracker, n.speaker, n.journal, log)
+	n.others = fleet.NewStatic(cfg.Node.Metro, n.sent.get, n.journal)
+	n.control.Consult(n.others)
 	n.checks = probe.NewRunner(n.selfChecked, cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
 
 	next, err := n.build(cfg, nil)
@@ -200,6 +204,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.start("announcements", n.control.Run)
 	n.start("self checks", n.checks.Run)
 	n.start("load", n.measureLoad)
+	n.start("other nodes", n.others.Run)
 	n.start("admin API", n.admin.Serve)
 	n.start("memory", n.governor.Run)
 	n.start("status page's samples", n.sample)

@@ -29,6 +29,7 @@ type Status struct {
 	Origins      []origin.Status           `json:"origins"`
 	Cache        cache.Stats               `json:"cache"`
 	Certificates []edgetls.CertificateInfo `json:"certificates"`
+	Report       *routing.Report           `json:"report,omitempty"` // what other nodes read of it
 }
 
 // ConfigStatus says which configuration is live, and what was wrong with the last that was refused.

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anyedge/anyedge/configs"
+	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/proxy/listener"
+	"github.com/anyedge/anyedge/routing"
+	"github.com/anyedge/anyedge/routing/fleet"
+)
+
+// What this node tells the others, how it asks them, and the door at its own address by which they see that it serves.
+
+// report is what this node tells the others.
+func (n *node) report(cfg *configs.Config) *routing.Report {
+	signals := n.tracker.Signals(time.Now())
+	r := &routing.Report{
+		Levels: map[string]routing.Level{}, Origins: slices.Sorted(maps.Keys(cfg.Origins)), Critical: []string{},
+		Load: n.sent.get(), Headroom: headroom(n.sent.get(), signals, &cfg.Health.Load),
+	}
+	all, _ := n.control.Explain("") // fails for a name that isn't there, and this is none
+	for _, e := range all {
+		r.Levels[e.VIP] = e.Level
+	}
+	for _, s := range signals {
+		if s.Cause == health.Path && s.Grade == health.Crit && !slices.Contains(r.Critical, s.Subject) {
+			r.Critical = append(r.Critical, s.Subject)
+		}
+	}
+	return r
+}
+
+// asked are the VIPs that others are asked for.
+func asked(cfg *configs.Config) (list []fleet.VIP) {
+	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+		v := cfg.VIPs[name]
+		list = append(list, fleet.VIP{Name: name, ServerName: serverName(cfg, name), HTTPS: v.HTTPS, HTTP: v.HTTP})
+	}
+	return list
+}
+
+// ownDoors are the listeners at the node's own address, one for each port that a VIP has, where there are others to see
+// that it serves. They have no VIP of their own.
+func ownDoors(cfg *configs.Config, taken []socket) (list []socket) {
+	if len(cfg.Fleet.Nodes) == 0 || !cfg.Node.Address.IsValid() {
+		return nil
+	}
+	add := func(port uint16, tls bool) {
+		door := netip.AddrPortFrom(cfg.Node.Address, port)
+		if port != 0 && !slices.ContainsFunc(slices.Concat(taken, list), func(s socket) bool { return s.at == door }) {
+			list = append(list, socket{at: door, tls: tls})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+		add(cfg.VIPs[name].HTTPS, true)
+		add(cfg.VIPs[name].HTTP, false)
+	}
+	return list
+}
+
+// atOwnDoor is the handler there: what is asked for says which VIP is meant.
+func (n *node) atOwnDoor() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		info := *listener.InfoFrom(r.Context())
+		cfg := n.config()
+		if info.VIP = vipOf(cfg, r.Host); info.VIP != "" {
+			v := cfg.VIPs[info.VIP]
+			info.Plain, info.HTTPSPort = v.Plain, v.HTTPS
+		}
+		n.server.ServeHTTP(w, r.WithContext(listener.WithInfo(r.Context(), &info)))
+	})
+}
+
+// vipOf is the first VIP by name that serves host, or none.
+func vipOf(cfg *configs.Config, host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	for _, vip := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+		for _, s := range cfg.Sites {
+			if on(s, vip) && served(cfg.VIPs[vip]) && slices.ContainsFunc(s.Hosts, func(pattern string) bool { return serves(pattern, strings.ToLower(host)) }) {
+				return vip
+			}
+		}
+	}
+	return ""
+}
+
+// serves says whether a site's host covers host.
+func serves(pattern, host string) bool {
+	suffix, wild := strings.CutPrefix(strings.ToLower(pattern), "*")
+	if wild {
+		return strings.HasSuffix(host, suffix)
+	}
+	return suffix == host
+}

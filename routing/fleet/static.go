@@ -1,0 +1,249 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/routing"
+)
+
+// verifyAtOnce bounds the questions to one node's data plane at a time.
+const verifyAtOnce = 8
+
+// Static is the fleet as the configuration lists it. Its methods may be called concurrently; View waits for nothing.
+type Static struct {
+	metro   string
+	load    func() float64 // what this node serves, in bits per second; negative while it isn't known
+	journal *health.Journal
+	prober  *prober
+
+	mu       sync.Mutex // guards the following fields
+	sources  []*source
+	vips     []VIP
+	interval time.Duration
+	known    map[string]*knowledge // by node
+	changed  chan struct{}         // closed at the next change
+}
+
+var _ routing.View = (*Static)(nil)
+
+// knowledge is what has been heard of one node. Zero times are of what never was.
+type knowledge struct {
+	metro    string
+	told     time.Time
+	report   routing.Report
+	critical map[string]time.Time // by origin: when it was last found critical
+	verified map[string]time.Time // by VIP
+	problem  string
+}
+
+// NewStatic returns a fleet of nobody; Configure says who is in it. load is what this node serves.
+func NewStatic(metro string, load func() float64, j *health.Journal) *Static {
+	return &Static{metro: metro, load: load, journal: j, prober: newProber(), known: map[string]*knowledge{}, changed: make(chan struct{})}
+}
+
+// Members are the nodes of a configuration with what their files have.
+type Members struct {
+	options Options
+	sources []*source
+}
+
+// Read reads the files that o names. The error joins all mistakes.
+func Read(o Options) (*Members, error) {
+	m := &Members{options: o}
+	var errs []error
+	for i, n := range o.Nodes {
+		s, err := newSource(n)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("fleet.nodes[%d]: %w", i, err))
+		}
+		m.sources = append(m.sources, s)
+	}
+	return m, errors.Join(errs...)
+}
+
+// Configure replaces who the others are and what they are asked for. What is known of those that stay stays.
+func (s *Static) Configure(m *Members, vips []VIP) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sources, s.vips, s.interval = m.sources, vips, m.options.Interval
+	known := map[string]*knowledge{}
+	for _, src := range m.sources {
+		k := s.known[src.node.Name]
+		if k == nil {
+			k = &knowledge{critical: map[string]time.Time{}, verified: map[string]time.Time{}}
+		}
+		known[src.node.Name] = k
+	}
+	s.known = known
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Run asks until ctx ends, and returns nil.
+func (s *Static) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		s.generation(ctx)
+	}
+	return nil
+}
+
+// generation asks those who are configured now until that changes.
+func (s *Static) generation(ctx context.Context) {
+	s.mu.Lock()
+	sources, vips, interval, changed := s.sources, s.vips, s.interval, s.changed
+	s.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	defer cancel()
+	for _, src := range sources {
+		loops.Go(func() { s.loop(ctx, src, vips, interval) })
+	}
+	select {
+	case <-changed:
+	case <-ctx.Done():
+	}
+}
+
+// loop asks one node, at first at once.
+func (s *Static) loop(ctx context.Context, src *source, vips []VIP, interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	defer src.http.CloseIdleConnections()
+	for {
+		s.round(ctx, src, vips)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// round asks one node for its word and, side by side, for the data plane of each VIP.
+func (s *Static) round(ctx context.Context, src *source, vips []VIP) {
+	var all sync.WaitGroup
+	var told, answered error
+	all.Go(func() {
+		var a *answer
+		if a, told = src.ask(ctx); told == nil {
+			s.tell(src.node.Name, a)
+		}
+	})
+	all.Go(func() { answered = s.verify(ctx, src.node, vips) })
+	all.Wait()
+	if ctx.Err() == nil {
+		s.note(src.node.Name, errors.Join(told, answered))
+	}
+}
+
+// verify asks for every VIP and returns one of the errors, if there is one.
+func (s *Static) verify(ctx context.Context, n Node, vips []VIP) error {
+	places := make(chan struct{}, verifyAtOnce)
+	errs := make(chan error, len(vips))
+	var all sync.WaitGroup
+	for _, v := range vips {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			err := s.prober.verify(ctx, n, v)
+			if err == nil {
+				s.verified(n.Name, v.Name)
+				return
+			}
+			errs <- fmt.Errorf("VIP %s: %w", v.Name, err)
+		})
+	}
+	all.Wait()
+	close(errs)
+	return <-errs
+}
+
+func (s *Static) tell(node string, a *answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.known[node]
+	if k == nil {
+		return // a reload has removed it
+	}
+	k.metro, k.told, k.report = a.Metro, time.Now(), *a.Report
+	for _, origin := range a.Report.Critical {
+		k.critical[origin] = k.told
+	}
+	maps.DeleteFunc(k.critical, func(_ string, at time.Time) bool { return k.told.Sub(at) > time.Hour })
+}
+
+func (s *Static) verified(node, vip string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.known[node]; k != nil {
+		k.verified[vip] = time.Now()
+	}
+}
+
+// note keeps what is wrong with a node, and tells when that begins and ends.
+func (s *Static) note(node string, err error) {
+	text := ""
+	if err != nil {
+		text = oneLine(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.known[node]
+	if k == nil {
+		return
+	}
+	switch was := k.problem; {
+	case was == "" && text != "":
+		s.journal.Add(health.EventNode, node, "other node: "+text)
+	case was != "" && text == "":
+		s.journal.Add(health.EventNode, node, "other node: answers again")
+	}
+	k.problem = text
+}
+
+// View is what is known of the others for vip.
+func (s *Static) View(vip string) *routing.Fleet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.sources) == 0 {
+		return nil
+	}
+	f := &routing.Fleet{Metro: s.metro, Load: max(s.load(), 0)}
+	now := time.Now()
+	for _, src := range s.sources {
+		n := s.known[src.node.Name].node(vip, now)
+		n.Name = src.node.Name
+		f.Nodes = append(f.Nodes, n)
+	}
+	return f
+}
+
+// node is what is known at now for vip.
+func (k *knowledge) node(vip string, now time.Time) routing.Node {
+	n := routing.Node{
+		Metro: k.metro, Age: age(k.told, now), Verified: age(k.verified[vip], now), Level: routing.Withdrawn,
+		Headroom: k.report.Headroom, Origins: make(map[string]time.Duration, len(k.report.Origins)), Problem: k.problem,
+	}
+	if level, has := k.report.Levels[vip]; has {
+		n.Level = level
+	}
+	for _, origin := range k.report.Origins {
+		n.Origins[origin] = age(k.critical[origin], now)
+	}
+	return n
+}
+
+// age is how long ago at was, negative if it never was.
+func age(at, now time.Time) time.Duration {
+	if at.IsZero() {
+		return -1
+	}
+	return max(now.Sub(at), 0)
+}
