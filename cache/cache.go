@@ -24,6 +24,7 @@ type Cache struct {
 	memory    atomic.Int64 // what may be held, in bytes
 	fills     budget
 	sweeper   sweeper
+	keyParts  atomic.Bool // some keys have parts behind their target URI
 	figures   counters
 	work      *work
 }
@@ -71,6 +72,9 @@ func (c *Cache) Configure(o Options) {
 // The handler panics with http.ErrAbortHandler when a content ends early, so that the client's connection or stream is
 // aborted and the content isn't taken for complete.
 func (c *Cache) Handler(site string, p Policy, next Origin, fail ErrorWriter) http.Handler {
+	if len(p.Headers)+len(p.Cookies) > 0 {
+		c.keyParts.Store(true)
+	}
 	return &handler{c: c, site: site, policy: p, next: next, fail: fail}
 }
 

@@ -62,6 +62,11 @@ func (x *exchange) newFill(ctx context.Context) *fill {
 	}
 	f.request = x.r.WithContext(ctx)
 	f.request.Method, f.request.Body = http.MethodGet, http.NoBody
+	if q := &x.policy.Query; !q.all() {
+		u := *x.r.URL
+		u.RawQuery, u.ForceQuery = q.filtered(u.RawQuery), false
+		f.request.URL = &u
+	}
 	f.request.Header = fillHeader(x.r.Header, f.stale, f.variants)
 	return f
 }

@@ -11,7 +11,7 @@
 //
 // handler.go, collapse.go, serve.go and pass.go are the life of a request, state by state. The rules are pure functions over parsed fields and times:
 //
-//	RFC 9111 §2    cache key                             key.go
+//	RFC 9111 §2    cache key                             key.go, querykey.go
 //	         §3    storing, must-understand, private     storing.go
 //	         §3.1  fields that aren't stored             fields.go, block.go
 //	         §3.2  updating stored fields                validate.go, refresh.go
@@ -23,6 +23,8 @@
 //	         §4.3  validation, 304, HEAD                 validate.go, refresh.go
 //	         §4.3.2 conditions of clients                condition.go
 //	         §4.4  invalidation                          invalidate.go
+//	the path's configuration                             policy.go
+//	the preset safe                                      guard.go
 //	RFC 9110 §13   preconditions, If-Range               condition.go
 //	         §14   ranges                                ranges.go
 //	         §15.2 informational responses               interim.go

@@ -136,7 +136,8 @@ func (f *fill) receive(r *received, response *http.Response) {
 // judge decides whether the response is to be stored, and prepares that.
 func (f *fill) judge(r *received, response *http.Response) Reason {
 	o := f.c.options.Load()
-	if reason := storable(o.Preset, &f.query, r); reason != "" {
+	r.assign(&f.policy)
+	if reason := f.storable(o.Preset, r); reason != "" {
 		return reason
 	}
 	if response.ContentLength > min(o.MaxObject, f.c.residency.Limit()-responseOverhead-int64(len(f.key))) {

@@ -13,10 +13,13 @@ const (
 	heuristicMax = 24 * time.Hour
 )
 
-// lifetime is the freshness lifetime of a response in a shared cache, RFC 9111 §4.2.1: the first of s-maxage, max-age,
-// Expires and a guess that applies. What is malformed makes it stale: 0.
+// lifetime is the freshness lifetime of a response in a shared cache: what the path's configuration assigns, counted from
+// when it came, else, RFC 9111 §4.2.1, the first of s-maxage, max-age, Expires and a guess that applies. What is malformed
+// makes it stale: 0.
 func lifetime(r *received) time.Duration {
 	switch c := &r.control; {
+	case r.assigned:
+		return clamp(initialAge(r) + r.ttl)
 	case c.Is(httpfield.SMaxAge):
 		return seconds(c.SMaxAge)
 	case c.Is(httpfield.MaxAge):

@@ -81,7 +81,7 @@ func receive(x *exchange) step {
 	case forOrigin(x.query.fields):
 		x.status.Fwd = FwdRequest
 	default:
-		x.key = appendRequestKey(make([]byte, 0, 128), x.r)
+		x.key = x.policy.appendRequestKey(make([]byte, 0, 128), x.r)
 		x.hash = x.c.index.hash(x.key)
 		return lookup
 	}

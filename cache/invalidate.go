@@ -23,22 +23,32 @@ func isSafe(method string) bool {
 
 // invalidate removes what is stored for the request's target URI and shares its groups, and what is stored for those that
 // Location and Content-Location name, when they have the same origin: otherwise one site could empty another's cache.
-func (c *Cache) invalidate(r *http.Request, response http.Header) {
-	key := appendRequestKey(nil, r)
+func (c *Cache) invalidate(p *Policy, r *http.Request, response http.Header) {
+	key := p.appendRequestURI(nil, r)
 	groups := c.groupsOf(key)
-	c.purgeKey(key, false)
+	c.invalidateKey(key)
 	c.invalidateTags(groups)
 	base := &url.URL{Scheme: schemeOf(r), Host: authorityOf(r), Path: r.URL.Path, RawPath: r.URL.RawPath}
 	for _, name := range []string{"Location", "Content-Location"} {
-		if key := sameOriginKey(base, response.Get(name)); key != nil {
-			c.purgeKey(key, false)
+		if key := sameOriginKey(p, base, response.Get(name)); key != nil {
+			c.invalidateKey(key)
 		}
+	}
+}
+
+// invalidateKey removes what is stored for a target URI, under whatever further parts of the key. Unlike a purge it counts
+// nothing, since a client waits for it.
+func (c *Cache) invalidateKey(key []byte) {
+	c.purgeSlot(key, false)
+	if c.keyParts.Load() {
+		c.purges.addPrefix(prefixPurge{prefix: string(key) + string(keyPart)})
+		c.sweep()
 	}
 }
 
 // sameOriginKey is the key of a reference, nil when it leads elsewhere. A path that needs no resolving stays as it was
 // written, octet for octet, as those of requests do.
-func sameOriginKey(base *url.URL, reference string) []byte {
+func sameOriginKey(p *Policy, base *url.URL, reference string) []byte {
 	if reference == "" {
 		return nil
 	}
@@ -53,7 +63,7 @@ func sameOriginKey(base *url.URL, reference string) []byte {
 	if written := referencePath(reference); written != "" && !strings.Contains(written, "/.") {
 		path = written
 	}
-	return AppendKey(nil, u.Scheme, u.Host, path, u.RawQuery, u.RawQuery != "" || u.ForceQuery)
+	return p.appendURI(nil, u.Scheme, u.Host, path, u.RawQuery, hasQuery(u))
 }
 
 // referencePath is the path of a reference as it was written, empty where it isn't absolute.

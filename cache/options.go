@@ -64,24 +64,6 @@ const (
 	Ristretto Eviction = "ristretto"
 )
 
-// Policy is what a path's configuration says about caching: the `cache` key of a site or of a path.
-type Policy struct {
-	// Off passes every request on. In the configuration: `cache: off`.
-	Off bool `yaml:"-"`
-	// StaleWhileRevalidate and StaleIfError apply where the response doesn't say (RFC 5861); 0 for never.
-	StaleWhileRevalidate time.Duration `yaml:"stale_while_revalidate"`
-	StaleIfError         time.Duration `yaml:"stale_if_error"`
-}
-
-// UnmarshalText reads the short form, `off`.
-func (p *Policy) UnmarshalText(b []byte) error {
-	if string(b) != "off" {
-		return fmt.Errorf("%q is neither off nor a mapping", b)
-	}
-	*p = Policy{Off: true}
-	return nil
-}
-
 // SetDefaults sets the values that serve when the configuration is silent.
 func (o *Options) SetDefaults() {
 	*o = Options{Preset: Safe, Memory: 256 << 20, Eviction: S3FIFO, MaxObject: 64 << 20, CollapseWait: 5 * time.Second}
@@ -114,15 +96,5 @@ func (o *Options) Check(report func(key, problem string)) {
 	}
 	if d := o.RequestDirectives; d != "" && d != Honour && d != Ignore {
 		report("request_directives", fmt.Sprintf("%q is neither %q nor %q", d, Honour, Ignore))
-	}
-}
-
-// Check reports every value that can't be right.
-func (p *Policy) Check(report func(key, problem string)) {
-	if p.StaleWhileRevalidate < 0 {
-		report("stale_while_revalidate", "must not be negative")
-	}
-	if p.StaleIfError < 0 {
-		report("stale_if_error", "must not be negative")
 	}
 }

@@ -19,10 +19,10 @@ func pass(x *exchange) step {
 	}
 	x.status.FwdStatus = response.StatusCode
 	if invalidates(x.r.Method, response.StatusCode) {
-		x.c.invalidate(x.r, response.Header)
+		x.c.invalidate(&x.policy, x.r, response.Header)
 	}
 	if !isSafe(x.r.Method) {
-		x.c.invalidateGroups(string(appendRequestKey(nil, x.r)), response.Header)
+		x.c.invalidateGroups(string(x.policy.appendRequestURI(nil, x.r)), response.Header)
 	}
 	if stored := x.found.Response; stored != nil && x.r.Method == http.MethodHead {
 		if isServerError(response.StatusCode) && x.staleUsable() {

@@ -220,8 +220,17 @@ func (c *Cache) purgePrefix(prefix string, soft bool) (count int) {
 	return count
 }
 
-// purgeKey takes out one slot, or makes it stale, and lets no fill in flight bring it back.
+// purgeKey purges what is stored for a target URI, under whatever further parts of the key.
 func (c *Cache) purgeKey(key []byte, soft bool) (count int) {
+	count = c.purgeSlot(key, soft)
+	if c.keyParts.Load() {
+		count += c.purgePrefix(string(key)+string(keyPart), soft)
+	}
+	return count
+}
+
+// purgeSlot takes out one slot, or makes it stale, and lets no fill in flight bring it back.
+func (c *Cache) purgeSlot(key []byte, soft bool) (count int) {
 	hash := c.index.hash(key)
 	c.flights.doom(string(key))
 	if soft {

@@ -10,7 +10,7 @@ import (
 // reason tells that the result may only be used this once.
 func (c *Cache) refresh(t *target, stale *Response, r *received, h http.Header) (*Response, Reason) {
 	fresh, m := c.freshened(t, stale, r, h)
-	if reason := storable(c.options.Load().Preset, &t.query, m); reason != "" {
+	if reason := t.storable(c.options.Load().Preset, m); reason != "" {
 		c.discard(t.hash, t.key, func(old *Response) bool { return old == stale })
 		return fresh, reason
 	}
@@ -36,6 +36,7 @@ func (c *Cache) freshened(t *target, stale *Response, r *received, h http.Header
 	}
 	merged["Age"], merged["Surrogate-Control"] = h["Age"], h["Surrogate-Control"] // they aren't stored
 	m := newReceived(c.options.Load().Targeted, stale.status, header(merged), r.requested, r.at)
+	m.assign(&t.policy)
 	kept := storedFields(merged, m.control.PrivateFields, m.control.NoCacheFields)
 	fresh := newResponse(m, newBlock(merged, kept), header(t.client), t.policy).with(stale.content, stale.trailer)
 	fresh.tags, fresh.born = refreshedTags(t, stale, merged, h), t.born

@@ -36,7 +36,7 @@ func TestStatuses(t *testing.T) {
 	q := request{fields: header{}}
 	for status := 200; status < 600; status++ {
 		never := status == 206 || status == 304
-		if got := storable(Standard, &q, at(fieldsOf("Cache-Control: max-age=60"), status)); (got == "") == never {
+		if got := storable(&q, at(fieldsOf("Cache-Control: max-age=60"), status)); (got == "") == never {
 			t.Errorf("%d, explicit: %q", status, got)
 		}
 		want := ReasonNotExplicit
@@ -48,12 +48,12 @@ func TestStatuses(t *testing.T) {
 		case status == 304:
 			want = ReasonStatus
 		}
-		if got := storable(Standard, &q, at(nil, status)); got != want {
+		if got := storable(&q, at(nil, status)); got != want {
 			t.Errorf("%d, silent: %q, want %q", status, got, want)
 		}
 	}
 	for _, status := range []int{100, 103, 199} {
-		if got := storable(Standard, &q, at(fieldsOf("Cache-Control: max-age=60"), status)); got != ReasonStatus {
+		if got := storable(&q, at(fieldsOf("Cache-Control: max-age=60"), status)); got != ReasonStatus {
 			t.Errorf("%d: %q", status, got)
 		}
 	}
@@ -63,7 +63,7 @@ func TestMustUnderstand(t *testing.T) {
 	q := request{fields: header{}}
 	for status, want := range map[int]Reason{200: "", 404: "", 503: "", 206: ReasonPartial, 304: ReasonStatus, 418: ReasonStatus, 299: ReasonStatus, 599: ReasonStatus} {
 		h := fieldsOf("Cache-Control: must-understand, no-store, max-age=60")
-		if got := storable(Standard, &q, at(h, status)); got != want {
+		if got := storable(&q, at(h, status)); got != want {
 			t.Errorf("%d: %q, want %q", status, got, want)
 		}
 	}
@@ -75,7 +75,7 @@ func TestStorableWithCredentials(t *testing.T) {
 		"max-age=60": ReasonAuthorization, "max-age=60, public": "", "s-maxage=60": "", "max-age=60, must-revalidate": "",
 		"max-age=60, proxy-revalidate": ReasonAuthorization, "public, no-store": ReasonNoStore, "public, private": ReasonPrivate,
 	} {
-		if got := storable(Standard, &q, at(fieldsOf("Cache-Control: "+control), 200)); got != want {
+		if got := storable(&q, at(fieldsOf("Cache-Control: "+control), 200)); got != want {
 			t.Errorf("%s: %q, want %q", control, got, want)
 		}
 	}

@@ -26,7 +26,7 @@ import (
 // time; lines that begin with # are prose.
 //
 //	preset standard                 the cache begins anew, with this preset, other options as name=value, and no policy
-//	policy stale_if_error=1m        what the path's configuration says from now on
+//	policy stale_if_error=1m        what the path's configuration says from now on: also ttl.404=10s, query.ignore=a,b
 //	purge soft tag=a                a purge, of url=, tag=, prefix= or all
 //
 //	origin 200 /path                what the origin answers from now on, for that path or all
@@ -182,10 +182,32 @@ func (s *scenario) setPolicy(words []string) {
 			s.policy.StaleWhileRevalidate = s.duration(value)
 		case "off":
 			s.policy.Off = true
+		case "query":
+			s.policy.Query.Off = value == "off"
+		case "query.ignore":
+			s.policy.Query.Ignore = strings.Split(value, ",")
+		case "query.only":
+			s.policy.Query.Only = strings.Split(value, ",")
+		case "cookies":
+			s.policy.Cookies = strings.Split(value, ",")
+		case "headers":
+			s.policy.Headers = strings.Split(value, ",")
 		default:
-			s.fatalf("policy %q", word)
+			s.setTTL(name, value)
 		}
 	}
+}
+
+func (s *scenario) setTTL(name, value string) {
+	which, status, _ := strings.Cut(name, ".")
+	ttls := map[string]*cache.TTLs{"ttl": &s.policy.TTL, "force_ttl": &s.policy.ForceTTL}[which]
+	if ttls == nil {
+		s.fatalf("policy %q", name)
+	}
+	if *ttls == nil {
+		*ttls = make(cache.TTLs)
+	}
+	(*ttls)[status] = s.duration(value)
 }
 
 func (s *scenario) purge(words []string) {

@@ -21,6 +21,9 @@ const (
 	ReasonAuthorization Reason = "authorization"
 	ReasonVary          Reason = "vary"
 	ReasonSetCookie     Reason = "set-cookie"
+	ReasonUnkeyed       Reason = "unkeyed"      // the request had a field that may change the answer and isn't in the key
+	ReasonDeception     Reason = "deception"    // a page or data under a path that ends like a file
+	ReasonPolicy        Reason = "policy"       // the path's configuration gives it no time
 	ReasonNotExplicit   Reason = "not-explicit" // the status isn't cacheable by itself, and nothing says it may be stored
 	ReasonUseless       Reason = "useless"      // stale at once, and nothing to validate it with
 	ReasonTooLarge      Reason = "too-large"
@@ -39,6 +42,9 @@ type received struct {
 	requested, at time.Time
 	date          time.Time // as Date says, or else at
 	dated         bool      // Date says so
+	// ttl is the lifetime that the path's configuration gives it, from at on, when assigned.
+	ttl      time.Duration
+	assigned bool
 }
 
 func newReceived(targeted []string, status int, f FieldReader, requested, at time.Time) *received {
@@ -69,8 +75,16 @@ func controlOf(targeted []string, f FieldReader) (c httpfield.CacheControl, isTa
 	return parseControl(f), false
 }
 
+// storable decides whether the response to a request is stored: whether a shared cache may, and the preset lets it.
+func (t *target) storable(p Preset, r *received) Reason {
+	if reason := storable(&t.query, r); reason != "" || p != Safe {
+		return reason
+	}
+	return guarded(t.key, &t.policy, &t.query, r)
+}
+
 // storable decides whether a shared cache may store the response to a GET, RFC 9111 §3.
-func storable(p Preset, q *request, r *received) Reason {
+func storable(q *request, r *received) Reason {
 	c := &r.control
 	switch {
 	case r.status < 200 || r.status == http.StatusNotModified:
@@ -89,8 +103,8 @@ func storable(p Preset, q *request, r *received) Reason {
 		return ReasonAuthorization
 	case varyAny(r.fields):
 		return ReasonVary
-	case p == Safe && has(r.fields, "Set-Cookie") && !setsApart(c, "Set-Cookie"):
-		return ReasonSetCookie
+	case r.assigned && r.ttl <= 0:
+		return ReasonPolicy
 	case !explicit(r) && !heuristicallyCacheable(r.status):
 		return ReasonNotExplicit
 	}
@@ -108,7 +122,7 @@ const sharedWithCredentials = httpfield.MustRevalidate | httpfield.Public | http
 
 // explicit tells whether something says that the response may be stored, RFC 9111 §3, the last item.
 func explicit(r *received) bool {
-	return r.control.Is(httpfield.Public|httpfield.MaxAge|httpfield.SMaxAge) || !r.targeted && has(r.fields, "Expires")
+	return r.control.Is(httpfield.Public|httpfield.MaxAge|httpfield.SMaxAge) || r.assigned || !r.targeted && has(r.fields, "Expires")
 }
 
 // heuristicallyCacheable lists the final statuses that are cacheable unless something says otherwise, RFC 9110 §15.1.

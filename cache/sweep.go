@@ -1,6 +1,9 @@
 package cache
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // sweeper frees what purges have killed, behind them: a purge itself only makes it unusable.
 type sweeper struct {
@@ -18,11 +21,29 @@ func (c *Cache) sweep() {
 
 func (c *Cache) sweepAll() {
 	for c.sweeper.wanted.Swap(false) && !c.work.closed() {
+		start := time.Now()
 		c.sweepOnce()
+		c.sweepPause(sweepRest * time.Since(start))
 	}
 	c.sweeper.running.Store(false)
 	if c.sweeper.wanted.Load() {
 		c.sweep()
+	}
+}
+
+// sweepRest is how much longer than a sweep the pause behind it is, so that many purges in a row don't keep a processor
+// busy.
+const sweepRest = 9
+
+func (c *Cache) sweepPause(d time.Duration) {
+	if !c.sweeper.wanted.Load() {
+		return
+	}
+	pause := time.NewTimer(d)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-c.work.closing:
 	}
 }
 

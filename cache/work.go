@@ -11,12 +11,13 @@ type work struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu   sync.Mutex // guards the following field
-	over bool       // nothing new begins
+	closing chan struct{} // closed when nothing new begins
+	mu      sync.Mutex    // guards the following field
+	over    bool          // nothing new begins
 }
 
 func newWork() *work {
-	w := new(work)
+	w := &work{closing: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	return w
 }
@@ -41,6 +42,9 @@ func (w *work) closed() bool {
 // close waits for what runs; when ctx ends first, it is told to stop.
 func (w *work) close(ctx context.Context) error {
 	w.mu.Lock()
+	if !w.over {
+		close(w.closing)
+	}
 	w.over = true
 	w.mu.Unlock()
 	idle := make(chan struct{})
