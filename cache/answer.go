@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -22,8 +23,9 @@ type source interface {
 }
 
 // answer answers the request with a response that is stored, or about to be: with its content, a part of it, or
-// word that it hasn't changed. addFields adds its header section.
-func (x *exchange) answer(s *Response, addFields func(http.Header), from source) {
+// word that it hasn't changed. addFields adds its header section. The error is that of a content that can't be read, of
+// which nothing has been sent yet.
+func (x *exchange) answer(s *Response, addFields func(http.Header), from source) error {
 	now := time.Now()
 	h := x.w.Header()
 	addFields(h)
@@ -33,17 +35,18 @@ func (x *exchange) answer(s *Response, addFields func(http.Header), from source)
 	x.status.addTo(h, x.c.name)
 	if notModified(s, x.query.fields, now) {
 		x.answerNotModified(h)
-		return
+		return nil
 	}
 	ranges, result := x.ranges(s, from, now)
 	switch result {
 	case httpfield.RangeSatisfiable:
-		x.answerRanges(s, ranges, from)
+		return x.answerRanges(s, ranges, from)
 	case httpfield.RangeUnsatisfiable:
 		x.answerUnsatisfiable(h, s.length)
 	default:
-		x.answerWhole(s, from)
+		return x.answerWhole(s, from)
 	}
+	return nil
 }
 
 // answerNotModified drops what describes a content, RFC 9110 §15.4.5.
@@ -56,7 +59,7 @@ func (x *exchange) answerNotModified(h http.Header) {
 	x.w.WriteHeader(http.StatusNotModified)
 }
 
-func (x *exchange) answerWhole(s *Response, from source) {
+func (x *exchange) answerWhole(s *Response, from source) error {
 	h := x.w.Header()
 	names := from.trailerNames()
 	if len(names) > 0 {
@@ -65,14 +68,34 @@ func (x *exchange) answerWhole(s *Response, from source) {
 	} else if s.length >= 0 && bodyAllowed(s.status) {
 		h["Content-Length"] = []string{strconv.FormatInt(s.length, 10)}
 	}
-	x.w.WriteHeader(s.status)
 	if x.r.Method == http.MethodHead || !bodyAllowed(s.status) {
-		return
+		x.w.WriteHeader(s.status)
+		return nil
 	}
+	x.begin(s, s.status)
 	if err := from.writeAll(x); err != nil {
-		x.abort()
+		return x.broken(err)
 	}
 	addTrailer(x.w, from.trailer(), names)
+	return nil
+}
+
+// begin writes the header section, that of a content in the store not before there is something to follow it.
+func (x *exchange) begin(s *Response, status int) {
+	x.late = nil
+	if _, ok := s.content.(*shelved); ok {
+		x.late = &lateHead{x: x, status: status}
+		return
+	}
+	x.w.WriteHeader(status)
+}
+
+// broken ends an answer whose content ended early, by an error as long as nothing has been sent.
+func (x *exchange) broken(err error) error {
+	if x.late == nil || x.late.written {
+		x.abort()
+	}
+	return err
 }
 
 // abort ends an answer whose content can't be completed: its end must not look like one, RFC 9112 §8.
@@ -86,8 +109,15 @@ func bodyAllowed(status int) bool {
 type storedSource struct{ s *Response }
 
 func (f storedSource) writeRange(x *exchange, start, length int64) error {
-	n, err := f.s.content.WriteRange(x.w, start, length)
+	w := io.Writer(x.w)
+	if x.late != nil {
+		w = x.late
+	}
+	n, err := f.s.content.WriteRange(w, start, length)
 	x.c.figures.bytes.Add(uint64(n))
+	if err == nil && x.late != nil {
+		x.late.write() // there was nothing to follow it
+	}
 	return err
 }
 

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -27,11 +28,12 @@ type Cache struct {
 	keyParts  atomic.Bool // some keys have parts behind their target URI
 	figures   counters
 	work      *work
+	tier      *tier // nil when there is nothing behind memory
 }
 
 // New returns an empty cache. name is the node's, as Cache-Status tells it to clients; r decides what stays in memory
 // and belongs to the cache from now on. Close ends it.
-func New(o Options, name string, r Residency, log *slog.Logger) *Cache {
+func New(o Options, name string, r Residency, log *slog.Logger, more ...Option) *Cache {
 	tags := newTagIndex()
 	c := &Cache{
 		name: name, log: log, residency: r, work: newWork(),
@@ -39,6 +41,9 @@ func New(o Options, name string, r Residency, log *slog.Logger) *Cache {
 	}
 	c.toucher, _ = r.(Toucher)
 	c.Configure(o)
+	for _, option := range more {
+		option(c)
+	}
 	r.Start(c.evict, c.index.spend)
 	c.SetMemory(o.Memory, true)
 	return c
@@ -78,11 +83,15 @@ func (c *Cache) Handler(site string, p Policy, next Origin, fail ErrorWriter) ht
 	return &handler{c: c, site: site, policy: p, next: next, fail: fail}
 }
 
-// Close waits for the fills in flight; when ctx ends first, it aborts them, waits for that and returns ctx's error.
+// Close waits for the fills in flight; when ctx ends first, it aborts them, waits for that and returns ctx's error. Then
+// it closes the store, which writes what it has taken as long as ctx allows.
 // No request may be served any more when it is called, except those that wait for such a fill.
 func (c *Cache) Close(ctx context.Context) error {
 	err := c.work.close(ctx)
 	c.residency.Close()
+	if c.tier != nil {
+		err = errors.Join(err, c.tier.close(ctx))
+	}
 	return err
 }
 

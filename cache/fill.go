@@ -140,7 +140,7 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	if reason := f.storable(o.Preset, r); reason != "" {
 		return reason
 	}
-	if response.ContentLength > min(o.MaxObject, f.c.residency.Limit()-responseOverhead-int64(len(f.key))) {
+	if response.ContentLength > f.c.maxLength(f.key) {
 		return ReasonTooLarge
 	}
 	h := response.Header

@@ -71,15 +71,18 @@ func expectEOF(content io.Reader) error {
 // commit stores the complete response, unless it was invalidated or there was no memory to keep it.
 func (f *fill) commit(last int) {
 	content := f.stream.content(last)
-	if content == nil || f.c.flights.isDoomed(f) {
+	if content == nil {
 		return
 	}
 	s := f.stored.with(content, f.stream.trailer)
 	if !f.c.purges.alive(f.key, s) {
 		return
 	}
-	f.c.figures.stored.Add(1)
-	f.c.admit(f.hash, f.c.index.add(f.hash, f.key, s, header(f.client)))
+	var cost int64
+	f.c.flights.unlessDoomed(f, func() { cost = f.c.index.add(f.hash, f.key, s, header(f.client)) })
+	if cost > 0 {
+		f.c.added(s, cost)
+	}
 }
 
 const (

@@ -143,10 +143,13 @@ func (t *flights) doom(key string) {
 	}
 }
 
-func (t *flights) isDoomed(f *fill) bool {
+// unlessDoomed calls add if what a fill brings wasn't invalidated, and lets nothing invalidate it meanwhile.
+func (t *flights) unlessDoomed(f *fill, add func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return f.doomed
+	if !f.doomed {
+		add()
+	}
 }
 
 // oldest is the purge sequence at the begin of the oldest fill.

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -49,8 +50,12 @@ func (c *Cache) invalidateGroups(key string, response http.Header) {
 }
 
 // groupsOf returns the groups of what is stored under a key: they are invalidated with it, RFC 9875 §2.2.1.
-func (c *Cache) groupsOf(key []byte) (tags []string) {
-	if s := c.index.get(c.index.hash(key), key); s != nil {
+func (c *Cache) groupsOf(ctx context.Context, key []byte) (tags []string) {
+	hash := c.index.hash(key)
+	if c.tier != nil {
+		c.recall(ctx, hash, key)
+	}
+	if s := c.index.get(hash, key); s != nil {
 		for _, r := range s.list() {
 			tags = append(tags, groupsIn(r.fields, "Cache-Groups", s.key)...)
 		}
@@ -64,5 +69,8 @@ func (c *Cache) invalidateTags(tags []string) {
 	}
 	if len(tags) > 0 {
 		c.sweep()
+		if c.tier != nil {
+			c.durableBehind()
+		}
 	}
 }

@@ -35,6 +35,7 @@ type exchange struct {
 	heir   bool // a leader failed already
 	tries  int  // fills that were waited for
 	err    error
+	late   *lateHead // the header section of an answer whose content may be lost
 
 	status cacheStatus
 }
@@ -95,12 +96,20 @@ func receive(x *exchange) step {
 func lookup(x *exchange) step {
 	x.status.Outcome = Outcome{}
 	x.found = x.c.lookup(x.hash, x.key, x.preset, &x.query, time.Now())
+	if x.found.State == Miss && x.c.tier != nil {
+		x.recall()
+	}
 	if x.found.State == StaleWhileRevalidate {
 		x.validateBehind()
 	}
 	if x.found.Hit() {
 		return serve
 	}
+	return missed
+}
+
+// missed decides where to go when nothing that is stored may be used as it is.
+func missed(x *exchange) step {
 	x.status.Fwd = x.found.Fwd
 	switch {
 	case x.query.control.Is(httpfield.OnlyIfCached):

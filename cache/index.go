@@ -142,6 +142,43 @@ func (ix *index) insert(hash uint64, key string, old, r *Response, drop func(*Re
 	return ix.swap(sh, s, append([]*Response{r}, others...)), true
 }
 
+// restore stores responses beside those that are there, except where those say the same in the fields that both vary
+// by: they are newer. ok tells that there was something to store, and that no other key has the place.
+func (ix *index) restore(hash uint64, key string, list []*Response) (cost int64, ok bool) {
+	sh := ix.shard(hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	s := sh.slot(hash)
+	isNew := s == nil
+	if isNew {
+		s = &slot{hash: hash, key: key}
+	}
+	all := slices.Clone(s.list())
+	for _, r := range list {
+		alike := func(v *Response) bool { return sameVary(v.vary, r.vary) }
+		if len(all) < maxVariants && !slices.ContainsFunc(all, alike) {
+			all = append(all, r)
+		}
+	}
+	if s.key != key || len(all) == len(s.list()) {
+		return 0, false
+	}
+	if isNew {
+		ix.slots.Add(1)
+	}
+	return ix.swap(sh, s, all), true
+}
+
+// whileStored calls f if a response is stored, and lets nothing change that meanwhile.
+func (ix *index) whileStored(r *Response, f func()) {
+	sh := ix.shard(r.hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if s := sh.slot(r.hash); s == r.slot && slices.Contains(s.list(), r) {
+		f()
+	}
+}
+
 // remove takes responses out, all that drop chooses, and their slot with the last. gone tells that the slot is out.
 func (ix *index) remove(hash uint64, key string, drop func(*Response) bool) (count int, gone bool) {
 	sh := ix.shard(hash)

@@ -25,7 +25,7 @@ func isSafe(method string) bool {
 // Location and Content-Location name, when they have the same origin: otherwise one site could empty another's cache.
 func (c *Cache) invalidate(p *Policy, r *http.Request, response http.Header) {
 	key := p.appendRequestURI(nil, r)
-	groups := c.groupsOf(key)
+	groups := c.groupsOf(r.Context(), key)
 	c.invalidateKey(key)
 	c.invalidateTags(groups)
 	base := &url.URL{Scheme: schemeOf(r), Host: authorityOf(r), Path: r.URL.Path, RawPath: r.URL.RawPath}
@@ -34,12 +34,19 @@ func (c *Cache) invalidate(p *Policy, r *http.Request, response http.Header) {
 			c.invalidateKey(key)
 		}
 	}
+	if c.tier != nil {
+		c.durableBehind()
+	}
 }
 
 // invalidateKey removes what is stored for a target URI, under whatever further parts of the key. Unlike a purge it counts
-// nothing, since a client waits for it.
+// nothing, since a client waits for it. Where the store has nothing of the key, there is nothing to remember.
 func (c *Cache) invalidateKey(key []byte) {
-	c.purgeSlot(key, false)
+	if c.tier == nil || c.tier.mayHold(key, c.index.get(c.index.hash(key), key)) {
+		c.purgeSlot(key, false)
+	} else {
+		c.purgeMemory(key, false)
+	}
 	if c.keyParts.Load() {
 		c.purges.addPrefix(prefixPurge{prefix: string(key) + string(keyPart)})
 		c.sweep()

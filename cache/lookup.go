@@ -53,7 +53,9 @@ func (c *Cache) judge(head *Response, p Preset, q *request, now time.Time) Found
 	if r == nil {
 		return Found{Fwd: c.missOf(head)}
 	}
-	r.use()
+	if r.use() && c.tier != nil {
+		c.offerAgain(r)
+	}
 	if c.toucher != nil {
 		c.toucher.Touch(r.hash)
 	}

@@ -8,6 +8,8 @@ import (
 
 // counters count what happened since the start.
 type counters struct {
+	diskHits, loads, loadErrors, promoted atomic.Uint64 // see Stats
+
 	hits, stored, evicted, collapsed, stale, validated, purges, bytes atomic.Uint64
 
 	forwarded [len(fwds)]atomic.Uint64 // in the order of fwds
@@ -22,6 +24,9 @@ func (x *exchange) note() {
 	c := &x.c.figures
 	if x.status.Hit {
 		c.hits.Add(1)
+	}
+	if x.status.Hit && x.status.Disk {
+		c.diskHits.Add(1)
 	}
 	for i, fwd := range fwds {
 		if !x.status.Hit && x.status.Fwd == fwd {
@@ -44,6 +49,10 @@ func (c *Cache) Stats() Stats {
 		Hits: f.hits.Load(), Stored: f.stored.Load(), Evicted: f.evicted.Load(), Collapsed: f.collapsed.Load(),
 		Stale: f.stale.Load(), Validated: f.validated.Load(), Purged: f.purges.Load(),
 		Memory: c.memory.Load(), Fills: int64(c.flights.count()), FillBytes: c.fills.used.Load(), Forwarded: make(map[Fwd]uint64, len(fwds)),
+	}
+	s.DiskHits, s.Loads, s.LoadErrors, s.Promoted = f.diskHits.Load(), f.loads.Load(), f.loadErrors.Load(), f.promoted.Load()
+	if c.tier != nil {
+		s.Remembered = c.tier.past.count()
 	}
 	for i, fwd := range fwds {
 		s.Forwarded[fwd] = f.forwarded[i].Load()
@@ -87,6 +96,11 @@ func (m collector) Collect(ch chan<- prometheus.Metric) {
 	counter("validated_total", "Stored responses that a 304 made fresh again.", s.Validated)
 	counter("purges_total", "Purge requests.", s.Purged)
 	counter("hit_bytes_total", "Content that was answered from what is stored.", m.c.figures.bytes.Load())
+	counter("disk_hits_total", "Requests that a stored response from disk answered.", s.DiskHits)
+	counter("disk_loads_total", "Keys that were looked for on disk.", s.Loads)
+	counter("disk_load_errors_total", "Heads from disk that weren't understood, and contents that couldn't be read.", s.LoadErrors)
+	counter("disk_promotions_total", "Contents that came from disk into memory.", s.Promoted)
+	gauge("disk_remembered_purges", "Purges that what is on disk is held against.", int64(s.Remembered))
 	for fwd, n := range s.Forwarded {
 		ch <- prometheus.MustNewConstMetric(desc("forwarded_total", "Requests that went to the origin, by the fwd parameter of Cache-Status.", "fwd"),
 			prometheus.CounterValue, float64(n), string(fwd))

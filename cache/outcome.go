@@ -6,6 +6,8 @@ import "context"
 type Outcome struct {
 	// Hit is set when a stored response answered without the origin being asked first.
 	Hit bool
+	// Disk is set when the stored response came from the disk tier.
+	Disk bool
 	// Fwd is why the request went to the origin; empty on a hit.
 	Fwd Fwd
 	// FwdStatus is the status that the origin answered with, 0 for none.

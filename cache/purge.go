@@ -23,8 +23,10 @@ type PurgeRequest struct {
 
 // PurgeResult is what a purge did.
 type PurgeResult struct {
-	Count int           `json:"count"`   // stored responses
-	Took  time.Duration `json:"took_ns"` // until no request could get them any more
+	Count int           `json:"count"`   // stored responses in memory; those on disk alone aren't counted
+	Took  time.Duration `json:"took_ns"` // until no request could get them any more, also after a restart
+	// Warning says that a restart may bring back what was purged, and why; empty when it can't.
+	Warning string `json:"warning,omitempty"`
 }
 
 // purges is what was purged, as a sequence: a response that was asked for before a purge that concerns it is dead.
@@ -34,6 +36,8 @@ type purges struct {
 	seq  atomic.Uint64 // of the last purge that concerns more than one key: what a hit compares with
 	last atomic.Uint64 // of the last purge
 	tags *tagIndex
+
+	remember func(purgeNote) // told of each purge, with the lock held; nil when no restart needs to know
 
 	mu       sync.RWMutex // guards the following fields
 	prefixes []prefixPurge
@@ -89,8 +93,11 @@ func (p *purges) since(key string, tags []uint64, born uint64) (hard, soft bool)
 func (p *purges) addTag(tag string, soft bool) (count int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	seq := p.last.Add(1)
-	count = p.tags.purge(hashTag(tag), seq, soft)
+	seq, hash := p.last.Add(1), hashTag(tag)
+	if p.remember != nil {
+		p.remember(noteOfTag(hash, soft, seq))
+	}
+	count = p.tags.purge(hash, seq, soft)
 	p.seq.Store(seq)
 	return count
 }
@@ -100,6 +107,9 @@ func (p *purges) addPrefix(purge prefixPurge) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	purge.seq = p.last.Add(1)
+	if p.remember != nil {
+		p.remember(noteOfPrefix(purge))
+	}
 	p.seq.Store(purge.seq)
 	p.prefixes = slices.DeleteFunc(p.prefixes, func(old prefixPurge) bool {
 		return strings.HasPrefix(old.prefix, purge.prefix) && (old.soft || !purge.soft)
@@ -115,8 +125,9 @@ func (p *purges) forget(seq uint64) {
 	p.prefixes = slices.DeleteFunc(p.prefixes, func(purge prefixPurge) bool { return purge.seq <= seq })
 }
 
-// Purge makes stored responses, and those that fills in flight may bring, unusable or stale before it returns.
-// The error says what is wrong with the request. Memory is freed behind it.
+// Purge makes stored responses, and those that fills in flight may bring, unusable or stale before it returns, in
+// memory and in the store, and makes that durable. Where the disk doesn't let it, the result has a warning: as long as
+// this process lives the purge holds. The error says what is wrong with the request. Memory is freed behind it.
 func (c *Cache) Purge(p PurgeRequest) (PurgeResult, error) {
 	start := time.Now()
 	purge, err := c.purger(p)
@@ -125,6 +136,9 @@ func (c *Cache) Purge(p PurgeRequest) (PurgeResult, error) {
 	}
 	c.figures.purges.Add(1)
 	result := PurgeResult{Count: purge()}
+	if err := c.durable(); err != nil {
+		result.Warning = err.Error()
+	}
 	result.Took = time.Since(start)
 	return result, nil
 }
@@ -223,14 +237,31 @@ func (c *Cache) purgePrefix(prefix string, soft bool) (count int) {
 // purgeKey purges what is stored for a target URI, under whatever further parts of the key.
 func (c *Cache) purgeKey(key []byte, soft bool) (count int) {
 	count = c.purgeSlot(key, soft)
-	if c.keyParts.Load() {
-		count += c.purgePrefix(string(key)+string(keyPart), soft)
+	parts := string(key) + string(keyPart)
+	switch {
+	case c.keyParts.Load():
+		count += c.purgePrefix(parts, soft)
+	case c.tier != nil: // an earlier configuration may have had some
+		c.remember(noteOfPrefix(prefixPurge{parts, soft, c.purges.last.Add(1)}))
 	}
 	return count
 }
 
-// purgeSlot takes out one slot, or makes it stale, and lets no fill in flight bring it back.
+// purgeSlot takes out what is stored for a key, or makes it stale, in memory and in the store.
 func (c *Cache) purgeSlot(key []byte, soft bool) (count int) {
+	if c.tier == nil {
+		return c.purgeMemory(key, soft)
+	}
+	c.forgetKey(key, soft)
+	count = c.purgeMemory(key, soft)
+	if !soft {
+		c.tier.store.Delete(idOf(key))
+	}
+	return count
+}
+
+// purgeMemory takes out one slot, or makes it stale, and lets no fill in flight bring it back.
+func (c *Cache) purgeMemory(key []byte, soft bool) (count int) {
 	hash := c.index.hash(key)
 	c.flights.doom(string(key))
 	if soft {

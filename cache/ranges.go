@@ -3,6 +3,7 @@ package cache
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -48,18 +49,18 @@ func (x *exchange) answerUnsatisfiable(h http.Header, size int64) {
 	x.w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 }
 
-func (x *exchange) answerRanges(s *Response, ranges []httpfield.Range, from source) {
+func (x *exchange) answerRanges(s *Response, ranges []httpfield.Range, from source) error {
 	if len(ranges) > 1 {
-		x.answerParts(s, ranges, from)
-		return
+		return x.answerParts(s, ranges, from)
 	}
 	h, r := x.w.Header(), ranges[0]
 	h["Content-Range"] = []string{contentRange(r, s.length)}
 	h["Content-Length"] = []string{strconv.FormatInt(r.Length, 10)}
-	x.w.WriteHeader(http.StatusPartialContent)
+	x.begin(s, http.StatusPartialContent)
 	if err := from.writeRange(x, r.Start, r.Length); err != nil {
-		x.abort()
+		return x.broken(err)
 	}
+	return nil
 }
 
 func contentRange(r httpfield.Range, size int64) string {
@@ -67,7 +68,12 @@ func contentRange(r httpfield.Range, size int64) string {
 }
 
 // answerParts answers with multipart/byteranges, RFC 9110 §14.6.
-func (x *exchange) answerParts(s *Response, ranges []httpfield.Range, from source) {
+func (x *exchange) answerParts(s *Response, ranges []httpfield.Range, from source) error {
+	if _, ok := s.content.(*shelved); ok { // no part's head goes out before its content is known to be there
+		if _, err := s.content.WriteRange(io.Discard, ranges[0].Start, 1); err != nil {
+			return err
+		}
+	}
 	h := x.w.Header()
 	boundary := rand.Text()
 	heads, length := partHeads(boundary, h.Get("Content-Type"), ranges, s.length)
@@ -86,6 +92,7 @@ func (x *exchange) answerParts(s *Response, ranges []httpfield.Range, from sourc
 	if _, err := x.w.Write([]byte(end)); err != nil {
 		x.abort()
 	}
+	return nil
 }
 
 // partHeads returns what stands before each part, and the length of heads and parts together.

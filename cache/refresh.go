@@ -12,6 +12,9 @@ func (c *Cache) refresh(t *target, stale *Response, r *received, h http.Header) 
 	fresh, m := c.freshened(t, stale, r, h)
 	if reason := t.storable(c.options.Load().Preset, m); reason != "" {
 		c.discard(t.hash, t.key, func(old *Response) bool { return old == stale })
+		if c.tier != nil {
+			c.tier.store.Delete(idOf([]byte(t.key)))
+		}
 		return fresh, reason
 	}
 	put := c.index.replace
@@ -20,8 +23,12 @@ func (c *Cache) refresh(t *target, stale *Response, r *received, h http.Header) 
 	}
 	cost, ok := put(t.hash, t.key, stale, fresh)
 	if !ok {
+		cost, ok = c.reenter(t, fresh)
+	}
+	if !ok {
 		return fresh, ReasonPurged
 	}
+	c.rekeep(stale, fresh)
 	c.refreshAlike(t, r, h)
 	c.admit(t.hash, cost)
 	return fresh, ""
@@ -38,7 +45,7 @@ func (c *Cache) freshened(t *target, stale *Response, r *received, h http.Header
 	m := newReceived(c.options.Load().Targeted, stale.status, header(merged), r.requested, r.at)
 	m.assign(&t.policy)
 	kept := storedFields(merged, m.control.PrivateFields, m.control.NoCacheFields)
-	fresh := newResponse(m, newBlock(merged, kept), header(t.client), t.policy).with(stale.content, stale.trailer)
+	fresh := newResponse(m, newBlock(merged, kept), header(t.client), t.policy).with(readAhead(stale.content), stale.trailer)
 	fresh.tags, fresh.born = refreshedTags(t, stale, merged, h), t.born
 	return fresh, m
 }

@@ -35,6 +35,7 @@ type Response struct {
 	several      atomic.Bool   // the newest of several variants
 	soft         atomic.Bool   // purged softly: stale whatever the figures say
 	revalidating atomic.Bool   // a validation behind a client's back is under way
+	kept         atomic.Bool   // the store has it, or has taken it to write it
 	keyLength    uint32
 	figures      figures
 	key          [shortKey]byte // its begin, see isFor
@@ -68,11 +69,14 @@ func (s *Response) isFor(key []byte) bool {
 	return len(key) == int(s.keyLength) && string(s.key[:len(key)]) == string(key)
 }
 
-// use counts a use, see maxUses. One that is lost to another processor doesn't matter.
-func (s *Response) use() {
-	if n := s.uses.Load(); n < maxUses {
+// use counts a use, see maxUses, and tells whether it is the first. One that is lost to another processor doesn't
+// matter.
+func (s *Response) use() (first bool) {
+	n := s.uses.Load()
+	if n < maxUses {
 		s.uses.Store(n + 1)
 	}
+	return n == 0
 }
 
 // spend returns the uses and lowers them by one.
@@ -102,7 +106,7 @@ func (s *Response) Length() int64 { return s.length }
 
 // cost is what the response takes of the memory budget, in bytes.
 func (s *Response) cost() int64 {
-	return s.content.Size() + int64(len(s.fields)+len(s.trailer)) + responseOverhead
+	return resident(s.content) + int64(len(s.fields)+len(s.trailer)) + responseOverhead
 }
 
 // newResponse returns a response to store, or to share while its content comes. request is the one that brought it.

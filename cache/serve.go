@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -16,15 +17,27 @@ func serve(x *exchange) step {
 	}
 	x.status.ttl, x.status.hasTTL = x.found.TTL, true
 	x.status.Stale = x.found.State != Fresh
-	x.answer(s, s.fields.addTo, storedSource{s})
-	return nil
+	return x.serveStored(s)
 }
 
 // serveUpdated answers with the stored response that a 304 made fresh again.
 func serveUpdated(x *exchange) step {
 	defer x.leave()
-	s := x.fill.stored
-	x.answer(s, s.fields.addTo, storedSource{s})
+	return x.serveStored(x.fill.stored)
+}
+
+// serveStored answers with a stored response. One whose content is in the store may turn out to be lost.
+func (x *exchange) serveStored(s *Response) step {
+	d, ok := s.content.(*shelved)
+	if !ok {
+		_ = x.answer(s, s.fields.addTo, storedSource{s}) // what is in memory can't be lost
+		return nil
+	}
+	before := maps.Clone(x.w.Header())
+	err := x.serveShelved(s, d)
+	if err != nil {
+		return x.lost(s, before, err)
+	}
 	return nil
 }
 
@@ -36,8 +49,8 @@ func serveStream(x *exchange) step {
 	if x.leads {
 		add = func(h http.Header) { copyFields(h, x.fill.header) }
 	}
-	x.answer(s, add, &streamSource{reader: x.reader, ctx: x.r.Context()})
-	x.c.flights.keep(x.fill) // a client that needed only a part, or none, leaves it to be stored
+	_ = x.answer(s, add, &streamSource{reader: x.reader, ctx: x.r.Context()}) // what is still coming is no stored content
+	x.c.flights.keep(x.fill)                                                  // a client that needed only a part, or none, leaves it to be stored
 	return nil
 }
 

@@ -17,6 +17,12 @@ type Stats struct {
 
 	Memory int64 `json:"memory"` // that stored responses and fills may hold now, in bytes
 
+	DiskHits   uint64 `json:"disk_hits"`   // of the hits, those that the disk tier answered
+	Loads      uint64 `json:"loads"`       // keys that were looked for on disk
+	LoadErrors uint64 `json:"load_errors"` // heads that weren't understood, contents that couldn't be read
+	Promoted   uint64 `json:"promoted"`    // contents that came from disk into memory
+	Remembered int    `json:"remembered"`  // purges that what is on disk is held against
+
 	Fills     int64 `json:"fills"`      // in flight
 	FillBytes int64 `json:"fill_bytes"` // held by them
 }

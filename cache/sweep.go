@@ -51,6 +51,9 @@ func (c *Cache) sweepPause(d time.Duration) {
 // can be older than.
 func (c *Cache) sweepOnce() {
 	seq := min(c.purges.seq.Load(), c.flights.oldest())
+	if c.tier != nil {
+		seq = min(seq, c.tier.recalls.oldest())
+	}
 	c.index.each(c.sweepSlot)
 	c.purges.forget(seq)
 }

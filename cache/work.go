@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // work owns the goroutines that outlive a request: fills and sweeps.
@@ -12,8 +13,9 @@ type work struct {
 	wg     sync.WaitGroup
 
 	closing chan struct{} // closed when nothing new begins
-	mu      sync.Mutex    // guards the following field
-	over    bool          // nothing new begins
+
+	mu   sync.Mutex // guards the following field
+	over bool       // closing is closed
 }
 
 func newWork() *work {
@@ -31,6 +33,18 @@ func (w *work) start(f func()) bool {
 	}
 	w.wg.Go(f)
 	return true
+}
+
+// sleep waits so long; false when the work shall end.
+func (w *work) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-w.closing:
+		return false
+	}
 }
 
 func (w *work) closed() bool {

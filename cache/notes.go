@@ -1,0 +1,170 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// noteRetry is how long to wait before notes that the store couldn't write are tried again.
+	noteRetry = 10 * time.Second
+	// forgetEvery is how often purges are forgotten at most. What was purged that long ago is known to all that was
+	// under way then, so that nothing older can still come to the store.
+	forgetEvery = 10 * time.Second
+)
+
+// notes are the purges that the store has yet to write.
+type notes struct {
+	mu      sync.Mutex // guards the following field
+	pending []purgeNote
+
+	writing  sync.Mutex // held by who writes; guards the following fields
+	forgot   time.Time  // when purges were forgotten the last time
+	purgedBy uint64     // the purge sequence then
+
+	busy atomic.Bool // somebody writes behind
+}
+
+func (t *notes) add(n purgeNote) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pending = append(t.pending, n)
+}
+
+func (t *notes) take() []purgeNote {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	taken := t.pending
+	t.pending = nil
+	return taken
+}
+
+// putBack takes back what wasn't written. Of what is purged altogether nothing else needs to be known.
+func (t *notes) putBack(list []purgeNote) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pending = append(list, t.pending...)
+	var all uint64
+	for i := range t.pending {
+		if n := &t.pending[i]; n.ofAll() {
+			all = max(all, n.seq)
+		}
+	}
+	kept := t.pending[:0]
+	for _, n := range t.pending {
+		if n.seq >= all {
+			kept = append(kept, n)
+		}
+	}
+	t.pending = kept
+}
+
+func (t *notes) empty() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.pending) == 0
+}
+
+// remember notes a purge: what is loaded from now on is held against it. It isn't durable yet.
+func (c *Cache) remember(n purgeNote) {
+	instead := c.tier.past.add(n)
+	c.tier.notes.add(n)
+	if instead != nil {
+		c.tier.notes.add(*instead)
+	}
+}
+
+// replay learns what was purged before the restart. A note that isn't understood may have named anything.
+func (c *Cache) replay() {
+	last := c.tier.store.Sequence()
+	c.purges.last.Store(last)
+	for _, b := range c.tier.store.Notes() {
+		list, ok := parseNote(b)
+		if !ok {
+			c.log.Error("a note of a purge isn't understood: what is on disk isn't used", "octets", len(b))
+			list = []purgeNote{noteOfPrefix(prefixPurge{seq: last + 1})}
+			c.purges.last.Store(last + 1)
+		}
+		for _, n := range list {
+			c.tier.past.add(n)
+		}
+	}
+}
+
+// durable returns once the purges so far survive a restart. The error says why they don't yet; it is tried again.
+func (c *Cache) durable() error {
+	if c.tier == nil {
+		return nil
+	}
+	err := c.tier.write()
+	c.forgetPurges()
+	if err != nil {
+		c.durableBehind()
+	}
+	return err
+}
+
+// write writes all notes that are pending. Those that come meanwhile are written together by the next.
+func (t *tier) write() error {
+	t.notes.writing.Lock()
+	defer t.notes.writing.Unlock()
+	list := t.notes.take()
+	for len(list) > 0 {
+		b, n, seq := appendNotes(nil, list)
+		if err := t.store.Note(seq, b); err != nil {
+			t.notes.putBack(list)
+			return fmt.Errorf("note a purge: %w", err)
+		}
+		list = list[n:]
+	}
+	return nil
+}
+
+// durableBehind makes the purges so far durable without waiting. Close waits for it, if the store takes them at once.
+func (c *Cache) durableBehind() {
+	if c.tier.notes.empty() || !c.tier.notes.busy.CompareAndSwap(false, true) {
+		return
+	}
+	if !c.work.start(c.writeBehind) {
+		c.tier.notes.busy.Store(false)
+	}
+}
+
+func (c *Cache) writeBehind() {
+	for failed := false; !c.tier.notes.empty(); {
+		err := c.tier.write()
+		if err != nil && !failed {
+			c.log.Error("purges aren't durable: what they took may be back after a restart", "error", err)
+			failed = true
+		}
+		if err != nil && !c.work.sleep(noteRetry) {
+			break
+		}
+	}
+	c.tier.notes.busy.Store(false)
+	if !c.work.closed() {
+		c.durableBehind() // for what came since the last look
+	}
+}
+
+// forgetPurges forgets, once in a while, the purges that no record is older than, and nothing that is under way.
+func (c *Cache) forgetPurges() {
+	t := c.tier
+	t.notes.writing.Lock()
+	defer t.notes.writing.Unlock()
+	if now := time.Now(); now.Sub(t.notes.forgot) >= forgetEvery {
+		seq := min(t.store.Oldest(), t.notes.purgedBy, c.flights.oldest(), t.recalls.oldest())
+		t.past.forget(seq)
+		t.store.Forget(seq)
+		t.notes.forgot, t.notes.purgedBy = now, c.purges.last.Load()
+	}
+}
+
+// close writes what is pending, and ends the store.
+func (t *tier) close(ctx context.Context) error {
+	return errors.Join(t.write(), t.store.Close(ctx))
+}
