@@ -39,6 +39,7 @@ func New(o Options, name string, r Residency, log *slog.Logger, more ...Option) 
 		name: name, log: log, residency: r, work: newWork(),
 		index: newIndex(tags), purges: &purges{tags: tags}, flights: newFlights(),
 	}
+	c.index.orphaned = c.dropSlices
 	c.toucher, _ = r.(Toucher)
 	c.Configure(o)
 	for _, option := range more {

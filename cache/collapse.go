@@ -13,7 +13,15 @@ func fetch(x *exchange) step {
 	x.interim = newInterim(x.w, x.r)
 	begin := func() *fill { return x.newFill(x.interim.traced(x.r.Context())) }
 	if x.collapses() {
-		x.fill, x.reader, x.leads = x.c.flights.join(string(x.key), x.fits, begin)
+		unlessStored := func() *fill {
+			if found := x.c.lookup(x.hash, x.key, x.preset, &x.query, time.Now()); found.Hit() {
+				return nil
+			}
+			return begin()
+		}
+		if x.fill, x.reader, x.leads = x.c.flights.join(string(x.key), x.fits, unlessStored); x.fill == nil {
+			return lookup
+		}
 	} else {
 		x.fill, x.leads = begin(), true
 		x.reader = x.c.flights.enter(x.fill)
@@ -68,6 +76,8 @@ func (x *exchange) newFill(ctx context.Context) *fill {
 		f.request.URL = &u
 	}
 	f.request.Header = fillHeader(x.r.Header, f.stale, f.variants)
+	f.asked = x.part()
+	f.askPart()
 	return f
 }
 
@@ -178,6 +188,9 @@ func answered(x *exchange) step {
 	case !x.leads && (f.stored == nil || !x.accepts(f)):
 		x.leave()
 		return lookup
+	case f.response != nil && x.wantsOther(f):
+		x.leave()
+		return pass
 	}
 	x.status.FwdStatus, x.status.Stored = f.status, f.reason == ""
 	x.status.Collapsed, x.status.detail = !x.leads, string(f.reason)

@@ -142,7 +142,7 @@ func TestUncacheableLetsFollowersGo(t *testing.T) {
 }
 
 func TestNeverCollapsed(t *testing.T) {
-	for _, field := range []string{"Authorization: Basic a", "Range: bytes=0-1"} {
+	for _, field := range []string{"Authorization: Basic a", "Range: lines=0-1"} {
 		synctest.Test(t, func(t *testing.T) {
 			o := &originFunc{answer: func(*http.Request) (*http.Response, error) {
 				time.Sleep(time.Second)

@@ -16,6 +16,7 @@
 //	         §3.1  fields that aren't stored             fields.go, block.go
 //	         §3.2  updating stored fields                validate.go, refresh.go
 //	         §3.5  Authorization                         storing.go, reuse.go
+//	         §3.3, §3.4 contents in slices               slice.go, validator.go, slicefill.go
 //	         §4    reuse, request directives             request.go, reuse.go
 //	         §4.1  Vary                                  vary.go
 //	         §4.2  freshness, heuristics, age            freshness.go, age.go
@@ -37,7 +38,9 @@
 // Where an RFC leaves a choice: of several values for a directive the first counts; a malformed one makes stale;
 // private and no-cache with field names keep these fields out of what is stored; s-maxage beside a directive of RFC
 // 5861 doesn't forbid stale use; a 304 without a validator confirms what we asked about; conditions on a miss are
-// evaluated on what the origin sends, so that the whole can be stored. A range on a miss passes and isn't stored.
+// evaluated on what the origin sends, so that it can be stored. A range on a miss asks for the slice it begins in,
+// whatever the size of the content, since that costs the origin the least; one that is all there is of the content is
+// stored as the whole. Ranges are sent of what is stored whether or not the origin would have sent them.
 // Warning is obsolete and neither made nor read.
 //
 // A hit needs no http.Header and allocates nothing: AppendKey, Lookup, and the Response's FieldBlock and Content, which

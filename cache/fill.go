@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/anyedge/anyedge/cache/httpfield"
 )
 
 // target is what a response is asked for: by whom, and where it would be stored.
@@ -24,7 +26,7 @@ type target struct {
 //	begun ──▶ answered ──▶ over
 //	  │          ├─ failed:  err is set
 //	  │          ├─ updated: a 304 made the stored response fresh again; it is in stored, whole
-//	  │          ├─ shared:  stored says what comes, stream brings it
+//	  │          ├─ shared:  stored says what comes, stream brings it, or slices do
 //	  │          └─ private: only the leader may have it; it takes response and reads it itself, so that the origin
 //	  │                      is never faster than this one client
 //	  └─ nobody wants it any more: aborted
@@ -41,6 +43,10 @@ type fill struct {
 	heir      bool // it took over from a leader that failed
 	cancel    context.CancelFunc
 	stream    *stream
+	// asked is the slice that the request's Range names, empty for the whole content; got is what the origin sent of it.
+	asked httpfield.Range
+	got   httpfield.ContentRange
+	slice *slice // what a fetch of one slice brings, else nil
 
 	answered chan struct{} // closed when the following fields are set
 	err      error
@@ -96,6 +102,7 @@ func (f *fill) exchange() (*received, *http.Response, error) {
 		}
 		f.request = f.request.Clone(f.request.Context())
 		f.request.Header = fillHeader(f.client, nil, nil)
+		f.askPart()
 	}
 }
 
@@ -121,6 +128,7 @@ func (f *fill) update(r *received, response *http.Response) {
 
 // receive decides what becomes of a response with content.
 func (f *fill) receive(r *received, response *http.Response) {
+	r = f.unwrap(r, response)
 	f.reason = f.judge(r, response)
 	if f.reason != "" {
 		f.mark()
@@ -129,8 +137,15 @@ func (f *fill) receive(r *received, response *http.Response) {
 	}
 	f.header = response.Header
 	f.mark()
-	close(f.answered)
-	f.follow(response)
+	switch {
+	case f.stored.Sliced() && f.got.Size > 0:
+		f.keepPart(response)
+	case f.stored.Sliced():
+		f.cut(response)
+	default:
+		close(f.answered)
+		f.follow(response)
+	}
 }
 
 // judge decides whether the response is to be stored, and prepares that.
@@ -140,12 +155,19 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	if reason := f.storable(o.Preset, r); reason != "" {
 		return reason
 	}
-	if response.ContentLength > f.c.maxLength(f.key) {
+	size, v, reason := f.slicing(r, response)
+	if reason != "" {
+		return reason
+	}
+	if size == 0 && response.ContentLength > f.c.maxLength(f.key) {
 		return ReasonTooLarge
 	}
 	h := response.Header
 	if !r.dated {
 		h["Date"] = []string{r.at.UTC().Format(http.TimeFormat)} // RFC 9110 §6.6.1
+	}
+	if size > 0 {
+		h["Accept-Ranges"] = []string{"bytes"} // here, if not at the origin
 	}
 	fields := newBlock(h, storedFields(h, r.control.PrivateFields, r.control.NoCacheFields))
 	s := newResponse(r, fields, header(f.client), f.policy)
@@ -153,6 +175,10 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	s.tags = hashTags(responseTags(h, f.key))
 	if !s.useful() {
 		return ReasonUseless
+	}
+	if size > 0 {
+		f.storeHead(s, size, v)
+		return ""
 	}
 	f.stream.trailerNames = trailerNames(response.Trailer)
 	if s.length >= 0 && !f.stream.prepay(s.length) {
@@ -165,6 +191,10 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 // mark notes whether requests for this key should wait for each other.
 func (f *fill) mark() {
 	switch {
+	case f.askedTooFar():
+		// It says nothing about what others want.
+	case f.asked.Length > 0 && f.status == http.StatusPartialContent && f.reason != "":
+		f.c.marks.set(partMark(f.hash), time.Now().Add(markLong))
 	case f.stored != nil && f.stored.shareable():
 		f.c.marks.clear(f.hash)
 	case f.stale != nil && isServerError(f.status):

@@ -13,7 +13,12 @@ var errTooLong = errors.New("fill: content is longer than announced")
 func (f *fill) follow(response *http.Response) {
 	defer f.cancel()
 	defer response.Body.Close()
-	last, err := f.copy(response.Body)
+	f.take(response.Body, response)
+}
+
+// take reads the content of a response, or a slice of it, as follow does. The error says why it isn't complete.
+func (f *fill) take(content io.Reader, response *http.Response) error {
+	last, err := f.copy(content)
 	size := f.stream.size + int64(last)
 	if err == nil && f.stored.length >= 0 && size != f.stored.length {
 		err = io.ErrUnexpectedEOF
@@ -25,6 +30,7 @@ func (f *fill) follow(response *http.Response) {
 		f.c.log.Debug("fill ended early", "site", f.site, "key", f.key, "bytes", size, "error", err)
 	}
 	f.stream.end(last, err)
+	return err
 }
 
 // copy reads until the content's end, and lets go of it when it grows beyond what is stored. The last bytes that it
@@ -71,10 +77,14 @@ func expectEOF(content io.Reader) error {
 // commit stores the complete response, unless it was invalidated or there was no memory to keep it.
 func (f *fill) commit(last int) {
 	content := f.stream.content(last)
-	if content == nil {
+	if content == nil || f.slice != nil && !f.slice.reachable(f.c) {
 		return
 	}
-	s := f.stored.with(content, f.stream.trailer)
+	f.enter(f.stored.with(content, f.stream.trailer))
+}
+
+// enter stores a response, unless it was invalidated or purged since it was asked for.
+func (f *fill) enter(s *Response) {
 	if !f.c.purges.alive(f.key, s) {
 		return
 	}

@@ -19,14 +19,17 @@ func newFlights() *flights {
 }
 
 // join enters a fill for that key that fits, or else the one that begin makes, which others may then join; leads tells
-// that it is the latter. The reader is attached now, when no byte of the content is gone yet.
+// that it is the latter. The reader is attached now, when no byte of the content is gone yet. begin returns nil, and so
+// does join, when what a fill has brought meanwhile will do: it is stored before the fill can't be joined any more.
 func (t *flights) join(key string, fits func(*fill) bool, begin func() *fill) (f *fill, r *streamReader, leads bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if f, r := t.find(key, fits); f != nil {
 		return f, r, false
 	}
-	f = begin()
+	if f = begin(); f == nil {
+		return nil, nil, false
+	}
 	t.open[key] = append(t.open[key], f)
 	return f, t.lead(f), true
 }
@@ -56,6 +59,15 @@ func (t *flights) enter(f *fill) *streamReader {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.lead(f)
+}
+
+// share adds a fill that others may join, and that no request leads.
+func (t *flights) share(f *fill) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f.background = true
+	t.all[f] = struct{}{}
+	t.open[f.key] = append(t.open[f.key], f)
 }
 
 // enterBehind adds a fill that no request waits for.
@@ -89,6 +101,14 @@ func (t *flights) unkept(f *fill) {
 	if abort {
 		f.cancel()
 	}
+}
+
+// detach lets nobody join a fill any more, and has it go on whoever leaves.
+func (t *flights) detach(f *fill) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shut(f)
+	f.background = true
 }
 
 // leave ends a request's interest in a fill; leads tells that it began it. A fill that nobody wants any more is
@@ -137,7 +157,7 @@ func (t *flights) doom(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for f := range t.all {
-		if f.key == key {
+		if headKey(f.key) == key {
 			f.doomed = true
 		}
 	}

@@ -25,28 +25,33 @@ func (f *streamSource) writeAll(x *exchange) error { return f.writeRange(x, 0, -
 
 // writeRange writes what comes, and flushes it whenever there is nothing more at the moment.
 func (f *streamSource) writeRange(x *exchange, start, length int64) error {
-	idle := func() { flush(x.w) }
-	for pos := int64(0); length != 0; {
-		data, err := f.reader.next(f.ctx, idle)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		part := cut(data, start-pos, length)
-		pos += int64(len(data))
-		if _, err := x.w.Write(part); err != nil {
-			return err
-		}
-		if length > 0 {
-			length -= int64(len(part))
-		}
-	}
-	return nil
+	_, err := f.copyRange(x.w, start, length)
+	return err
 }
 
-// cut drops the first skip bytes of a piece, and what is beyond length; -1 for no bound.
+// copyRange is writeRange, and tells how much it wrote.
+func (f *streamSource) copyRange(w http.ResponseWriter, start, length int64) (written int64, err error) {
+	idle := func() { flush(w) }
+	for pos := int64(0); written != length; {
+		data, err := f.reader.next(f.ctx, idle)
+		if errors.Is(err, io.EOF) {
+			return written, nil
+		}
+		if err != nil {
+			return written, err
+		}
+		part := cut(data, start-pos, length-written)
+		pos += int64(len(data))
+		n, err := w.Write(part)
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+// cut drops the first skip bytes of a piece, and what is beyond length; no bound when that is negative.
 func cut(data []byte, skip, length int64) []byte {
 	data = data[min(max(skip, 0), int64(len(data))):]
 	if length >= 0 {

@@ -118,8 +118,8 @@ func missed(x *exchange) step {
 		return await
 	case x.r.Method == http.MethodHead:
 		return pass // it asks for no content, so none is fetched
-	case x.found.State == Miss && has(x.query.fields, "Range"):
-		return pass // one range says nothing about the rest; slices will
+	case x.found.State == Miss && x.passesRange():
+		return pass
 	}
 	return fetch
 }

@@ -25,6 +25,8 @@ type index struct {
 	bytes     atomic.Int64
 	tags      *tagIndex
 	varies    varyLists
+	// orphaned is told of a sliced content whose last head has gone. It is called with a shard locked.
+	orphaned func(key string, of *sliced)
 }
 
 // shard is 64 octets, so that the locks of one don't slow the readers of another.
@@ -43,7 +45,7 @@ type slot struct {
 }
 
 func newIndex(tags *tagIndex) *index {
-	ix := &index{seed: maphash.MakeSeed(), tags: tags}
+	ix := &index{seed: maphash.MakeSeed(), tags: tags, orphaned: func(string, *sliced) {}}
 	for i := range ix.shards {
 		ix.shards[i].table.Store(newTable(1))
 	}
@@ -248,6 +250,7 @@ func (ix *index) swap(sh *shard, s *slot, list []*Response) (cost int64) {
 		if !slices.Contains(list, old) {
 			ix.count(old, -1)
 			uses = max(uses, old.uses.Load())
+			ix.tellOrphaned(s, old, list)
 		}
 	}
 	for _, r := range list {
@@ -262,6 +265,14 @@ func (ix *index) swap(sh *shard, s *slot, list []*Response) (cost int64) {
 	s.set(list)
 	sh.publish(s, list)
 	return s.cost()
+}
+
+// tellOrphaned tells of a sliced content that goes with a response, unless another one of the list still leads to it.
+func (ix *index) tellOrphaned(s *slot, old *Response, list []*Response) {
+	of := old.slices()
+	if of != nil && !slices.ContainsFunc(list, func(r *Response) bool { return r.ofGeneration(of) }) {
+		ix.orphaned(s.key, of)
+	}
 }
 
 // publish lets readers find a slot's newest response, or nothing when there is none. The shard is locked.

@@ -10,13 +10,13 @@ import (
 type counters struct {
 	diskHits, loads, loadErrors, promoted atomic.Uint64 // see Stats
 
-	hits, stored, evicted, collapsed, stale, validated, purges, bytes atomic.Uint64
+	hits, stored, evicted, collapsed, stale, validated, purges, bytes, changed atomic.Uint64
 
 	forwarded [len(fwds)]atomic.Uint64 // in the order of fwds
 }
 
 // fwds are the reasons that are counted.
-var fwds = [...]Fwd{FwdBypass, FwdMethod, FwdURIMiss, FwdVaryMiss, FwdRequest, FwdStale}
+var fwds = [...]Fwd{FwdBypass, FwdMethod, FwdURIMiss, FwdVaryMiss, FwdRequest, FwdStale, FwdPartial}
 
 // note counts a request and fills in the outcome that its context carries.
 func (x *exchange) note() {
@@ -94,6 +94,7 @@ func (m collector) Collect(ch chan<- prometheus.Metric) {
 	counter("collapsed_total", "Requests that another one's fill answered.", s.Collapsed)
 	counter("stale_total", "Requests answered beyond the freshness lifetime.", s.Stale)
 	counter("validated_total", "Stored responses that a 304 made fresh again.", s.Validated)
+	counter("slices_dropped_total", "Contents in slices that the origin no longer had.", m.c.figures.changed.Load())
 	counter("purges_total", "Purge requests.", s.Purged)
 	counter("hit_bytes_total", "Content that was answered from what is stored.", m.c.figures.bytes.Load())
 	counter("disk_hits_total", "Requests that a stored response from disk answered.", s.DiskHits)

@@ -18,6 +18,8 @@ type Options struct {
 	Eviction Eviction `yaml:"eviction"`
 	// MaxObject is the largest content that is stored, in bytes; larger ones stream through.
 	MaxObject int64 `yaml:"max_object" unit:"size"`
+	// Slices says which contents are kept in slices, and how.
+	Slices Slices `yaml:"slices"`
 	// CollapseWait is how long a request waits for another one's fill to answer before it asks the origin itself.
 	CollapseWait time.Duration `yaml:"collapse_wait"`
 	// Targeted are the response fields that direct this cache instead of Cache-Control and Expires, the first that is
@@ -66,7 +68,10 @@ const (
 
 // SetDefaults sets the values that serve when the configuration is silent.
 func (o *Options) SetDefaults() {
-	*o = Options{Preset: Safe, Memory: 256 << 20, Eviction: S3FIFO, MaxObject: 64 << 20, CollapseWait: 5 * time.Second}
+	*o = Options{
+		Preset: Safe, Memory: 256 << 20, Eviction: S3FIFO, MaxObject: 64 << 20,
+		Slices: Slices{Above: 8 << 20, Size: 1 << 20}, CollapseWait: 5 * time.Second,
+	}
 	o.Targeted = []string{"Anyedge-Cache-Control", "CDN-Cache-Control", "Surrogate-Control"}
 }
 

@@ -31,6 +31,7 @@ const (
 	FwdVaryMiss Fwd = "vary-miss" // nothing that is stored for it matches the request's fields
 	FwdRequest  Fwd = "request"   // what is stored is fresh, but the request asked for more
 	FwdStale    Fwd = "stale"     // what is stored is stale
+	FwdPartial  Fwd = "partial"   // some of the slices that the request wants are stored, or their head is
 )
 
 type outcomeKey struct{}

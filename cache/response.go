@@ -98,7 +98,7 @@ func (s *Response) FieldBlock() string { return string(s.fields) }
 // TrailerBlock is the stored trailer section in the same form, empty for none.
 func (s *Response) TrailerBlock() string { return string(s.trailer) }
 
-// Content is the stored content. It must not be changed.
+// Content is the stored content. It must not be changed. One that is Sliced can't be written by it.
 func (s *Response) Content() Content { return s.content }
 
 // Length is the content's, in bytes.

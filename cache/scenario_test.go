@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,12 +29,14 @@ import (
 //
 //	preset standard                 the cache begins anew, with this preset, other options as name=value, and no policy
 //	policy stale_if_error=1m        what the path's configuration says from now on: also ttl.404=10s, query.ignore=a,b
+//	slices above=8 size=4           how large contents are sliced from now on, in octets
 //	purge soft tag=a                a purge, of url=, tag=, prefix= or all
 //
 //	origin 200 /path                what the origin answers from now on, for that path or all
 //	  Cache-Control: max-age=60     its fields
 //	  delay: 2s                     how long it takes
 //	  | content                     its content
+//	origin file /path               a file there, with these fields and this content: ranges and conditions count
 //	origin error                    it can't be reached
 //
 //	10s GET /path                   a request, at that time after the begin
@@ -93,6 +97,7 @@ type scenario struct {
 	where   string
 	begin   time.Time
 	cache   *cache.Cache
+	options cache.Options
 	policy  cache.Policy
 	answers map[string]answer // by path; "" for all others
 	seen    []*http.Request
@@ -104,6 +109,7 @@ type answer struct {
 	fields  []string // "Name: value"
 	delay   time.Duration
 	content string
+	file    bool
 	err     error
 }
 
@@ -131,6 +137,7 @@ func (s *scenario) start(p cache.Preset, words []string) {
 			s.fatalf("option %q", word)
 		}
 	}
+	s.options = o
 	s.cache = cache.New(o, "edge", memory.New(o.Memory), slog.New(slog.DiscardHandler))
 	s.policy = cache.Policy{}
 }
@@ -150,6 +157,8 @@ func (s *scenario) step(lines []string) {
 		clear(s.answers)
 	case "policy":
 		s.setPolicy(words[1:])
+	case "slices":
+		s.setSlices(words[1:])
 	case "purge":
 		s.purge(words[1:])
 	case "origin":
@@ -210,6 +219,22 @@ func (s *scenario) setTTL(name, value string) {
 	(*ttls)[status] = s.duration(value)
 }
 
+func (s *scenario) setSlices(words []string) {
+	for _, word := range words {
+		name, value, _ := strings.Cut(word, "=")
+		n, err := strconv.ParseInt(value, 10, 64)
+		switch {
+		case err == nil && name == "above":
+			s.options.Slices.Above = n
+		case err == nil && name == "size":
+			s.options.Slices.Size = n
+		default:
+			s.fatalf("slices %q", word)
+		}
+	}
+	s.cache.Configure(s.options)
+}
+
 func (s *scenario) purge(words []string) {
 	var p cache.PurgeRequest
 	for _, word := range words {
@@ -238,6 +263,8 @@ func (s *scenario) setOrigin(words, lines []string) {
 	a, path := answer{}, ""
 	if words[0] == "error" {
 		a.err = errors.New("connection refused")
+	} else if words[0] == "file" {
+		a.file, a.status = true, http.StatusOK
 	} else if _, err := fmt.Sscan(words[0], &a.status); err != nil {
 		s.fatalf("status %q", words[0])
 	}
@@ -276,10 +303,22 @@ func (s *scenario) RoundTrip(r *http.Request) (*http.Response, error) {
 		name, value, _ := strings.Cut(line, ":")
 		h.Add(name, s.expand(strings.TrimSpace(value)))
 	}
+	if a.file {
+		return serveFile(r, h, a.content), nil
+	}
 	return &http.Response{
 		StatusCode: a.status, Header: h, Body: io.NopCloser(strings.NewReader(a.content)),
 		ContentLength: int64(len(a.content)), Request: r,
 	}, nil
+}
+
+// serveFile answers as net/http does for a file.
+func serveFile(r *http.Request, h http.Header, content string) *http.Response {
+	w := httptest.NewRecorder()
+	maps.Copy(w.Header(), h)
+	modified, _ := http.ParseTime(h.Get("Last-Modified"))
+	http.ServeContent(w, r, "", modified, strings.NewReader(content))
+	return w.Result()
 }
 
 // expand replaces {now}, {now-60s} and {now+60s} by dates.

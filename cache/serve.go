@@ -28,6 +28,9 @@ func serveUpdated(x *exchange) step {
 
 // serveStored answers with a stored response. One whose content is in the store may turn out to be lost.
 func (x *exchange) serveStored(s *Response) step {
+	if s.Sliced() {
+		return x.answerSlices(s, s.fields.addTo)
+	}
 	d, ok := s.content.(*shelved)
 	if !ok {
 		_ = x.answer(s, s.fields.addTo, storedSource{s}) // what is in memory can't be lost
@@ -48,6 +51,9 @@ func serveStream(x *exchange) step {
 	add := s.fields.addTo
 	if x.leads {
 		add = func(h http.Header) { copyFields(h, x.fill.header) }
+	}
+	if s.Sliced() {
+		return x.answerSlices(s, add)
 	}
 	_ = x.answer(s, add, &streamSource{reader: x.reader, ctx: x.r.Context()}) // what is still coming is no stored content
 	x.c.flights.keep(x.fill)                                                  // a client that needed only a part, or none, leaves it to be stored

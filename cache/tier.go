@@ -119,7 +119,7 @@ func (c *Cache) offerAgain(s *Response) {
 // worthKeeping tells whether a response is worth a write.
 func (s *Response) worthKeeping() bool {
 	f := &s.figures
-	return !f.noCache && f.lifetime-f.age(time.Now()) >= minKept
+	return !s.Sliced() && !f.noCache && f.lifetime-f.age(time.Now()) >= minKept
 }
 
 // rekeep brings the store's record up to a response that was validated, where that is worth it. A record that isn't

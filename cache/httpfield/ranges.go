@@ -41,6 +41,27 @@ func ParseRange(dst []Range, value string, size int64) ([]Range, RangeResult) {
 	return judgeRanges(dst, first, given, total, size)
 }
 
+// FirstPosition is the first position that a Range field asks for, as far as that is known without the content's size: 0
+// where it asks for a suffix. ok is false for what is malformed, or in another unit.
+func FirstPosition(value string) (first int64, ok bool) {
+	unit, set, ok := strings.Cut(value, "=")
+	if !ok || !strings.EqualFold(TrimOWS(unit), "bytes") {
+		return 0, false
+	}
+	first = -1
+	for spec, rest := Next(set); spec != ""; spec, rest = Next(rest) {
+		if _, ok := resolveRange(spec, maxPosition); !ok {
+			return 0, false
+		}
+		from, _, _ := strings.Cut(spec, "-")
+		start, _ := parsePosition(from)
+		if first < 0 || start < first {
+			first = start
+		}
+	}
+	return max(first, 0), first >= 0
+}
+
 func judgeRanges(dst []Range, first, given int, total, size int64) ([]Range, RangeResult) {
 	switch {
 	case given == 0:
