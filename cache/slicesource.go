@@ -140,7 +140,7 @@ func (f *slicedSource) open(index int64, alone bool) *openSlice {
 			return s
 		}
 	}
-	return f.fetch(s, f.x.c.options.Load().CollapseWait <= 0)
+	return f.fetch(s, f.x.options.CollapseWait <= 0)
 }
 
 func (f *slicedSource) fetch(s *openSlice, alone bool) *openSlice {
@@ -191,7 +191,7 @@ func (s *openSlice) ready(x *exchange) error {
 	}
 	var timeout <-chan time.Time
 	if !s.leads {
-		timer := time.NewTimer(x.c.options.Load().CollapseWait)
+		timer := time.NewTimer(x.options.CollapseWait)
 		defer timer.Stop()
 		timeout = timer.C
 	}
