@@ -50,12 +50,17 @@ func (everything) Resize(int64)                            {}
 func (everything) Close()                                  {}
 
 // stored returns a cache with n responses of 1 KiB, with Vary as real ones have it.
-func stored(tb testing.TB, n int, r cache.Residency, fields ...string) *cache.Cache {
+func stored(tb testing.TB, n int, r cache.Residency) *cache.Cache {
+	return storedWith(tb, n, r, func(string) []string { return nil })
+}
+
+// storedWith adds fields by the path, which is a number.
+func storedWith(tb testing.TB, n int, r cache.Residency, more func(path string) []string) *cache.Cache {
 	content := make([]byte, 1024)
-	fields = append(fields, "Cache-Control: public, max-age=86400", `Etag: "0123456789abcdef"`, "Content-Type: text/html; charset=utf-8",
-		"Vary: Accept-Encoding", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT", "Server: origin")
-	o := &originFunc{answer: func(*http.Request) (*http.Response, error) {
-		return respond(bytes.NewReader(content), int64(len(content)), fields...), nil
+	fields := []string{"Cache-Control: public, max-age=86400", `Etag: "0123456789abcdef"`, "Content-Type: text/html; charset=utf-8",
+		"Vary: Accept-Encoding", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT", "Server: origin"}
+	o := &originFunc{answer: func(r *http.Request) (*http.Response, error) {
+		return respond(bytes.NewReader(content), int64(len(content)), append(more(r.URL.Path[1:]), fields...)...), nil
 	}}
 	c := cacheWith(tb, r)
 	h := handle(c, o)
@@ -96,17 +101,18 @@ func TestHitAllocatesNothing(t *testing.T) {
 func BenchmarkHit(b *testing.B) {
 	for _, n := range []int{10_000, 1_000_000} {
 		var c *cache.Cache
-		b.Run(strconv.Itoa(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(sub *testing.B) {
 			if c == nil {
 				c = stored(b, n, everything{})
 				runtime.GC()
 			}
-			hitRandomly(b, c, n)
+			hits(sub, c, n, 0)
 		})
 	}
 }
 
-func hitRandomly(b *testing.B, c *cache.Cache, n int) {
+// hits looks up random ones of n responses, except those of the groups that were purged.
+func hits(b *testing.B, c *cache.Cache, n, purged int) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	began := cpuTime()
@@ -115,7 +121,7 @@ func hitRandomly(b *testing.B, c *cache.Cache, n int) {
 	now := time.Now()
 	length := int64(0)
 	for range b.N {
-		p := strconv.AppendInt(append(path[:0], '/'), int64(rand.IntN(n)), 10)
+		p := strconv.AppendInt(append(path[:0], '/'), int64(rand.IntN(n/tagGroups)*tagGroups+purged+rand.IntN(tagGroups-purged)), 10)
 		key := cache.AppendKey(buf[:0], "http", "example.com", string(p), "", false)
 		found := c.Lookup(key, fields, now)
 		if found.State != cache.Fresh {
@@ -185,14 +191,53 @@ func heapInUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
+// tagGroups is how many tags the responses share, beside one that each has for itself.
+const tagGroups = 1000
+
+func tagged(path string) []string {
+	n, _ := strconv.Atoi(path)
+	return []string{"Cache-Tag: page-" + path + ", group-" + strconv.Itoa(n%tagGroups)}
+}
+
+// BenchmarkPurgeTag is a purge of one response in a thousand of a million, then a hit while the sweep behind it is under
+// way, and one after it.
 func BenchmarkPurgeTag(b *testing.B) {
-	c := stored(b, 100_000, everything{})
-	b.ResetTimer()
-	for i := range b.N {
-		if _, err := c.Purge(cache.PurgeRequest{Tag: strconv.Itoa(i)}); err != nil {
-			b.Fatal(err)
+	const n = 1_000_000
+	var c *cache.Cache
+	purges := 0
+	purge := func(b *testing.B) {
+		result, err := c.Purge(cache.PurgeRequest{Tag: "group-" + strconv.Itoa(purges)})
+		if err != nil || result.Count != n/tagGroups {
+			b.Fatalf("purged %d: %v", result.Count, err)
 		}
+		purges++
 	}
+	swept := func() bool { return c.Stats().Responses == int64(n-purges*n/tagGroups) }
+	measure := func(name string, f func(b *testing.B)) {
+		b.Run(name, func(sub *testing.B) {
+			if c == nil {
+				c = storedWith(b, n, everything{}, tagged)
+				sub.ResetTimer()
+			}
+			f(sub)
+		})
+	}
+	measure("hit before", func(b *testing.B) { hits(b, c, n, purges) })
+	measure("purge", func(b *testing.B) {
+		began, n := time.Now(), min(b.N, tagGroups/2)
+		for range n {
+			purge(b)
+		}
+		b.ReportMetric(float64(time.Since(began))/float64(n), "ns/purge")
+		b.ReportMetric(0, "ns/op")
+	})
+	measure("hit while swept", func(b *testing.B) { purge(b); hits(b, c, n, purges) })
+	measure("hit after", func(b *testing.B) {
+		for !swept() {
+			time.Sleep(time.Millisecond)
+		}
+		hits(b, c, n, purges)
+	})
 }
 
 func BenchmarkHandlerHit(b *testing.B) {

@@ -307,6 +307,11 @@ func (s *slot) cost() (n int64) {
 // each calls f for every slot. A slot that comes meanwhile may be missed.
 func (ix *index) each(f func(*slot)) {
 	for i := range ix.shards {
-		ix.shards[i].table.Load().each(func(r *Response) { f(r.slot) })
+		ix.eachIn(i, f)
 	}
+}
+
+// eachIn calls f for every slot of a shard.
+func (ix *index) eachIn(shard int, f func(*slot)) {
+	ix.shards[shard].table.Load().each(func(r *Response) { f(r.slot) })
 }

@@ -54,7 +54,15 @@ func (c *Cache) sweepOnce() {
 	if c.tier != nil {
 		seq = min(seq, c.tier.recalls.oldest())
 	}
-	c.index.each(c.sweepSlot)
+	var pace pace
+	for i := range shards {
+		if c.work.closed() {
+			return
+		}
+		pace.begin()
+		c.index.eachIn(i, c.sweepSlot)
+		pace.end()
+	}
 	c.purges.forget(seq)
 }
 
@@ -65,5 +73,23 @@ func (c *Cache) sweepSlot(s *slot) {
 			c.discard(s.hash, s.key, dead)
 			return
 		}
+	}
+}
+
+// restAfter is how long a sweep works before it rests as long.
+const restAfter = time.Millisecond
+
+// pace lets a sweep take no more than half a processor from those who serve: nobody waits for it.
+type pace struct {
+	began  time.Time
+	worked time.Duration
+}
+
+func (p *pace) begin() { p.began = time.Now() }
+
+func (p *pace) end() {
+	if p.worked += time.Since(p.began); p.worked >= restAfter {
+		time.Sleep(p.worked)
+		p.worked = 0
 	}
 }

@@ -9,18 +9,16 @@ import (
 // tagIndex counts the stored responses of each tag, and remembers when a tag was purged. It is bounded by what is
 // stored and the purges that a sweep has not finished.
 type tagIndex struct {
-	mu   sync.RWMutex // guards the following fields
-	tags map[uint64]*tagRecord
+	mu     sync.RWMutex // guards the following fields
+	counts map[uint64]int
+	purged map[uint64]tagPurge // few, so that whoever looks for one finds out at once that it isn't there
 }
 
-// tagRecord is one tag's count and the sequences of its last purges, 0 for none.
-type tagRecord struct {
-	count      int
-	hard, soft uint64
-}
+// tagPurge is the sequences of a tag's last purges, 0 for none.
+type tagPurge struct{ hard, soft uint64 }
 
 func newTagIndex() *tagIndex {
-	return &tagIndex{tags: make(map[uint64]*tagRecord)}
+	return &tagIndex{counts: make(map[uint64]int), purged: make(map[uint64]tagPurge)}
 }
 
 // maxTags bounds the tags of one response; what an origin sends beyond isn't purged by tag.
@@ -53,34 +51,24 @@ func (t *tagIndex) count(tags []uint64, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, tag := range tags {
-		r := t.record(tag)
-		if r.count += n; *r == (tagRecord{}) {
-			delete(t.tags, tag)
+		if t.counts[tag] += n; t.counts[tag] == 0 {
+			delete(t.counts, tag)
 		}
 	}
-}
-
-// record returns a tag's record, made if need be. The lock is held.
-func (t *tagIndex) record(tag uint64) *tagRecord {
-	r := t.tags[tag]
-	if r == nil {
-		r = new(tagRecord)
-		t.tags[tag] = r
-	}
-	return r
 }
 
 // purge notes a purge and returns how many responses it concerns.
 func (t *tagIndex) purge(tag uint64, seq uint64, soft bool) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	r := t.record(tag)
+	p := t.purged[tag]
 	if soft {
-		r.soft = seq
+		p.soft = seq
 	} else {
-		r.hard = seq
+		p.hard = seq
 	}
-	return r.count
+	t.purged[tag] = p
+	return t.counts[tag]
 }
 
 // since tells which purges concern a response with these tags that was asked for at born.
@@ -91,10 +79,9 @@ func (t *tagIndex) since(tags []uint64, born uint64) (hard, soft bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for _, tag := range tags {
-		if r := t.tags[tag]; r != nil {
-			hard = hard || r.hard > born
-			soft = soft || r.soft > born
-		}
+		p := t.purged[tag]
+		hard = hard || p.hard > born
+		soft = soft || p.soft > born
 	}
 	return hard, soft
 }
@@ -103,15 +90,15 @@ func (t *tagIndex) since(tags []uint64, born uint64) (hard, soft bool) {
 func (t *tagIndex) forget(seq uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for tag, r := range t.tags {
-		if r.hard <= seq {
-			r.hard = 0
+	for tag, p := range t.purged {
+		if p.hard <= seq {
+			p.hard = 0
 		}
-		if r.soft <= seq {
-			r.soft = 0
+		if p.soft <= seq {
+			p.soft = 0
 		}
-		if *r == (tagRecord{}) {
-			delete(t.tags, tag)
+		if t.purged[tag] = p; p == (tagPurge{}) {
+			delete(t.purged, tag)
 		}
 	}
 }
