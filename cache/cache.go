@@ -29,6 +29,7 @@ type Cache struct {
 	figures   counters
 	work      *work
 	tier      *tier // nil when there is nothing behind memory
+	storeless error // why there isn't, although there should be
 }
 
 // New returns an empty cache. name is the node's, as Cache-Status tells it to clients; r decides what stays in memory

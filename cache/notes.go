@@ -23,6 +23,7 @@ type notes struct {
 	pending []purgeNote
 
 	writing  sync.Mutex // held by who writes; guards the following fields
+	closed   bool       // the store is
 	forgot   time.Time  // when purges were forgotten the last time
 	purgedBy uint64     // the purge sequence then
 
@@ -98,7 +99,7 @@ func (c *Cache) replay() {
 // durable returns once the purges so far survive a restart. The error says why they don't yet; it is tried again.
 func (c *Cache) durable() error {
 	if c.tier == nil {
-		return nil
+		return c.storeless
 	}
 	err := c.tier.write()
 	c.forgetPurges()
@@ -108,10 +109,16 @@ func (c *Cache) durable() error {
 	return err
 }
 
+// errClosed is a purge that comes when the cache is closed.
+var errClosed = errors.New("note a purge: the cache is closed")
+
 // write writes all notes that are pending. Those that come meanwhile are written together by the next.
 func (t *tier) write() error {
 	t.notes.writing.Lock()
 	defer t.notes.writing.Unlock()
+	if t.notes.closed {
+		return errClosed
+	}
 	list := t.notes.take()
 	for len(list) > 0 {
 		b, n, seq := appendNotes(nil, list)
@@ -156,7 +163,7 @@ func (c *Cache) forgetPurges() {
 	t := c.tier
 	t.notes.writing.Lock()
 	defer t.notes.writing.Unlock()
-	if now := time.Now(); now.Sub(t.notes.forgot) >= forgetEvery {
+	if now := time.Now(); !t.notes.closed && now.Sub(t.notes.forgot) >= forgetEvery {
 		seq := min(t.store.Oldest(), t.notes.purgedBy, c.flights.oldest(), t.recalls.oldest())
 		t.past.forget(seq)
 		t.store.Forget(seq)
@@ -166,5 +173,9 @@ func (c *Cache) forgetPurges() {
 
 // close writes what is pending, and ends the store.
 func (t *tier) close(ctx context.Context) error {
-	return errors.Join(t.write(), t.store.Close(ctx))
+	err := t.write()
+	t.notes.writing.Lock()
+	t.notes.closed = true
+	t.notes.writing.Unlock()
+	return errors.Join(err, t.store.Close(ctx))
 }

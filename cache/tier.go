@@ -44,6 +44,12 @@ func WithStore(s Store) Option {
 	}
 }
 
+// WithoutStore makes purges say that a store that belongs behind memory can't be used now, and why: what they take may be
+// there again when it can.
+func WithoutStore(why error) Option {
+	return func(c *Cache) { c.storeless = why }
+}
+
 // added offers a response to the store that was just added to the index, and has the residency decide over its slot,
 // which costs so much. What memory has no room for lives in the store alone; it stays in the index until it is written.
 func (c *Cache) added(s *Response, cost int64) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/cache/disk"
 	"github.com/anyedge/anyedge/cache/governor"
 	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/health/probe"
@@ -68,7 +69,8 @@ type Cache struct {
 	cache.Options `yaml:",inline"`
 	// Governed has `cache.memory`.
 	Governed governor.Options `yaml:",inline"`
-	Disk     any              `yaml:"disk" later:"the disk tier"`
+	// Disk is nil for no disk tier.
+	Disk *disk.Options `yaml:"disk"`
 }
 
 // SetDefaults sets the values that serve when the configuration is silent.

@@ -17,6 +17,7 @@ func (d *decoder) validate(cfg *Config) {
 	d.validateNames(cfg)
 	d.validateVIPs(cfg)
 	d.validateSites(cfg)
+	d.validateDisk(cfg)
 	d.validatePeers(cfg)
 	d.validateShed(cfg)
 	d.validateFleet(cfg)
@@ -133,6 +134,12 @@ func (d *decoder) validateAnnouncedOnce(owner map[netip.Prefix]string, v *VIP, n
 			d.report(path, fmt.Sprintf("%s is announced for vips.%s already: which one's level would routers hear? Put the addresses into one VIP, or announce apart", p, first))
 		}
 		owner[p] = name
+	}
+}
+
+func (d *decoder) validateDisk(cfg *Config) {
+	if disk := cfg.Cache.Disk; disk != nil && !disk.Enabled() {
+		d.report("cache.disk.path", "is missing: which directory?")
 	}
 }
 

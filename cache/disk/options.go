@@ -1,8 +1,13 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -90,6 +95,40 @@ func (o *Options) Check(report func(key, problem string)) {
 	if o.Rest <= 0 {
 		report("rest", "must be above 0")
 	}
+}
+
+// CheckFiles reports every directory that can't be one, without making any.
+func (o *Options) CheckFiles(report func(key, problem string)) {
+	for i, path := range o.disks() {
+		key := "path"
+		if o.Path == "" {
+			key = fmt.Sprintf("paths[%d]", i)
+		}
+		if err := checkDirectory(path); err != nil {
+			report(key, err.Error())
+		}
+	}
+}
+
+// checkDirectory tells why a path can't be a directory, or be made one.
+func checkDirectory(path string) error {
+	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		switch {
+		case isAbsent(err) && at != filepath.Dir(at):
+			continue
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return fmt.Errorf("%s is not a directory", at)
+		}
+		return nil
+	}
+}
+
+// isAbsent tells of a path that isn't there, also because what is above it is no directory.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 func (o *Options) checkSizes(report func(key, problem string)) {

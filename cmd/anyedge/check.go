@@ -126,6 +126,9 @@ func checkFiles(cfg *configs.Config) error {
 		}
 		add(fmt.Sprintf("fleet.nodes[%d]", i), err)
 	}
+	if disk := cfg.Cache.Disk; disk != nil {
+		disk.CheckFiles(func(key, problem string) { add("cache.disk."+key, errors.New(problem)) })
+	}
 	add("log.access", checkAccess(cfg.Log.Access))
 	findings, err := validateOrigins(cfg)
 	add("bgp.rpki.vrps_file", err)

@@ -43,6 +43,9 @@ func newPurge() *cobra.Command {
 		if err := api.post(c.Context(), "/v1/purge", p, &result); err != nil {
 			return err
 		}
+		if result.Warning != "" {
+			fmt.Fprintln(c.ErrOrStderr(), "warning: a restart may bring it back:", result.Warning)
+		}
 		if f.json {
 			return printJSON(c.OutOrStdout(), result)
 		}

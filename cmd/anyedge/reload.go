@@ -116,6 +116,7 @@ func fixed(old, cfg *configs.Config) error {
 	for key, same := range map[string]bool{
 		"node.name":          old.Node.Name == cfg.Node.Name,
 		"admin":              reflect.DeepEqual(old.Admin, cfg.Admin),
+		"cache.disk":         reflect.DeepEqual(old.Cache.Disk, cfg.Cache.Disk),
 		"cache.eviction":     old.Cache.Eviction == cfg.Cache.Eviction,
 		"bgp.asn":            old.BGP.ASN == cfg.BGP.ASN,
 		"routing.state_file": old.Routing.StateFile == cfg.Routing.StateFile,

@@ -152,6 +152,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	defer func() {
 		if err != nil {
 			n.endWork()
+			n.closeCache()
 		}
 	}()
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -161,7 +162,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	n.limiter = admission.New(cfg.Limits, n.registry)
 	n.connections, n.requests, n.gate = listener.NewMetrics(n.registry), proxy.NewMetrics(n.registry), listener.NewGate(cfg.Limits.Connections)
 	n.governor = governor.New(log)
-	n.cache = cache.New(cfg.Cache.Options, cfg.Node.Name, newResidency(cfg.Cache.Options), log)
+	n.cache = n.newCache(cfg)
 	n.governor.Govern(n.cache, cfg.Cache.Governed)
 	n.cache.RegisterMetrics(n.registry)
 	n.governor.RegisterMetrics(n.registry)
