@@ -17,7 +17,7 @@ type assessment struct {
 	uneasy []health.Signal // crit and what warns besides, in the same order
 	bad    bool            // crit's origins have at least criticalShare of the requests, now or when it turned bad
 	warned bool            // uneasy's have, or unsure isn't empty
-	unsure []health.Signal // proofs that warn: nothing says any more that the VIP is served
+	unsure []health.Signal // proofs that warn for want of results: nothing says any more that the VIP is served
 	shared []health.Signal // of origins that fail for everyone; not among the others
 	load   congestion
 	next   State // what becomes of Input.State before the level is chosen
@@ -29,7 +29,7 @@ func assess(in Input) *assessment {
 		switch {
 		case s.Grade == health.Crit && s.Cause == health.Local:
 			a.local = append(a.local, s)
-		case s.Grade == health.Warn && isProof(s.Name):
+		case s.Grade == health.Warn && isProof(s.Name) && s.Value < s.Warn:
 			a.unsure = append(a.unsure, s)
 		case s.Grade >= health.Warn && s.Cause == health.Path:
 			a.uneasy = append(a.uneasy, s)

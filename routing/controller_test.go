@@ -368,13 +368,13 @@ func TestConfigureKeepsWhatStays(t *testing.T) {
 		b.proveWWW("198.51.100.0/24 www 2, 198.51.101.0/24 dns 2, 2001:db8:100::/48 www 2")
 		b.pass(time.Minute)
 		since := b.explanation("www").Since
-		calls := b.speaker.count()
-
 		moved := www
 		moved.Prefixes = []netip.Prefix{v4}
 		if err := b.Drain("dns", "work"); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait()
+		calls := b.speaker.count()
 		b.Configure(options(), []routing.VIP{moved})
 		synctest.Wait()
 		b.wantRoutes("198.51.100.0/24 www 0")

@@ -12,7 +12,7 @@
 //	              └► UPDATE     to every peer, then Adj-RIB-Out is compared with what was wanted
 //
 // Each decision is kept as a [Record] with all that it rests on. Explain, events, logs and metrics read that record, so
-// none of them has a story of its own, and a record that is decided again gives the same decision.
+// none of them has a story of its own, and a record that is decided again gives the same decision (replay.go).
 //
 // # One VIP's way
 //

@@ -34,8 +34,8 @@ func TestExplain(t *testing.T) {
 		"origin_down": func(b *bench) {
 			b.announce()
 			b.requests("shop", 100, 0)
+			b.requests("shop", 0, 30) // it wakes nobody
 			b.tracker.Servers("shop", 0, 2, "connection refused")
-			b.requests("shop", 0, 30)
 			b.pass(2 * time.Minute)
 		},
 		"origin_failing_in_part": func(b *bench) {

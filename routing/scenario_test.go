@@ -23,6 +23,7 @@ var rewrite = flag.Bool("rewrite", false, "write what Decide says into testdata/
 //	vip origins=shop,img self_checks=no   what the VIP has; at the start one origin, shop, and self checks
 //	options rise=30s path_fall=3s         at the start the defaults
 //	self_check ok                         grades: ok, warn, crit, unknown; what follows is the signal's detail
+//	self_check silent                     it no longer reports
 //	probe shop crit 2/2 servers down
 //	fills shop crit, latency shop warn
 //	shares shop=70% img=30%               of the requests
@@ -269,12 +270,19 @@ func (s *scenario) duration(text string) time.Duration {
 // grade sets a signal to a value that has the grade by the default thresholds.
 func (s *scenario) grade(name health.SignalName, subject, text string) {
 	word, detail, _ := strings.Cut(text, " ")
+	silent := word == "silent"
+	if silent {
+		word = "warn"
+	}
 	var g health.Grade
 	if err := g.UnmarshalText([]byte(word)); err != nil {
 		s.t.Fatal(err)
 	}
 	sig := signal(name, subject, g)
 	sig.Detail, sig.Since = detail, s.in.Now
+	if silent {
+		sig.Value, sig.Samples = 0, sig.MinSamples
+	}
 	var others []health.Signal
 	for _, o := range s.signals {
 		if o.Name != name || o.Subject != subject {
@@ -299,8 +307,16 @@ func (s *scenario) decide() bool {
 	was := s.last
 	s.in.Signals = s.signals
 	s.last = routing.Decide(s.in)
+	s.record(was)
 	s.in.State = s.last.State
 	return s.last.From != s.last.To || s.last.Reason != was.Reason || !slices.Equal(s.last.Withheld, was.Withheld)
+}
+
+// record checks that each decision of another kind than the one before can be replayed from its record.
+func (s *scenario) record(was routing.Decision) {
+	if s.last.From != s.last.To || s.last.Reason != was.Reason {
+		replays(s.t, asJSON(s.t, routing.Record{Input: s.in, Decision: s.last}), 1)
+	}
 }
 
 func (s *scenario) explain() {

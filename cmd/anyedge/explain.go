@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/url"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,11 +19,16 @@ func newExplain() *cobra.Command {
 		Short: "Say why a VIP attracts the traffic that it does, with the figures",
 		Long: `Explain prints, for one VIP or for all, the level at which it is announced, the exact signals behind it
 (value, thresholds, since when), what would change it and when, and its last changes.`,
-		Example: "  anyedge explain www\n  anyedge explain --json | jq '.[].reason'",
+		Example: "  anyedge explain www\n  anyedge explain --json | jq '.[].reason'\n  anyedge explain --json > then.json; anyedge explain --replay then.json",
 		Args:    cobra.MaximumNArgs(1),
 	}
+	var replay string
+	c.Flags().StringVar(&replay, "replay", "", "decide again on the records in FILE, which explain --json has printed, instead of asking the node")
 	f.register(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if replay != "" {
+			return replayFile(c.OutOrStdout(), replay, first(args))
+		}
 		api, err := f.client()
 		if err != nil {
 			return err
@@ -47,4 +55,35 @@ func newExplain() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// replayFile decides again on the records in file, of vip or of all, and shows them side by side where they differ.
+func replayFile(w io.Writer, file, vip string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	records, err := routing.ReadRecords(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	replayed, differ := 0, 0
+	for _, r := range records {
+		if vip != "" && r.Input.VIP != vip {
+			continue
+		}
+		replayed++
+		again, same := r.Replay()
+		fmt.Fprintf(w, "%s  %s\n", r.Input.Now.Format(time.DateTime), again.Sentence(r.Input.VIP))
+		if !same {
+			differ++
+			fmt.Fprintf(w, "  recorded was: %s\n", r.Decision.Sentence(r.Input.VIP))
+		}
+	}
+	if differ > 0 {
+		return fmt.Errorf("%d of %s give another decision: were they recorded by another version?", differ, count(replayed, "record"))
+	}
+	fmt.Fprintf(w, "%s: decided again, each as recorded\n", count(replayed, "record"))
+	return nil
 }

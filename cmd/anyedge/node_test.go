@@ -411,6 +411,32 @@ func TestDrainAndUndrain(t *testing.T) {
 	e.awaitAnnounced()
 }
 
+// What explain --json printed decides again to the same, here and on any other machine.
+func TestExplainReplays(t *testing.T) {
+	e := startEdge(t)
+	e.awaitAnnounced()
+	if code, out := e.command("force", "www", "2", "--for", "1h", "--reason", "r"); code != exitGood {
+		t.Fatal(out)
+	}
+	_, text := e.command("explain", "--json")
+	file := filepath.Join(t.TempDir(), "then.json")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := command(t, "explain", "--replay", file); code != exitGood || !strings.Contains(out, "each as recorded") || !strings.Contains(out, "www: announced → depreferred: forced") {
+		t.Errorf("%d %s", code, out)
+	}
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, `"proven": true`, `"proven": false`)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := command(t, "explain", "www", "--replay", file); code != exitBad || !strings.Contains(out, "recorded was:") || !strings.Contains(out, "give another decision") {
+		t.Errorf("%d %s", code, out)
+	}
+	if code, out := command(t, "explain", "--replay", file+".none"); code != exitBad {
+		t.Errorf("%d %s", code, out)
+	}
+}
+
 func TestForceAndUnforce(t *testing.T) {
 	e := startEdge(t)
 	e.awaitAnnounced()
