@@ -25,6 +25,7 @@ type Cache struct {
 	memory    atomic.Int64 // what may be held, in bytes
 	fills     budget
 	sweeper   sweeper
+	searches  *searches
 	keyParts  atomic.Bool // some keys have parts behind their target URI
 	figures   counters
 	work      *work
@@ -37,7 +38,7 @@ type Cache struct {
 func New(o Options, name string, r Residency, log *slog.Logger, more ...Option) *Cache {
 	tags := newTagIndex()
 	c := &Cache{
-		name: name, log: log, residency: r, work: newWork(),
+		name: name, log: log, residency: r, work: newWork(), searches: newSearches(),
 		index: newIndex(tags), purges: &purges{tags: tags}, flights: newFlights(),
 	}
 	c.index.orphaned = c.dropSlices

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -83,7 +84,7 @@ func (x *exchange) newFill(ctx context.Context) *fill {
 
 func (x *exchange) target() target {
 	return target{
-		site: x.site, hash: x.hash, key: string(x.key), client: x.r.Header, query: x.query, policy: x.policy,
+		site: x.site, hash: x.hash, key: string(x.key), rawKey: cmp.Or(x.rawKey, string(x.key)), client: x.r.Header, query: x.query, policy: x.policy,
 		born: x.c.purges.last.Load(),
 	}
 }
@@ -117,7 +118,7 @@ func (x *exchange) varyGuess(f *fill) bool {
 func (x *exchange) accepts(f *fill) bool {
 	s := f.stored
 	hard, _ := x.c.purges.since(f.key, s.tags, s.born)
-	if hard || f.reason != "" || !selects(s.vary, x.query.fields) {
+	if hard || f.reason != "" || !x.placedHere(f) || !selects(s.vary, x.query.fields) {
 		return false
 	}
 	found := judge(x.preset, &x.query, s, time.Now())

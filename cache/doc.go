@@ -33,6 +33,7 @@
 //	RFC 8246       immutable                             reuse.go
 //	RFC 9211       Cache-Status                          status.go
 //	RFC 9213       targeted fields, Surrogate-Control    storing.go, httpfield/targeted.go, surrogate.go
+//	No-Vary-Search                                       search.go
 //	RFC 9875       Cache-Groups, -Group-Invalidation     groups.go
 //
 // Where an RFC leaves a choice: of several values for a directive the first counts; a malformed one makes stale;

@@ -14,6 +14,7 @@ type target struct {
 	site   string
 	hash   uint64
 	key    string
+	rawKey string      // the key of the request as it came, before No-Vary-Search; mostly the same
 	client http.Header // the request's fields, for Vary
 	query  request
 	policy Policy
@@ -40,6 +41,9 @@ type fill struct {
 	// was about. The fill's goroutine alone uses both.
 	variants  []*Response
 	confirmed *Response
+	// under is the key to store under, and its hash.
+	under     string
+	underHash uint64
 	heir      bool // it took over from a leader that failed
 	cancel    context.CancelFunc
 	stream    *stream
@@ -175,6 +179,10 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	s.tags = hashTags(responseTags(h, f.key))
 	if !s.useful() {
 		return ReasonUseless
+	}
+	f.place(r)
+	if size > 0 && f.under != f.key {
+		return ReasonVary // slices are asked for by the key that they belong to
 	}
 	if size > 0 {
 		f.storeHead(s, size, v)

@@ -85,11 +85,12 @@ func (f *fill) commit(last int) {
 
 // enter stores a response, unless it was invalidated or purged since it was asked for.
 func (f *fill) enter(s *Response) {
-	if !f.c.purges.alive(f.key, s) {
+	hash, key := f.home()
+	if !f.c.purges.alive(key, s) {
 		return
 	}
 	var cost int64
-	f.c.flights.unlessDoomed(f, func() { cost = f.c.index.add(f.hash, f.key, s, header(f.client)) })
+	f.c.flights.unlessDoomed(f, func() { cost = f.c.index.add(hash, key, s, header(f.client)) })
 	if cost > 0 {
 		f.c.added(s, cost)
 	}

@@ -26,6 +26,7 @@ type exchange struct {
 	query   request
 	hash    uint64
 	key     []byte
+	rawKey  string // the key before No-Vary-Search; empty when that changed nothing
 	found   Found
 	interim *interim
 
@@ -83,6 +84,7 @@ func receive(x *exchange) step {
 		x.status.Fwd = FwdRequest
 	default:
 		x.key = x.policy.appendRequestKey(make([]byte, 0, 128), x.r)
+		x.canonicalise()
 		x.hash = x.c.index.hash(x.key)
 		return lookup
 	}

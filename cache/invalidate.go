@@ -47,8 +47,16 @@ func (c *Cache) invalidateKey(key []byte) {
 	} else {
 		c.purgeMemory(key, false)
 	}
+	if same := c.searches.canonical(key); len(same) != len(key) {
+		c.purgeMemory(same, false)
+		c.invalidateParts(same)
+	}
+	c.invalidateParts(key)
+}
+
+func (c *Cache) invalidateParts(key []byte) {
 	if c.keyParts.Load() {
-		c.purges.addPrefix(prefixPurge{prefix: string(key) + string(keyPart)})
+		c.purges.addPrefix(prefixPurge{prefix: string(uriOf(key)) + string(keyPart)})
 		c.sweep()
 	}
 }

@@ -34,6 +34,7 @@ func (f *Found) Hit() bool { return f.State != Miss && f.State != Validate }
 // Lookup finds what is stored for a GET or HEAD with that key and those fields, RFC 9111 §4. key comes from AppendKey.
 // It allocates nothing and touches no header map; Response is then ready to be written.
 func (c *Cache) Lookup(key []byte, fields FieldReader, now time.Time) Found {
+	key = c.searches.canonical(key)
 	head := c.index.find(c.index.hash(key), key) // first: memory is fetched while the request is parsed
 	o := c.options.Load()
 	p, q := o.Preset, parseRequest(o.honours(), fields)

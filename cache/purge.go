@@ -237,7 +237,15 @@ func (c *Cache) purgePrefix(prefix string, soft bool) (count int) {
 // purgeKey purges what is stored for a target URI, under whatever further parts of the key.
 func (c *Cache) purgeKey(key []byte, soft bool) (count int) {
 	count = c.purgeSlot(key, soft)
-	parts := string(key) + string(keyPart)
+	if same := c.searches.canonical(key); len(same) != len(key) {
+		count += c.purgeMemory(same, soft) + c.purgeParts(same, soft)
+	}
+	return count + c.purgeParts(key, soft)
+}
+
+// purgeParts purges what is stored for a target URI under keys with further parts.
+func (c *Cache) purgeParts(key []byte, soft bool) (count int) {
+	parts := string(uriOf(key)) + string(keyPart)
 	switch {
 	case c.keyParts.Load():
 		count += c.purgePrefix(parts, soft)

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -125,7 +126,8 @@ func (c *Cache) offerAgain(s *Response) {
 // worthKeeping tells whether a response is worth a write.
 func (s *Response) worthKeeping() bool {
 	f := &s.figures
-	return !s.Sliced() && !f.noCache && f.lifetime-f.age(time.Now()) >= minKept
+	return !s.Sliced() && !f.noCache && f.lifetime-f.age(time.Now()) >= minKept &&
+		!strings.Contains(s.slot.key, searchPart)
 }
 
 // rekeep brings the store's record up to a response that was validated, where that is worth it. A record that isn't

@@ -11,11 +11,12 @@ type Kind uint8
 // The kinds. Those that no field of a cache uses are recognised, so that a dictionary that holds them stays valid, but
 // not evaluated.
 const (
-	KindOther Kind = iota // a byte sequence, date, display string, decimal or inner list
+	KindOther Kind = iota // a byte sequence, date, display string or decimal
 	KindBoolean
 	KindInteger
 	KindString
 	KindToken
+	KindInnerList
 )
 
 // Member is one member of a dictionary. Its parameters are checked and dropped.
@@ -23,7 +24,24 @@ type Member struct {
 	Key  string
 	Kind Kind
 	Int  int64  // of an integer; 1 and 0 for a boolean
-	Str  string // of a string or token
+	Str  string // of a string or token; of an inner list what is inside the parentheses
+}
+
+// InnerStrings returns the strings of an inner list; ok is false for any other member, and when not all of them are strings.
+func (m *Member) InnerStrings() (texts []string, ok bool) {
+	if m.Kind != KindInnerList {
+		return nil, false
+	}
+	p := sfParser{rest: strings.TrimLeft(m.Str, " ")}
+	for p.rest != "" {
+		var item Member
+		if !p.value(&item) || item.Kind != KindString {
+			return nil, false
+		}
+		texts = append(texts, item.Str)
+		p.span(func(c byte) bool { return c == ' ' })
+	}
+	return texts, true
 }
 
 // ParseDictionary parses a dictionary, RFC 9651 §4.2.2; the lines of one field are joined by commas beforehand. A
@@ -116,7 +134,7 @@ func (p *sfParser) member() (m Member, ok bool) {
 // value takes an item or inner list, with its parameters.
 func (p *sfParser) value(m *Member) bool {
 	if p.take('(') {
-		return p.innerList() && p.parameters()
+		return p.innerList(m) && p.parameters()
 	}
 	return p.item(m) && p.parameters()
 }
@@ -147,10 +165,12 @@ func (p *sfParser) parameters() bool {
 	return true
 }
 
-// innerList takes the rest of an inner list.
-func (p *sfParser) innerList() bool {
+// innerList takes the rest of an inner list into m.
+func (p *sfParser) innerList(m *Member) bool {
+	begin := p.rest
 	for {
 		p.span(func(c byte) bool { return c == ' ' })
+		m.Kind, m.Str = KindInnerList, begin[:len(begin)-len(p.rest)]
 		if p.take(')') {
 			return true
 		}

@@ -21,7 +21,7 @@ func TestParseDictionary(t *testing.T) {
 		{`a="x\"\\y"`, []member{{Key: "a", Kind: text, Str: `x"\y`}}},
 		{"a=*x:/y", []member{{Key: "a", Kind: token, Str: "*x:/y"}}},
 		{"*a_-.1=b", []member{{Key: "*a_-.1", Kind: token, Str: "b"}}},
-		{"a=1.5, b=:YQ==:, c=@1659578233, d=%\"x\", e=(1 \"b\";p c);q", []member{{Key: "a"}, {Key: "b"}, {Key: "c"}, {Key: "d"}, {Key: "e", Kind: other}}},
+		{"a=1.5, b=:YQ==:, c=@1659578233, d=%\"x\", e=(1 \"b\";p c);q", []member{{Key: "a"}, {Key: "b"}, {Key: "c"}, {Key: "d"}, {Key: "e", Kind: httpfield.KindInnerList, Str: `1 "b";p c`}}},
 		{"a=1;x;y=2; z=\"q\", b", []member{{Key: "a", Kind: integer, Int: 1}, {Key: "b", Kind: boolean, Int: 1}}},
 		{"a=1, b=2, a=3", []member{{Key: "a", Kind: integer, Int: 3}, {Key: "b", Kind: integer, Int: 2}}},
 	} {
@@ -54,7 +54,7 @@ func TestParseList(t *testing.T) {
 	}{
 		{"", nil},
 		{` "a" , "b";x=1,c`, []member{{Kind: httpfield.KindString, Str: "a"}, {Kind: httpfield.KindString, Str: "b"}, {Kind: httpfield.KindToken, Str: "c"}}},
-		{"1, (a b);c, ?1", []member{{Kind: httpfield.KindInteger, Int: 1}, {}, {Kind: httpfield.KindBoolean, Int: 1}}},
+		{"1, (a b);c, ?1", []member{{Kind: httpfield.KindInteger, Int: 1}, {Kind: httpfield.KindInnerList, Str: "a b"}, {Kind: httpfield.KindBoolean, Int: 1}}},
 		{`"a", "a"`, []member{{Kind: httpfield.KindString, Str: "a"}, {Kind: httpfield.KindString, Str: "a"}}},
 	} {
 		if got, ok := httpfield.ParseList(tt.value); !ok || !slices.Equal(got, tt.want) {
