@@ -133,7 +133,7 @@ func (x *exchange) validateBehind() {
 	}
 	f := x.newFill(x.r.Context())
 	x.c.flights.enterBehind(f)
-	if x.c.work.start(func() { f.run(); s.revalidating.Store(false) }) {
+	if x.c.work.start(func() { defer s.revalidating.Store(false); f.run() }) {
 		return
 	}
 	x.c.flights.remove(f)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/anyedge/anyedge/cache/httpfield"
@@ -74,6 +75,7 @@ var errUnasked = errors.New("fill: origin answered 304 to a request without prec
 // run fetches. It is the fill's goroutine.
 func (f *fill) run() {
 	defer f.c.flights.remove(f)
+	defer f.recover()
 	r, response, err := f.exchange()
 	switch {
 	case err != nil:
@@ -86,6 +88,28 @@ func (f *fill) run() {
 		f.receive(r, response)
 	}
 }
+
+// recover ends the fill when the origin's code has panicked: nobody else would, and the process would end for one
+// request. net/http does the same where the origin is asked on the request's own goroutine.
+func (f *fill) recover() {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if r != http.ErrAbortHandler { //nolint:errorlint // that very value, as net/http compares it
+		f.c.log.Error("a fill panicked", "site", f.site, "key", f.key, "panic", r, "stack", string(debug.Stack()))
+	}
+	f.cancel()
+	if f.hasAnswered() {
+		f.stream.end(0, errPanicked)
+		return
+	}
+	f.err = errPanicked
+	close(f.answered)
+}
+
+// errPanicked is a fill whose goroutine panicked; the log tells more.
+var errPanicked = errors.New("fill: it panicked")
 
 // exchange asks the origin; once more without preconditions when it confirms another response than ours.
 func (f *fill) exchange() (*received, *http.Response, error) {
