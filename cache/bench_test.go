@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -57,8 +58,10 @@ func stored(tb testing.TB, n int, r cache.Residency) *cache.Cache {
 // storedWith adds fields by the path, which is a number.
 func storedWith(tb testing.TB, n int, r cache.Residency, more func(path string) []string) *cache.Cache {
 	content := make([]byte, 1024)
-	fields := []string{"Cache-Control: public, max-age=86400", `Etag: "0123456789abcdef"`, "Content-Type: text/html; charset=utf-8",
-		"Vary: Accept-Encoding", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT", "Server: origin"}
+	fields := []string{
+		"Cache-Control: public, max-age=86400", `Etag: "0123456789abcdef"`, "Content-Type: text/html; charset=utf-8",
+		"Vary: Accept-Encoding", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT", "Server: origin",
+	}
 	o := &originFunc{answer: func(r *http.Request) (*http.Response, error) {
 		return respond(bytes.NewReader(content), int64(len(content)), append(more(r.URL.Path[1:]), fields...)...), nil
 	}}
@@ -96,7 +99,8 @@ func TestHitAllocatesNothing(t *testing.T) {
 }
 
 // BenchmarkHit is a hit in the cache alone: key, lookup, freshness, variant, and the response ready to be written. Keys are
-// uniformly random, so that at a million each hit finds nothing of its own in the processor's caches. cpu-ns/op leaves
+// uniformly random, so that at a million each hit finds nothing of its own in the processor's caches, or as the web asks
+// for them. cpu-ns/op leaves
 // out what others do on a shared machine.
 func BenchmarkHit(b *testing.B) {
 	for _, n := range []int{10_000, 1_000_000} {
@@ -106,13 +110,22 @@ func BenchmarkHit(b *testing.B) {
 				c = stored(b, n, everything{})
 				runtime.GC()
 			}
-			hits(sub, c, n, 0)
+			hits(sub, c, uniform(n, 0))
+		})
+		b.Run(strconv.Itoa(n)+"/zipf", func(sub *testing.B) {
+			z := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.01, 1, uint64(n-1))
+			hits(sub, c, func() int64 { return int64(z.Uint64()) })
 		})
 	}
 }
 
-// hits looks up random ones of n responses, except those of the groups that were purged.
-func hits(b *testing.B, c *cache.Cache, n, purged int) {
+// uniform draws from n responses, except those of the groups that were purged.
+func uniform(n, purged int) func() int64 {
+	return func() int64 { return int64(rand.IntN(n/tagGroups)*tagGroups + purged + rand.IntN(tagGroups-purged)) }
+}
+
+// hits looks up the responses that next names.
+func hits(b *testing.B, c *cache.Cache, next func() int64) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	began := cpuTime()
@@ -121,7 +134,7 @@ func hits(b *testing.B, c *cache.Cache, n, purged int) {
 	now := time.Now()
 	length := int64(0)
 	for range b.N {
-		p := strconv.AppendInt(append(path[:0], '/'), int64(rand.IntN(n/tagGroups)*tagGroups+purged+rand.IntN(tagGroups-purged)), 10)
+		p := strconv.AppendInt(append(path[:0], '/'), next(), 10)
 		key := cache.AppendKey(buf[:0], "http", "example.com", string(p), "", false)
 		found := c.Lookup(key, fields, now)
 		if found.State != cache.Fresh {
@@ -222,7 +235,7 @@ func BenchmarkPurgeTag(b *testing.B) {
 			f(sub)
 		})
 	}
-	measure("hit before", func(b *testing.B) { hits(b, c, n, purges) })
+	measure("hit before", func(b *testing.B) { hits(b, c, uniform(n, purges)) })
 	measure("purge", func(b *testing.B) {
 		began, n := time.Now(), min(b.N, tagGroups/2)
 		for range n {
@@ -231,13 +244,32 @@ func BenchmarkPurgeTag(b *testing.B) {
 		b.ReportMetric(float64(time.Since(began))/float64(n), "ns/purge")
 		b.ReportMetric(0, "ns/op")
 	})
-	measure("hit while swept", func(b *testing.B) { purge(b); hits(b, c, n, purges) })
+	measure("hit while swept", func(b *testing.B) { purge(b); hits(b, c, uniform(n, purges)) })
 	measure("hit after", func(b *testing.B) {
 		for !swept() {
 			time.Sleep(time.Millisecond)
 		}
-		hits(b, c, n, purges)
+		hits(b, c, uniform(n, purges))
 	})
+}
+
+// BenchmarkFill is a miss that is stored: beyond the content, what it takes is the price of the fill itself.
+func BenchmarkFill(b *testing.B) {
+	for _, size := range []int64{10 << 10, 1 << 20} {
+		for name, length := range map[string]int64{"length known": size, "chunked": -1} {
+			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, name), func(b *testing.B) {
+				o := &originFunc{answer: func(*http.Request) (*http.Response, error) {
+					return respond(zeros(size), length, "Cache-Control: max-age=60"), nil
+				}}
+				h := handle(newCache(b), o)
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					r := &http.Request{Method: http.MethodGet, Host: "example.com", URL: &url.URL{Path: "/" + strconv.Itoa(i)}, Header: http.Header{}}
+					h.ServeHTTP(&discard{header: make(http.Header, 8)}, r)
+				}
+			})
+		}
+	}
 }
 
 func BenchmarkHandlerHit(b *testing.B) {

@@ -99,7 +99,7 @@ func (s *stream) space(ctx context.Context) ([]byte, error) {
 
 // extend adds a chunk, and lets go of the content when there is no memory left for it.
 func (s *stream) extend() {
-	size := int64(min(max(4*cap(s.tail.data), firstChunk), maxChunk))
+	size := int64(min(max(2*cap(s.tail.data), firstChunk), maxChunk))
 	if s.prepaid > 0 {
 		size = min(s.prepaid, maxChunk)
 		s.prepaid -= size

@@ -18,12 +18,14 @@ func TestDecide(t *testing.T) {
 		{"enough", full, Reading{Live: 6 * gib, Cycle: 8, Stored: 5 * gib}, full},
 		{"between the thresholds nothing changes", small, Reading{Live: 7.5 * gib, Cycle: 8, Stored: 2 * gib}, small},
 		{
-			"too much goes, counted from what is stored", full, Reading{Live: 8.5 * gib, Cycle: 8, Stored: 4 * gib},
+			"too much goes, counted from what is stored", full,
+			Reading{Live: 8.5 * gib, Cycle: 8, Stored: 4 * gib},
 			State{Budget: 2.5 * gib, Full: 5 * gib, Store: true, Cycle: 8},
 		},
 		{"what was evicted shows with the next collection", full, Reading{Live: 8.5 * gib, Cycle: 7, Stored: 4 * gib}, full},
 		{
-			"nothing is stored when it gets tight", full, Reading{Live: 9.5 * gib, Cycle: 8, Stored: 5 * gib},
+			"nothing is stored when it gets tight", full,
+			Reading{Live: 9.5 * gib, Cycle: 8, Stored: 5 * gib},
 			State{Budget: 2.5 * gib, Full: 5 * gib, Cycle: 8},
 		},
 		{"nothing is stored until it is well again", stopped, Reading{Live: 8.5 * gib, Cycle: 7}, stopped},
@@ -31,7 +33,8 @@ func TestDecide(t *testing.T) {
 		{"it comes back slowly", stopped, Reading{Live: 6 * gib, Cycle: 9}, State{Budget: 2*gib + gib/20, Full: 5 * gib, Store: true, Cycle: 7}},
 		{"something is always left", small, Reading{Live: 10 * gib, Cycle: 8, Stored: gib}, State{Budget: gib / 4, Full: 5 * gib, Cycle: 8}},
 		{
-			"neighbours in the cgroup count", full, Reading{Live: 3 * gib, Group: 96 * gib / 10, Cycle: 8, Stored: 2 * gib},
+			"neighbours in the cgroup count", full,
+			Reading{Live: 3 * gib, Group: 96 * gib / 10, Cycle: 8, Stored: 2 * gib},
 			State{Budget: 2*gib - 16*gib/10, Full: 5 * gib, Cycle: 8},
 		},
 		{"and hold the growth back", small, Reading{Live: 3 * gib, Group: 9 * gib, Cycle: 8, Stored: gib}, small},
