@@ -19,6 +19,7 @@ const (
 	metaImmutable
 	metaSoft
 	metaLimited
+	metaSliced
 	metaFlags = 1<<iota - 1 // all of them
 )
 
@@ -31,6 +32,7 @@ const (
 //	count of Vary's fields, of each: name, present, value in normal form, line as it came
 //	count of tags, their hashes
 //	header section, trailer section
+//	of a content in slices: generation, complete length, length of a slice, validator
 func appendMeta(b []byte, s *Response) []byte {
 	f := &s.figures
 	b = append(b, metaVersion)
@@ -50,13 +52,18 @@ func appendMeta(b []byte, s *Response) []byte {
 	for _, tag := range s.tags {
 		b = binary.BigEndian.AppendUint64(b, tag)
 	}
-	return appendText(appendText(b, string(s.fields)), string(s.trailer))
+	b = appendText(appendText(b, string(s.fields)), string(s.trailer))
+	if c := s.slices(); c != nil {
+		b = appendSliced(b, c)
+	}
+	return b
 }
 
 func metaFlagsOf(s *Response) byte {
 	f := &s.figures
 	return flag(f.noCache, metaNoCache) | flag(f.noStale, metaNoStale) | flag(f.shared, metaShared) |
-		flag(f.immutable, metaImmutable) | flag(f.limited, metaLimited) | flag(s.soft.Load(), metaSoft)
+		flag(f.immutable, metaImmutable) | flag(f.limited, metaLimited) | flag(s.soft.Load(), metaSoft) |
+		flag(s.Sliced(), metaSliced)
 }
 
 func flag(is bool, bit byte) byte {
@@ -74,7 +81,7 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// parseMeta returns the response, without its content, of which b says all there is to know; nil when b isn't whole, or
+// parseMeta returns the response, without its content unless that is in slices, of which b says all there is to know; nil when b isn't whole, or
 // of another version.
 func parseMeta(b []byte) *Response {
 	r := metaReader{rest: b, ok: true}
@@ -93,6 +100,10 @@ func parseMeta(b []byte) *Response {
 	f.initialAge, f.lifetime, f.whileRevalidate, f.ifError = r.duration(), r.duration(), r.duration(), r.duration()
 	s.vary, s.tags = r.vary(), r.tags()
 	s.fields, s.trailer = block(r.text()), block(r.text())
+	if flags&metaSliced != 0 {
+		c := r.sliced(s.fields)
+		s.content, s.length = c, c.size
+	}
 	if !r.ok || len(r.rest) > 0 || flags > metaFlags || s.status < 200 {
 		return nil
 	}

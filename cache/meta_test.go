@@ -40,7 +40,13 @@ func TestMetaRoundTrip(t *testing.T) {
 	noFlags.figures.noCache, noFlags.figures.shared = false, false
 	allFlags.figures.noStale, allFlags.figures.immutable, allFlags.figures.limited = true, true, true
 	least := &Response{status: 404, figures: figures{received: time.Unix(1, 2)}, date: momentOf(time.Unix(-1, 0))}
-	for i, s := range []*Response{sampleResponse(), noFlags, allFlags, least} {
+	head := sampleResponse()
+	head.content = &sliced{generation: 1<<64 - 1, size: 10 << 30, slice: 1 << 20, validator: validator{etag: httpfield.ETag{Opaque: `"a"`}}}
+	head.length = 10 << 30
+	dated := sampleResponse()
+	dated.content = &sliced{size: 1, slice: maxSlice, validator: validator{modified: "Sun, 06 Nov 1994 08:49:37 GMT"}}
+	dated.length = 1
+	for i, s := range []*Response{sampleResponse(), noFlags, allFlags, least, head, dated} {
 		if got := parseMeta(appendMeta(nil, s)); got == nil || !sameMeta(got, s) {
 			t.Errorf("%d: got %+v, want %+v", i, got, s)
 		}
@@ -60,14 +66,18 @@ func TestMetaKnowsAllFields(t *testing.T) {
 }
 
 func TestMetaTruncated(t *testing.T) {
-	b := appendMeta(nil, sampleResponse())
-	for n := range b {
-		if s := parseMeta(b[:n]); s != nil {
-			t.Errorf("%d of %d octets make %+v", n, len(b), s)
+	head := sampleResponse()
+	head.content = &sliced{generation: 1, size: 3, slice: 2, validator: validator{modified: "x"}}
+	for _, sample := range []*Response{sampleResponse(), head} {
+		b := appendMeta(nil, sample)
+		for n := range b {
+			if s := parseMeta(b[:n]); s != nil {
+				t.Errorf("%d of %d octets make %+v", n, len(b), s)
+			}
 		}
-	}
-	if parseMeta(append(b, 0)) != nil {
-		t.Error("something behind the end passes")
+		if parseMeta(append(b, 0)) != nil {
+			t.Error("something behind the end passes")
+		}
 	}
 }
 
@@ -83,6 +93,7 @@ func TestMetaOfAnotherVersion(t *testing.T) {
 func FuzzMeta(f *testing.F) {
 	f.Add(appendMeta(nil, sampleResponse()))
 	f.Add(appendMeta(nil, &Response{status: 204}))
+	f.Add(appendMeta(nil, &Response{status: 200, content: &sliced{size: 3, slice: 2, validator: validator{modified: "x"}}}))
 	f.Add([]byte{metaVersion, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := parseMeta(b)

@@ -134,7 +134,10 @@ func (c *Cache) revive(r *Record) *Response {
 		c.log.Debug("a record isn't understood", "key", r.Key, "octets", len(r.Meta))
 		return nil
 	}
-	s.born, s.content, s.length = r.Born, &shelved{Content: r.Content}, r.Content.Size()
+	s.born = r.Born
+	if !s.Sliced() {
+		s.content, s.length = &shelved{Content: r.Content}, r.Content.Size()
+	}
 	s.kept.Store(true)
 	if c.options.Load().Preset == Safe && s.setsCookie() || s.figures.received.Sub(now) > clockSkew || !s.usefulAt(now) {
 		return nil
@@ -149,10 +152,11 @@ func (c *Cache) revive(r *Record) *Response {
 	return s
 }
 
-// usefulAt tells whether a response can be used from now on: fresh, stale, or once validated.
+// usefulAt tells whether a response can be used from now on: fresh, stale, or once validated. A slice is as useful as
+// its head.
 func (s *Response) usefulAt(now time.Time) bool {
 	f := &s.figures
-	return s.validates() || f.lifetime+max(f.whileRevalidate, f.ifError) > f.age(now)
+	return s.validates() || s.isSlice() || f.lifetime+max(f.whileRevalidate, f.ifError) > f.age(now)
 }
 
 // recall looks for the request in the store.

@@ -59,9 +59,13 @@ const sliceMark = "\x00"
 
 // appendKey appends the key of a slice.
 func (c *sliced) appendKey(dst, head []byte, index int64) []byte {
+	return strconv.AppendInt(c.appendPrefix(dst, head), index, 10)
+}
+
+// appendPrefix appends what the keys of all slices begin with.
+func (c *sliced) appendPrefix(dst, head []byte) []byte {
 	dst = append(append(dst, head...), sliceMark...)
-	dst = append(strconv.AppendUint(dst, c.generation, 36), '.')
-	return strconv.AppendInt(dst, index, 10)
+	return append(strconv.AppendUint(dst, c.generation, 36), '.')
 }
 
 // headKey is the key that a slice's key leads back to, or the key itself.
@@ -108,7 +112,9 @@ func (c *Cache) useSlice(of *sliced, head []byte, index int64) *Response {
 	if s == nil {
 		return nil
 	}
-	s.use()
+	if s.use() && c.tier != nil {
+		c.offerAgain(s)
+	}
 	if c.toucher != nil {
 		c.toucher.Touch(s.hash)
 	}
@@ -155,16 +161,38 @@ func (s *Response) ofGeneration(of *sliced) bool {
 
 // dropGeneration forgets a content that the origin doesn't have any more.
 func (c *Cache) dropGeneration(hash uint64, key string, of *sliced) {
+	if c.tier != nil {
+		c.tier.recalls.doom(idOf([]byte(key)))
+		c.tier.store.Delete(idOf([]byte(key)))
+	}
 	c.discard(hash, key, func(s *Response) bool { return s.ofGeneration(of) })
 }
 
 // dropSlices frees the slices of a generation whose head left the index. Close waits for it.
 func (c *Cache) dropSlices(head string, of *sliced) {
 	c.work.start(func() {
-		all := func(*Response) bool { return true }
-		for index := int64(0); index <= of.last() && !c.work.closed(); index++ {
-			key := of.appendKey(nil, []byte(head), index)
-			c.discard(c.index.hash(key), string(key), all)
+		if of.last() < c.index.slots.Load() {
+			c.dropEach([]byte(head), of)
+		} else {
+			c.dropFound([]byte(head), of) // an origin may claim any length
 		}
 	})
 }
+
+func (c *Cache) dropEach(head []byte, of *sliced) {
+	for index := int64(0); index <= of.last() && !c.work.closed(); index++ {
+		key := of.appendKey(nil, head, index)
+		c.discard(c.index.hash(key), string(key), anyResponse)
+	}
+}
+
+func (c *Cache) dropFound(head []byte, of *sliced) {
+	prefix := string(of.appendPrefix(nil, head))
+	c.index.each(func(s *slot) {
+		if strings.HasPrefix(s.key, prefix) {
+			c.discard(s.hash, s.key, anyResponse)
+		}
+	})
+}
+
+func anyResponse(*Response) bool { return true }

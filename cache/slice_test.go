@@ -221,3 +221,30 @@ func TestSlowReaderHoldsNobodyUp(t *testing.T) {
 		}
 	})
 }
+
+// TestSlicesGoWithTheirHead: replaced, purged or evicted, it takes them with it; also where it claims to be endless.
+func TestSlicesGoWithTheirHead(t *testing.T) {
+	for _, size := range []int64{12 * mebi, 1 << 57} {
+		synctest.Test(t, func(t *testing.T) {
+			o := newFilm(size)
+			c := newCache(t)
+			h := handle(c, o)
+			for range 2 {
+				watch(h, o.version.Load(), "Range: bytes=1048576-3145727")
+				synctest.Wait()
+				if n := c.Stats().Responses; n != 3 {
+					t.Errorf("of %d: %d responses are stored", size, n)
+				}
+				o.version.Add(1)
+				time.Sleep(time.Hour)
+			}
+			if _, err := c.Purge(cache.PurgeRequest{URL: "http://example.com/film"}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if s := c.Stats(); s.Responses != 0 || s.Bytes != 0 {
+				t.Errorf("of %d: %+v", size, s)
+			}
+		})
+	}
+}

@@ -29,7 +29,7 @@ func (c *Cache) sliceFill(t target, head *Response, index int64) *fill {
 		target: t, c: c, cancel: func() {}, answered: make(chan struct{}),
 		slice: &slice{of: of, hash: t.hash, head: t.key, index: index},
 		stored: &Response{
-			status: http.StatusPartialContent, length: of.span(index).Length, tags: head.tags, born: t.born,
+			status: statusSlice, length: of.span(index).Length, tags: head.tags, born: t.born, figures: head.figures,
 		},
 	}
 	f.key, f.hash = string(key), c.index.hash(key)

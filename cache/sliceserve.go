@@ -26,7 +26,9 @@ var errNotStored = errors.New("fetch a slice: the client wants only what is stor
 // prepareSlices waits for the first slice that the answer needs.
 func (x *exchange) prepareSlices(s *Response, from *slicedSource) error {
 	ranges := x.wanted(s, from)
-	if from.stored(ranges) {
+	all, disk := from.stored(ranges)
+	x.status.Disk = x.status.Disk || disk
+	if all {
 		return nil
 	}
 	if x.status.Hit {

@@ -78,16 +78,19 @@ func (f *slicedSource) write(index, start, length int64, more bool) error {
 	return err
 }
 
-// stored tells whether all that ranges want is stored.
-func (f *slicedSource) stored(ranges []httpfield.Range) bool {
+// stored tells whether all that ranges want is stored, in memory or, as far as that can be told without reading, in the
+// store; disk is set when any of it is there.
+func (f *slicedSource) stored(ranges []httpfield.Range) (all, disk bool) {
 	for _, r := range ranges {
 		for index := r.Start / f.of.slice; index <= (r.Start+r.Length-1)/f.of.slice; index++ {
-			if f.x.c.findSlice(f.of, f.x.key, index) == nil {
-				return false
+			s := f.x.c.findSlice(f.of, f.x.key, index)
+			if s == nil && !f.x.c.mayRecall(f.of, f.x.key, index) {
+				return false, disk
 			}
+			disk = disk || s == nil || resident(s.content) == 0
 		}
 	}
-	return true
+	return true, disk
 }
 
 // ready returns a slice that can be written. When another request's fetch of it fails, or takes too long, it is fetched
@@ -139,6 +142,9 @@ func (f *slicedSource) open(index int64, alone bool) *openSlice {
 		if s.stored = f.x.c.useSlice(f.of, f.x.key, index); s.stored != nil { // it came meanwhile
 			return s
 		}
+	}
+	if s.stored = f.x.recallSlice(f.of, index); s.stored != nil {
+		return s
 	}
 	return f.fetch(s, f.x.options.CollapseWait <= 0)
 }

@@ -95,7 +95,7 @@ func (c *Cache) put(s *Response, done func(written bool)) bool {
 
 // offer offers a response that is worth it, while it is in the index.
 func (c *Cache) offer(id ID, s *Response, done func(written bool)) (taken bool) {
-	r := Record{ID: id, Key: s.slot.key, Variant: variantOf(s), Born: s.born, Meta: appendMeta(nil, s), Content: s.content}
+	r := Record{ID: id, Key: s.slot.key, Variant: variantOf(s), Born: s.born, Meta: appendMeta(nil, s), Content: s.recordContent()}
 	s.kept.Store(true)
 	c.index.whileStored(s, func() {
 		taken = c.tier.store.Put(r, func(written bool) {
@@ -114,7 +114,7 @@ func (c *Cache) offer(id ID, s *Response, done func(written bool)) (taken bool) 
 // offerAgain offers a response that was used in memory for the first time since somebody asked: a store may wait for a
 // second offer, or have lost the record meanwhile.
 func (c *Cache) offerAgain(s *Response) {
-	if _, inMemory := s.content.(Pieces); !inMemory || !s.worthKeeping() {
+	if _, inMemory := s.recordContent().(Pieces); !inMemory || !s.worthKeeping() {
 		return
 	}
 	id := idOf([]byte(s.slot.key))
@@ -126,7 +126,7 @@ func (c *Cache) offerAgain(s *Response) {
 // worthKeeping tells whether a response is worth a write.
 func (s *Response) worthKeeping() bool {
 	f := &s.figures
-	return !s.Sliced() && !f.noCache && f.lifetime-f.age(time.Now()) >= minKept &&
+	return !f.noCache && f.lifetime-f.age(time.Now()) >= minKept &&
 		!strings.Contains(s.slot.key, searchPart)
 }
 
@@ -136,9 +136,9 @@ func (c *Cache) rekeep(old, fresh *Response) {
 	if c.tier == nil {
 		return
 	}
-	_, inMemory := fresh.content.(Pieces)
+	content, inMemory := fresh.recordContent().(Pieces)
 	switch {
-	case inMemory && fresh.length <= maxRekept:
+	case inMemory && content.Size() <= maxRekept:
 		c.put(fresh, nil)
 	case joined(old.fields, "Cache-Control") == joined(fresh.fields, "Cache-Control"):
 		fresh.kept.Store(old.kept.Load())

@@ -52,6 +52,22 @@ func TestParseRange(t *testing.T) {
 	}
 }
 
+func TestFirstPosition(t *testing.T) {
+	for value, want := range map[string]int64{
+		"bytes=0-0": 0, "bytes=5-9": 5, "bytes=7-": 7, "bytes=-3": 0, "BYTES=9-9, 4-5 ,20-": 4, "bytes=9-9,-1": 0,
+		"bytes=99999999999999999999-": 1 << 58,
+	} {
+		if got, ok := httpfield.FirstPosition(value); !ok || got != want {
+			t.Errorf("%q: got %d, %v", value, got, ok)
+		}
+	}
+	for _, value := range []string{"", "bytes", "bytes=", "bytes=,", "bytes=-", "bytes=5-4", "bytes=a-", "lines=1-2", "bytes=1-2,x"} {
+		if got, ok := httpfield.FirstPosition(value); ok {
+			t.Errorf("%q: got %d", value, got)
+		}
+	}
+}
+
 func TestParseContentRange(t *testing.T) {
 	for value, want := range map[string]httpfield.ContentRange{
 		"bytes 0-4/10": {Range: httpfield.Range{Start: 0, Length: 5}, Size: 10},
@@ -80,8 +96,12 @@ func FuzzParseRange(f *testing.F) {
 		if (result == httpfield.RangeSatisfiable) != (len(got) > 0) {
 			t.Errorf("%q: %v, %v", value, got, result)
 		}
+		first, ok := httpfield.FirstPosition(value)
+		if result != httpfield.RangeIgnored && !ok {
+			t.Errorf("%q has no first position", value)
+		}
 		for _, r := range got {
-			if r.Start < 0 || r.Length <= 0 || r.Start > size-r.Length {
+			if r.Start < 0 || r.Length <= 0 || r.Start > size-r.Length || r.Start < first {
 				t.Errorf("%q of %d: %v", value, size, r)
 			}
 		}
