@@ -52,12 +52,12 @@ func (f *fill) cut(response *http.Response) {
 }
 
 func (k *cutter) run(content io.Reader) {
+	defer k.end()
 	for index := int64(0); index <= k.last && k.await(index); index++ {
 		if err := k.bring(index, content); err != nil {
-			break
+			return
 		}
 	}
-	k.end()
 }
 
 // bring reads one slice.

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"sync"
@@ -246,5 +247,31 @@ func TestSlicesGoWithTheirHead(t *testing.T) {
 				t.Errorf("of %d: %+v", size, s)
 			}
 		})
+	}
+}
+
+// TestPanicInASlice: code that panics on a fill's goroutine lets no reader hang, whichever way the slice comes.
+func TestPanicInASlice(t *testing.T) {
+	for _, panics := range []func(*http.Request) bool{
+		func(r *http.Request) bool { return r.Header.Get("Range") == "" },                                   // the whole
+		func(r *http.Request) bool { return r.Header.Get("Range") != "" && r.Header.Get("If-Range") == "" }, // the first part
+		func(r *http.Request) bool { return r.Header.Get("If-Range") != "" },                                // another one
+	} {
+		for _, wanted := range []string{"Accept: */*", "Range: bytes=0-4194303"} {
+			synctest.Test(t, func(t *testing.T) {
+				o := newFilm(12 * mebi)
+				o.lie = func(r *http.Request, response *http.Response) *http.Response {
+					if panics(r) {
+						response.Body.(*filmReader).end = response.Body.(*filmReader).pos + mebi/2
+						response.Body = io.NopCloser(panicking{response.Body})
+					}
+					return response
+				}
+				v, aborted := watch(handle(newCache(t), o), 0, wanted)
+				if v.wrong >= 0 || !aborted && v.written < 4*mebi {
+					t.Errorf("aborted %t, %d octets, wrong at %d", aborted, v.written, v.wrong)
+				}
+			})
+		}
 	}
 }

@@ -70,6 +70,7 @@ var (
 // runSlice fetches a slice. It is the fill's goroutine.
 func (f *fill) runSlice() {
 	defer f.c.flights.remove(f)
+	defer f.recover()
 	requested := time.Now()
 	response, err := f.next.RoundTrip(f.request)
 	if err == nil {

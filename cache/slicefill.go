@@ -151,6 +151,7 @@ func (f *fill) keepPart(response *http.Response) {
 	close(s.answered)
 	f.c.flights.share(s)
 	defer f.c.flights.remove(s)
+	defer s.recover()
 	f.c.flights.detach(f)
 	close(f.answered)
 	s.follow(response)
