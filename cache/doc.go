@@ -9,7 +9,8 @@
 //	                        ▼
 //	                       pass ─▶ origin
 //
-// handler.go, collapse.go, serve.go and pass.go are the life of a request, state by state. The rules are pure functions over parsed fields and times:
+// handler.go, collapse.go, serve.go and pass.go are the life of a request, state by state. The rules are pure functions over
+// parsed fields and times; RFC.md has every requirement, and the test that shows it:
 //
 //	RFC 9111 §2    cache key                             key.go, querykey.go
 //	         §3    storing, must-understand, private     storing.go
