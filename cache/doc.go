@@ -9,6 +9,11 @@
 //	                        ▼
 //	                       pass ─▶ origin
 //
+// Behind memory there may be a Store, which cache/disk fulfils, and which outlives the process:
+//
+//	lookup ─ miss ─▶ recall ─▶ Store.Load ─▶ held against what was purged since ─▶ index ─▶ serve
+//	commit, second use, 304 ─▶ put ─▶ Store.Put          purge, invalidation ─▶ Store.Note, Store.Delete
+//
 // handler.go, collapse.go, serve.go and pass.go are the life of a request, state by state. The rules are pure functions over
 // parsed fields and times; RFC.md has every requirement, and the test that shows it:
 //
@@ -52,6 +57,12 @@
 // stored lives in the index; Residency, which cache/memory fulfils, only says which slots must
 // leave it. A fill in flight holds memory of its own share of the budget; when that is in use, responses pass without
 // being stored. cache/governor sets the budget, and lowers it when the process runs short.
+//
+// tier.go decides what goes into the Store, meta.go is the form of a record's head, recall.go brings it back, once for
+// all who wait, and shelved.go answers from it: a small content by way of memory, a large one piece by piece, either not
+// before its first octets are verified, so that a content that is gone or damaged is a miss. past.go remembers what was
+// purged since the oldest record was asked for, and notes.go makes that durable before a purge is acknowledged. Without
+// a Store, and on a hit in memory, none of this costs anything.
 //
 // The package imports httpfield and client_golang, and nothing else of anyedge.
 package cache

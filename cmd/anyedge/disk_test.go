@@ -40,6 +40,24 @@ func (p *program) writeDisk() {
 // disk is the directory of its disk tier.
 func (p *program) disk() string { return filepath.Join(filepath.Dir(p.file), "cache") }
 
+func (p *program) metrics() string {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.admin+"/metrics", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(b)
+}
+
 // A second process finds what the first has stored, and nothing of what was purged.
 func TestDiskOutlivesTheProcess(t *testing.T) {
 	p := diskProgram(t)
@@ -53,6 +71,9 @@ func TestDiskOutlivesTheProcess(t *testing.T) {
 	p.awaitExit()
 	asked := p.asked.Load()
 	p.launch()
+	p.await("the disk's records", func() bool {
+		return !strings.Contains(p.metrics(), "\nanyedge_disk_records{disk=\""+p.disk()+"\"} 0\n")
+	})
 	resp, again := p.get("HTTP/3.0", "shop.example.com", "/a")
 	if status := resp.Header.Get("Cache-Status"); again != a || p.asked.Load() != asked || !strings.Contains(status, "hit") || !strings.Contains(status, "detail=disk") {
 		t.Errorf("%q, %q; the origin was asked %d times", again, status, p.asked.Load()-asked)
