@@ -71,7 +71,7 @@ func TestPurgeRequests(t *testing.T) {
 }
 
 // waitFor polls what no event tells of.
-func waitFor(t *testing.T, done func() bool) {
+func waitFor(t testing.TB, done func() bool) {
 	t.Helper()
 	for !done() {
 		select {

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -71,7 +72,7 @@ func TestPanicOfTheOrigin(t *testing.T) {
 // statusOf sends a request and returns the status, 0 when the handler aborts.
 func statusOf(h http.Handler) (status int) {
 	defer func() {
-		if recover() == http.ErrAbortHandler {
+		if err, _ := recover().(error); errors.Is(err, http.ErrAbortHandler) {
 			status = 0
 		}
 	}()

@@ -372,8 +372,8 @@ func TestDamagedInTheMiddle(t *testing.T) {
 	w := httptest.NewRecorder()
 	func() {
 		defer func() {
-			if r := recover(); r != http.ErrAbortHandler {
-				t.Errorf("recovered %v", r)
+			if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
+				t.Errorf("recovered %v", err)
 			}
 		}()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://example.com/l", nil))

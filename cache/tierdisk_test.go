@@ -15,7 +15,7 @@ import (
 )
 
 // openDisk opens a real disk tier, and waits until it knows what it holds.
-func openDisk(t *testing.T, dir string) *disk.Store {
+func openDisk(t testing.TB, dir string) *disk.Store {
 	var o disk.Options
 	o.SetDefaults()
 	o.Path, o.Size, o.Segment, o.MinFree = dir, 64<<20, 4<<20, 0
