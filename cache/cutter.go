@@ -41,6 +41,7 @@ type cutter struct {
 func (f *fill) cut(response *http.Response) {
 	defer f.cancel()
 	defer response.Body.Close()
+	f.stream.drop() // each slice pays for itself
 	of := f.stored.slices()
 	k := &cutter{f: f, of: of, last: of.last(), wanted: -1, coming: make(map[int64]*stream)}
 	first := of.cutter.CompareAndSwap(nil, k)

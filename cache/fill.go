@@ -209,8 +209,7 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 		return ReasonVary // slices are asked for by the key that they belong to
 	}
 	if size > 0 {
-		f.storeHead(s, size, v)
-		return ""
+		return f.storeHead(s, size, v)
 	}
 	f.stream.trailerNames = trailerNames(response.Trailer)
 	if s.length >= 0 && !f.stream.prepay(s.length) {
@@ -225,7 +224,7 @@ func (f *fill) mark() {
 	switch {
 	case f.askedTooFar():
 		// It says nothing about what others want.
-	case f.asked.Length > 0 && f.status == http.StatusPartialContent && f.reason != "":
+	case f.asked.Length > 0 && f.status == http.StatusPartialContent && f.reason != "" && f.reason != ReasonNoRoom:
 		f.c.marks.set(partMark(f.hash), time.Now().Add(markLong))
 	case f.stored != nil && f.stored.shareable():
 		f.c.marks.clear(f.hash)

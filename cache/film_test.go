@@ -20,6 +20,7 @@ type film struct {
 	size    int64
 	version atomic.Uint64
 	fields  []string // besides the entity tag
+	text    string   // when set, the content
 	lie     func(*http.Request, *http.Response) *http.Response
 
 	requests atomic.Int64
@@ -65,7 +66,11 @@ func (o *film) answer(r *http.Request) *http.Response {
 }
 
 func (o *film) respond(status int, part httpfield.Range) *http.Response {
-	response := respond(o.reader(part), part.Length, append(o.fields, "Etag: "+o.etag())...)
+	content := io.Reader(o.reader(part))
+	if o.text != "" {
+		content = strings.NewReader(o.text[part.Start : part.Start+part.Length])
+	}
+	response := respond(content, part.Length, append(o.fields, "Etag: "+o.etag())...)
 	response.StatusCode = status
 	return response
 }

@@ -275,3 +275,42 @@ func TestPanicInASlice(t *testing.T) {
 		}
 	}
 }
+
+// TestNoMemoryForSlices: where nothing may be held, content passes without being stored, and ranges as they came.
+func TestNoMemoryForSlices(t *testing.T) {
+	const size = 12 * mebi
+	c := newCache(t)
+	c.SetMemory(64<<20, false)
+	o := newFilm(size)
+	h := handle(c, o)
+	v, _ := watch(h, 0)
+	v.check(t, 200, size, "fwd=uri-miss; fwd-status=200; detail=no-room")
+	v, _ = watch(h, 0, "Range: bytes=5-7")
+	v.check(t, 206, 3, "fwd=uri-miss; fwd-status=206")
+	if s := c.Stats(); s.Responses > 0 || o.octets.Load() > size+mebi {
+		t.Errorf("%+v, the origin gave %d octets", s, o.octets.Load())
+	}
+}
+
+// TestMemoryRunsOutMidway: a client gets its content through slices that nobody can keep.
+func TestMemoryRunsOutMidway(t *testing.T) {
+	const size = 12 * mebi
+	for _, field := range []string{"Accept: */*", "Range: bytes=0-"} {
+		synctest.Test(t, func(t *testing.T) {
+			c, o := newCache(t), newFilm(size)
+			v := &viewer{header: make(http.Header), wrong: -1}
+			v.onWrite = func() {
+				if v.written == 3*mebi {
+					c.SetMemory(64<<20, false)
+				}
+			}
+			aborted := serveAborted(handle(c, o), v, request(t.Context(), "http://example.com/film", field))
+			if aborted || v.wrong >= 0 || v.written != size || o.octets.Load() > size+2*mebi {
+				t.Errorf("aborted %t, %d octets, wrong at %d, the origin gave %d", aborted, v.written, v.wrong, o.octets.Load())
+			}
+			if held := c.Stats().FillBytes; held != 0 {
+				t.Errorf("%d octets are held", held)
+			}
+		})
+	}
+}

@@ -129,10 +129,14 @@ func acceptsRanges(f FieldReader) bool {
 	return false
 }
 
-// storeHead makes s the head of a sliced content, and stores it before any of its slices.
-func (f *fill) storeHead(s *Response, size int64, v validator) {
+// storeHead makes s the head of a sliced content, and stores it before any of its slices. That needs memory for one.
+func (f *fill) storeHead(s *Response, size int64, v validator) Reason {
+	first := size
 	if f.got.Size > 0 {
-		s.length = f.got.Size
+		s.length, first = f.got.Size, f.got.Length
+	}
+	if !f.stream.prepay(first) {
+		return ReasonNoRoom
 	}
 	of := newSliced(s.length, size, v, s.fields)
 	if stored := f.c.generationOf(f.hash, f.key, of); stored != nil {
@@ -141,13 +145,13 @@ func (f *fill) storeHead(s *Response, size int64, v validator) {
 	s.content = of
 	f.stored, f.shared = s, true
 	f.enter(s)
+	return ""
 }
 
 // keepPart stores the slice that came as the answer to a range.
 func (f *fill) keepPart(response *http.Response) {
 	s := f.c.sliceFill(f.target, f.stored, f.got.Start/f.stored.slices().slice)
-	s.request, s.stream, s.cancel = f.request, newStream(&f.c.fills), f.cancel
-	s.prepare(s.stored.length)
+	s.request, s.stream, s.cancel, s.shared = f.request, f.stream, f.cancel, true
 	close(s.answered)
 	f.c.flights.share(s)
 	defer f.c.flights.remove(s)
