@@ -106,8 +106,32 @@ func TestDiskInUse(t *testing.T) {
 	p.launch()
 	p.await("the log tells", p.log.has("the disk tier is left out until the next start"))
 	p.get("HTTP/2.0", "shop.example.com", "/a")
+	if _, out := p.command("status"); !strings.Contains(out, "resting") || !strings.Contains(out, "another process uses it") {
+		t.Error(out)
+	}
 	if code, out := p.command("purge", "--all"); code != exitGood || !strings.Contains(out, "warning: a restart may bring it back") || !strings.Contains(out, "another process uses it") {
 		t.Errorf("%d %s", code, out)
+	}
+}
+
+func TestDiskEvents(t *testing.T) {
+	for _, tt := range []struct {
+		before, now disk.State
+		want        string
+	}{
+		{"", disk.OK, ""},
+		{"", disk.Loading, ""},
+		{disk.Loading, disk.OK, ""},
+		{disk.OK, disk.Full, "full: why"},
+		{disk.Full, disk.Full, ""},
+		{disk.Full, disk.Resting, "resting: why"},
+		{disk.Resting, disk.OK, "works again"},
+		{disk.Failing, disk.Loading, "works again"},
+		{"", disk.Failing, "failing: why"},
+	} {
+		if got := diskEvent(tt.before, disk.Stats{State: tt.now, Reason: "why"}); got != tt.want {
+			t.Errorf("%q, then %q: %q, want %q", tt.before, tt.now, got, tt.want)
+		}
 	}
 }
 

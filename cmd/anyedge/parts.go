@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/anyedge/anyedge/cache"
-	"github.com/anyedge/anyedge/cache/disk"
 	"github.com/anyedge/anyedge/cache/memory"
 	"github.com/anyedge/anyedge/configs"
 	"github.com/anyedge/anyedge/health"
@@ -42,33 +41,6 @@ func prefixes(cfg *configs.Config) []netip.Prefix {
 		all = append(all, v.Announce...)
 	}
 	return all
-}
-
-// newCache returns the cache with its tiers. A disk that can't be used leaves it without one: the node serves.
-func (n *node) newCache(cfg *configs.Config) *cache.Cache {
-	var tier []cache.Option
-	if cfg.Cache.Disk != nil {
-		tier = append(tier, n.openDisk(*cfg.Cache.Disk))
-	}
-	return cache.New(cfg.Cache.Options, cfg.Node.Name, newResidency(cfg.Cache.Options), n.log, tier...)
-}
-
-func (n *node) openDisk(o disk.Options) cache.Option {
-	store, err := disk.Open(o, n.log)
-	if err != nil {
-		n.log.Error("the disk tier is left out until the next start", "error", err)
-		n.journal.Add(health.EventNode, "disk", "left out until the next start: "+firstLine(err))
-		return cache.WithoutStore(err)
-	}
-	store.RegisterMetrics(n.registry)
-	return cache.WithStore(store)
-}
-
-// closeCache closes what newCache opened, for a node that won't run.
-func (n *node) closeCache() {
-	if n.cache != nil {
-		_ = n.bounded(sessionEnd, n.cache.Close) // there is nothing in it
-	}
 }
 
 // newResidency decides over what stays in memory.

@@ -120,6 +120,7 @@ type node struct {
 	gate        *listener.Gate
 	limiter     *admission.Limiter
 	cache       *cache.Cache
+	disk        diskTier
 	governor    *governor.Governor
 	access      accessLog
 	speaker     *bgp.Speaker
@@ -208,6 +209,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.start("other nodes", n.others.Run)
 	n.start("admin API", n.admin.Serve)
 	n.start("memory", n.governor.Run)
+	n.start("disks", n.watchDisks)
 	n.start("status page's samples", n.sample)
 	n.start("watchdog", watchdog{beat: n.control.LastRound, alive: func() { n.supervisor.alive(n.summary()) }, abort: n.freeze}.run)
 	n.start("certificates", func(ctx context.Context) error { return n.certs.Watch(ctx, certInterval, n.certsChanged) })

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/cache/disk"
 	"github.com/anyedge/anyedge/proxy/origin"
 	"github.com/anyedge/anyedge/routing"
 	edgetls "github.com/anyedge/anyedge/tls"
@@ -28,6 +29,7 @@ type Status struct {
 	Peers        []routing.Peer            `json:"peers"`
 	Origins      []origin.Status           `json:"origins"`
 	Cache        cache.Stats               `json:"cache"`
+	Disks        []disk.Stats              `json:"disks,omitempty"`
 	Certificates []edgetls.CertificateInfo `json:"certificates"`
 	Report       *routing.Report           `json:"report,omitempty"` // what other nodes read of it
 }
@@ -96,6 +98,9 @@ func (s Status) write(out io.Writer, now time.Time) error {
 		}
 	}
 	fmt.Fprintf(w, "cache\t%s\t%s\t%s\t%s\n", count(s.Cache.Responses, "response"), size(s.Cache.Bytes), count(s.Cache.Hits, "hit"), forwarded(s.Cache))
+	for _, d := range s.Disks {
+		fmt.Fprintf(w, "disk\t%s\t%s\t%s\t%s of %s%s\n", d.Disk, d.State, count(d.Records, "record"), size(d.Bytes), size(d.Size), dash(d.Reason))
+	}
 	for _, c := range s.Certificates {
 		fmt.Fprintf(w, "cert\t%s\tuntil %s\t%s\t%s%s\n", strings.Join(c.Names, " "), c.NotAfter.Format(time.DateOnly), c.Key, firstOf(c.File, "made here"), dash(c.Warning))
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/cache/disk"
 	"github.com/anyedge/anyedge/proxy/origin"
 	"github.com/anyedge/anyedge/routing"
 	edgetls "github.com/anyedge/anyedge/tls"
@@ -22,6 +23,7 @@ func TestStatusText(t *testing.T) {
 		Peers:   []routing.Peer{{Name: "edge-a", State: "active", ASN: 64496, Since: ago(time.Second), LastError: "connection refused"}},
 		Origins: []origin.Status{{Name: "shop", Servers: []origin.ServerStatus{{URL: "http://192.0.2.80", State: origin.Up, Since: ago(time.Second), InFlight: 1}}}},
 		Cache:   cache.Stats{Responses: 1, Bytes: 2048, Hits: 2},
+		Disks:   []disk.Stats{{Disk: "/cache", State: disk.Full, Reason: "no space left on device", Records: 1, Bytes: 1 << 30, Size: 2 << 30}},
 		Certificates: []edgetls.CertificateInfo{
 			{Names: []string{"shop.example.com"}, NotAfter: now, Key: "ECDSA P-256", File: "shop.pem", Warning: "expires today"},
 		},
@@ -35,6 +37,7 @@ vip     www               announced         for 1m0s     well: all is well
 peer    edge-a            active            for 1s       AS64496, 0 routes – connection refused
 origin  shop              up                for 1s       http://192.0.2.80, 1 in flight
 cache   1 response        2.0 KiB           2 hits       forwarded: none
+disk    /cache            full              1 record     1.0 GiB of 2.0 GiB – no space left on device
 cert    shop.example.com  until 2026-11-23  ECDSA P-256  shop.pem – expires today
 `
 	var got strings.Builder
