@@ -14,6 +14,12 @@
 //	lookup ─ miss ─▶ recall ─▶ Store.Load ─▶ held against what was purged since ─▶ index ─▶ serve
 //	commit, second use, 304 ─▶ put ─▶ Store.Put          purge, invalidation ─▶ Store.Note, Store.Delete
 //
+// Large contents are in slices, each in a slot of its own, which a head under the key of the target URI leads to:
+//
+//	fill ─ 200 ─▶ cutter ─▶ slice, slice, slice ─▶ index        as it comes, not far ahead of the fastest reader
+//	     └ 206 ─▶ head and one slice ────────────────▲
+//	serve ─▶ slicedSource ─ stored? ─ coming? ─ fetch┘          slice by slice, one ahead
+//
 // handler.go, collapse.go, serve.go and pass.go are the life of a request, state by state. The rules are pure functions over
 // parsed fields and times; RFC.md has every requirement, and the test that shows it:
 //
@@ -21,8 +27,8 @@
 //	         §3    storing, must-understand, private     storing.go
 //	         §3.1  fields that aren't stored             fields.go, block.go
 //	         §3.2  updating stored fields                validate.go, refresh.go
+//	         §3.3, §3.4 parts                            slice.go, slicefill.go, slicefetch.go, validator.go
 //	         §3.5  Authorization                         storing.go, reuse.go
-//	         §3.3, §3.4 contents in slices               slice.go, validator.go, slicefill.go
 //	         §4    reuse, request directives             request.go, reuse.go
 //	         §4.1  Vary                                  vary.go
 //	         §4.2  freshness, heuristics, age            freshness.go, age.go

@@ -51,6 +51,8 @@ type exchange struct {
 //	   │                   │    ├▶ serveResponse     │              not to be stored
 //	   ▼                   │    └▶ fail ─▶ serve, stale or answer with an error
 //	  pass ◀───────────────┘
+//
+// With a content in slices, serve and serveStream go back to lookup when it turns out that the origin has another one.
 type step func(*exchange) step
 
 // maxTries is how many fills a request waits for before it asks the origin by itself.
