@@ -592,7 +592,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `(anyedge_[a-z_]+)` \\| ([a-z]+) \\|").FindAllStringSubmatch(string(readme), -1) {
 		stated[m[1]] = m[2]
 	}
-	e := startEdge(t)
+	e := newEdge(t)
+	e.write(e.configText() + fmt.Sprintf("cache: {disk: {path: %s/cache, size: 16MiB}}\n", filepath.Dir(e.file)))
+	e.begin()
 	e.awaitAnnounced()
 	e.get("HTTP/2.0", "shop.example.com", "/")
 	e.get("HTTP/3.0", "shop.example.com", "/")
