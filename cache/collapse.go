@@ -144,12 +144,14 @@ func (x *exchange) validateBehind() {
 func await(x *exchange) step {
 	var timeout <-chan time.Time
 	if !x.leads {
+		defer x.c.flights.decided(x.fill)
 		timer := time.NewTimer(x.c.options.Load().CollapseWait)
 		defer timer.Stop()
 		timeout = timer.C
 	}
 	select {
 	case <-x.fill.answered:
+		x.usable = x.leads || x.fill.stored != nil && x.accepts(x.fill)
 		return answered
 	case <-timeout:
 		x.leave()
@@ -186,7 +188,7 @@ func answered(x *exchange) step {
 		x.leave()
 		x.status.FwdStatus = f.status
 		return serveOnError
-	case !x.leads && (f.stored == nil || !x.accepts(f)):
+	case !x.usable:
 		x.leave()
 		return lookup
 	case f.response != nil && x.wantsOther(f):

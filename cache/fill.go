@@ -67,6 +67,8 @@ type fill struct {
 	led        bool // the leader still waits
 	background bool // wanted even if no request waits
 	doomed     bool // invalidated: not stored, and not shared with requests that come later
+	undecided  int  // those that joined and haven't held what it brings against the purges yet
+	over       bool
 }
 
 // errUnasked is a 304 to a request that didn't ask for one.

@@ -48,6 +48,7 @@ func (t *flights) find(key string, fits func(*fill) bool) (*fill, *streamReader)
 		}
 		if r := f.stream.attach(); r != nil {
 			f.interested++
+			f.undecided++
 			return f, r
 		}
 	}
@@ -135,12 +136,28 @@ func (t *flights) abandoned(f *fill) bool {
 	return !f.led
 }
 
-// remove forgets a fill that is over.
+// decided tells that a request which joined knows whether it may use what the fill brings.
+func (t *flights) decided(f *fill) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f.undecided--
+	t.forget(f)
+}
+
+// remove forgets a fill that is over, with the last request that has to decide over it: until then no purge since its
+// begin may be forgotten.
 func (t *flights) remove(f *fill) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.shut(f)
-	delete(t.all, f)
+	f.over = true
+	t.forget(f)
+}
+
+func (t *flights) forget(f *fill) {
+	if f.over && f.undecided == 0 {
+		delete(t.all, f)
+	}
 }
 
 func (t *flights) shut(f *fill) {

@@ -33,6 +33,7 @@ type exchange struct {
 	fill   *fill // waited for, nil for none
 	reader *streamReader
 	leads  bool
+	usable bool // what the fill brings answers this request
 	heir   bool // a leader failed already
 	tries  int  // fills that were waited for
 	err    error

@@ -165,6 +165,9 @@ func (f *slicedSource) fetch(s *openSlice, alone bool) *openSlice {
 			return begin()
 		}
 		s.fill, s.reader, s.leads = x.c.flights.join(string(key), fits, unlessStored)
+		if s.fill != nil && !s.leads {
+			x.c.flights.decided(s.fill) // the head decides
+		}
 	}
 	if s.leads && !x.c.work.start(s.fill.runSlice) {
 		s.fill.err = errClosing
