@@ -12,6 +12,8 @@ import (
 const (
 	// noteRetry is how long to wait before notes that the store couldn't write are tried again.
 	noteRetry = 10 * time.Second
+	// noteWait is how long a purge waits for the disk before it warns.
+	noteWait = 5 * time.Second
 	// forgetEvery is how often purges are forgotten at most. What was purged that long ago is known to all that was
 	// under way then, so that nothing older can still come to the store.
 	forgetEvery = 10 * time.Second
@@ -23,11 +25,11 @@ type notes struct {
 	pending []purgeNote
 
 	writing  sync.Mutex // held by who writes; guards the following fields
-	closed   bool       // the store is
 	forgot   time.Time  // when purges were forgotten the last time
 	purgedBy uint64     // the purge sequence then
 
-	busy atomic.Bool // somebody writes behind
+	busy   atomic.Bool // somebody writes behind
+	closed atomic.Bool // the store is
 }
 
 func (t *notes) add(n purgeNote) {
@@ -101,13 +103,31 @@ func (c *Cache) durable() error {
 	if c.tier == nil {
 		return c.storeless
 	}
-	err := c.tier.write()
-	c.forgetPurges()
+	ctx, cancel := context.WithTimeout(context.Background(), noteWait)
+	defer cancel()
+	err := c.tier.writeWithin(ctx)
 	if err != nil {
 		c.durableBehind()
+		return err
 	}
-	return err
+	c.forgetPurges()
+	return nil
 }
+
+// writeWithin is write that doesn't wait for a disk that hangs.
+func (t *tier) writeWithin(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- t.write() }() // ends with the disk's answer, which nobody can hasten
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return errLate
+	}
+}
+
+// errLate is a disk that hangs.
+var errLate = errors.New("note a purge: the disk doesn't answer")
 
 // errClosed is a purge that comes when the cache is closed.
 var errClosed = errors.New("note a purge: the cache is closed")
@@ -116,7 +136,7 @@ var errClosed = errors.New("note a purge: the cache is closed")
 func (t *tier) write() error {
 	t.notes.writing.Lock()
 	defer t.notes.writing.Unlock()
-	if t.notes.closed {
+	if t.notes.closed.Load() {
 		return errClosed
 	}
 	list := t.notes.take()
@@ -143,7 +163,7 @@ func (c *Cache) durableBehind() {
 
 func (c *Cache) writeBehind() {
 	for failed := false; !c.tier.notes.empty(); {
-		err := c.tier.write()
+		err := c.tier.writeWithin(c.work.ctx)
 		if err != nil && !failed {
 			c.log.Error("purges aren't durable: what they took may be back after a restart", "error", err)
 			failed = true
@@ -163,7 +183,7 @@ func (c *Cache) forgetPurges() {
 	t := c.tier
 	t.notes.writing.Lock()
 	defer t.notes.writing.Unlock()
-	if now := time.Now(); !t.notes.closed && now.Sub(t.notes.forgot) >= forgetEvery {
+	if now := time.Now(); !t.notes.closed.Load() && now.Sub(t.notes.forgot) >= forgetEvery {
 		seq := min(t.store.Oldest(), t.notes.purgedBy, c.flights.oldest(), t.recalls.oldest())
 		t.past.forget(seq)
 		t.store.Forget(seq)
@@ -173,9 +193,7 @@ func (c *Cache) forgetPurges() {
 
 // close writes what is pending, and ends the store.
 func (t *tier) close(ctx context.Context) error {
-	err := t.write()
-	t.notes.writing.Lock()
-	t.notes.closed = true
-	t.notes.writing.Unlock()
+	err := t.writeWithin(ctx)
+	t.notes.closed.Store(true)
 	return errors.Join(err, t.store.Close(ctx))
 }

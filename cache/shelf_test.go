@@ -31,7 +31,8 @@ type shelf struct {
 	closed  bool
 	refuse  func(cache.Record) bool
 	onLoad  func()
-	broken  error // of Note
+	onNote  func() // called without the lock; set it before the cache begins
+	broken  error  // of Note
 
 	damage func(key string, at int64) error // of what is read; called without the lock
 }
@@ -112,6 +113,9 @@ func (s *shelf) Delete(id cache.ID) {
 }
 
 func (s *shelf) Note(seq uint64, text []byte) error {
+	if s.onNote != nil {
+		s.onNote()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken != nil {

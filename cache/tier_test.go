@@ -533,6 +533,29 @@ func TestCloseDoesNotWaitForABrokenDisk(t *testing.T) {
 	})
 }
 
+// TestPurgeWithAHangingDisk: a purge warns after a while, and holds.
+func TestPurgeWithAHangingDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, o := newShelf(), pages()
+		answer := make(chan struct{})
+		s.onNote = func() { <-answer }
+		c, stop := tiered(t, s)
+		get(handle(c, o), "http://example.com/a")
+		begun := time.Now()
+		r, err := c.Purge(cache.PurgeRequest{Tag: "a"})
+		if took := time.Since(begun); err != nil || !strings.Contains(r.Warning, "doesn't answer") || took != 5*time.Second {
+			t.Errorf("%+v %v after %v", r, err, took)
+		}
+		expect(t, handle(c, o), "http://example.com/a", "uri-miss", "content of /a ")
+		close(answer)
+		synctest.Wait()
+		if _, notes, _ := s.count(); notes != 1 {
+			t.Errorf("%d notes", notes)
+		}
+		stop()
+	})
+}
+
 // TestPurgesAreForgotten: what no record is older than needn't be remembered.
 func TestPurgesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
