@@ -27,8 +27,11 @@ type source interface {
 // which nothing has been sent yet.
 func (x *exchange) answer(s *Response, addFields func(http.Header), from source) error {
 	now := time.Now()
+	rep := x.represent(representation{s, addFields, from}, now)
+	defer x.unrepresent()
+	s, from = rep.s, rep.from
 	h := x.w.Header()
-	addFields(h)
+	rep.addFields(h)
 	if age := s.figures.age(now); x.status.Hit || age >= time.Second {
 		h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
 	}

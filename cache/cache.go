@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"sync/atomic"
 )
 
@@ -26,7 +27,8 @@ type Cache struct {
 	fills     budget
 	sweeper   sweeper
 	searches  *searches
-	keyParts  atomic.Bool // some keys have parts behind their target URI
+	coder     atomic.Pointer[coder] // nil when nothing is encoded
+	keyParts  atomic.Bool           // some keys have parts behind their target URI
 	figures   counters
 	work      *work
 	tier      *tier // nil when there is nothing behind memory
@@ -70,6 +72,9 @@ func (c *Cache) Stored() int64 { return c.index.bytes.Load() }
 // Configure swaps the options in. The memory budget stays: SetMemory changes that.
 func (c *Cache) Configure(o Options) {
 	o.Targeted = canonical(o.Targeted)
+	if old := c.options.Load(); old == nil || !reflect.DeepEqual(old.Encoding, o.Encoding) {
+		c.coder.Store(newCoder(&o.Encoding))
+	}
 	c.options.Store(&o)
 }
 

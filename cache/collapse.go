@@ -77,6 +77,7 @@ func (x *exchange) newFill(ctx context.Context) *fill {
 		f.request.URL = &u
 	}
 	f.request.Header = fillHeader(x.r.Header, f.stale, f.variants)
+	f.coder.ask(f.request.Header, x.r.Header)
 	f.asked = x.part()
 	f.askPart()
 	return f
@@ -85,6 +86,7 @@ func (x *exchange) newFill(ctx context.Context) *fill {
 func (x *exchange) target() target {
 	return target{
 		site: x.site, hash: x.hash, key: string(x.key), rawKey: cmp.Or(x.rawKey, string(x.key)), client: x.r.Header, query: x.query, policy: x.policy,
+		coder: x.coder,
 		born: x.c.purges.last.Load(),
 	}
 }
@@ -107,7 +109,9 @@ func (x *exchange) varyGuess(f *fill) bool {
 		return true
 	}
 	for _, v := range s.list()[0].vary {
-		if v := newVaryField(v.name, header(f.client)); !v.selects(x.query.fields) {
+		said := []varyField{newVaryField(v.name, header(f.client))}
+		f.coder.codeVary(said, header(f.client))
+		if !selects(said, x.query.fields) {
 			return false
 		}
 	}

@@ -40,6 +40,8 @@
 //	the preset safe                                      guard.go
 //	RFC 9110 §13   preconditions, If-Range               condition.go
 //	         §14   ranges                                ranges.go
+//	         §8.4, §12.5.3 content coding                coder.go, represent.go, forms.go, encodepass.go
+//	         §8.8.3.3 entity tags of encoded forms       forms.go, encodepass.go
 //	         §15.2 informational responses               interim.go
 //	RFC 5861       stale-while-revalidate, -if-error     stale.go
 //	RFC 8246       immutable                             reuse.go
@@ -59,6 +61,10 @@
 // A hit needs no http.Header and allocates nothing: AppendKey, Lookup, and the Response's FieldBlock and Content, which
 // a server loop writes as they are. ServeHTTP is an adapter on top for net/http.
 //
+// A client that accepts a content coding gets a content of a fitting type encoded: an encoded form that is kept beside the
+// stored response (forms.go), or one that is made as the content passes (encodestream.go). cache/encoding chooses and
+// encodes.
+//
 // index.go keeps what is stored, table.go finds it without a lock and within two misses of the processor's cache. What is
 // stored lives in the index; Residency, which cache/memory fulfils, only says which slots must
 // leave it. A fill in flight holds memory of its own share of the budget; when that is in use, responses pass without
@@ -70,5 +76,5 @@
 // purged since the oldest record was asked for, and notes.go makes that durable before a purge is acknowledged. Without
 // a Store, and on a hit in memory, none of this costs anything.
 //
-// The package imports httpfield and client_golang, and nothing else of anyedge.
+// The package imports httpfield, encoding and client_golang, and nothing else of anyedge.
 package cache

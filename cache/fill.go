@@ -19,6 +19,7 @@ type target struct {
 	client http.Header // the request's fields, for Vary
 	query  request
 	policy Policy
+	coder  *coder
 	born   uint64 // the purge sequence when it was asked for
 }
 
@@ -132,6 +133,7 @@ func (f *fill) exchange() (*received, *http.Response, error) {
 		}
 		f.request = f.request.Clone(f.request.Context())
 		f.request.Header = fillHeader(f.client, nil, nil)
+		f.coder.ask(f.request.Header, f.client)
 		f.askPart()
 	}
 }
@@ -201,6 +203,7 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	}
 	fields := newBlock(h, storedFields(h, r.control.PrivateFields, r.control.NoCacheFields))
 	s := newResponse(r, fields, header(f.client), f.policy)
+	f.coder.codeVary(s.vary, header(f.client))
 	s.born, s.length = f.born, response.ContentLength
 	s.tags = hashTags(responseTags(h, f.key))
 	if !s.useful() {
@@ -213,6 +216,7 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	if size > 0 {
 		return f.storeHead(s, size, v)
 	}
+	f.c.figures.encoding.skipped(f.coder.enable(s))
 	f.stream.trailerNames = trailerNames(response.Trailer)
 	if s.length >= 0 && !f.stream.prepay(s.length) {
 		return ReasonNoRoom

@@ -18,6 +18,8 @@ func (x *exchange) forward(response *http.Response) {
 	defer response.Body.Close()
 	h := x.w.Header()
 	copyFields(h, response.Header)
+	coding := x.codingOfPassing(response, h)
+	defer x.unrepresent()
 	x.status.addTo(h, x.c.name)
 	names := trailerNames(response.Trailer)
 	if len(names) > 0 {
@@ -25,7 +27,10 @@ func (x *exchange) forward(response *http.Response) {
 		delete(h, "Content-Length")
 	}
 	x.w.WriteHeader(response.StatusCode)
-	if err := x.copy(response); err != nil {
+	if x.r.Method == http.MethodHead {
+		return
+	}
+	if err := x.encoding(coding, func() error { return x.copy(response) }); err != nil {
 		x.abort()
 	}
 	addTrailer(x.w, newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) }), names)

@@ -39,6 +39,10 @@ type exchange struct {
 	err    error
 	late   *lateHead // the header section of an answer whose content may be lost
 
+	coder   *coder // nil when nothing is encoded
+	encodes bool   // it has one of the coder's turns
+	whole   bool   // no range: it may be one of another representation
+
 	status cacheStatus
 }
 
@@ -62,7 +66,7 @@ const maxTries = 3
 // ServeHTTP takes the request through its states.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o := h.c.options.Load()
-	x := &exchange{handler: h, w: w, r: r, options: o, preset: o.Preset}
+	x := &exchange{handler: h, w: w, r: r, options: o, preset: o.Preset, coder: h.c.coderFor(&h.policy)}
 	defer x.note()
 	for next := receive; next != nil; {
 		next = next(x)

@@ -52,7 +52,7 @@ func appendMeta(b []byte, s *Response) []byte {
 	for _, tag := range s.tags {
 		b = binary.BigEndian.AppendUint64(b, tag)
 	}
-	b = appendText(appendText(b, string(s.fields)), string(s.trailer))
+	b = appendText(appendText(b, string(s.originFields())), string(s.trailer))
 	if c := s.slices(); c != nil {
 		b = appendSliced(b, c)
 	}

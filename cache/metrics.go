@@ -13,6 +13,7 @@ type counters struct {
 	hits, stored, evicted, collapsed, stale, validated, purges, bytes, changed atomic.Uint64
 
 	forwarded [len(fwds)]atomic.Uint64 // in the order of fwds
+	encoding  encodingCounters
 }
 
 // fwds are the reasons that are counted.
@@ -54,6 +55,7 @@ func (c *Cache) Stats() Stats {
 	if c.tier != nil {
 		s.Remembered = c.tier.past.count()
 	}
+	f.encoding.addTo(&s)
 	for i, fwd := range fwds {
 		s.Forwarded[fwd] = f.forwarded[i].Load()
 	}
@@ -102,6 +104,7 @@ func (m collector) Collect(ch chan<- prometheus.Metric) {
 	counter("disk_load_errors_total", "Heads from disk that weren't understood, and contents that couldn't be read.", s.LoadErrors)
 	counter("disk_promotions_total", "Contents that came from disk into memory.", s.Promoted)
 	gauge("disk_remembered_purges", "Purges that what is on disk is held against.", int64(s.Remembered))
+	collectEncoding(ch, &s)
 	for fwd, n := range s.Forwarded {
 		ch <- prometheus.MustNewConstMetric(desc("forwarded_total", "Requests that went to the origin, by the fwd parameter of Cache-Status.", "fwd"),
 			prometheus.CounterValue, float64(n), string(fwd))

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anyedge/anyedge/cache/encoding"
 	"github.com/anyedge/anyedge/cache/httpfield"
 )
 
@@ -20,6 +21,8 @@ type Options struct {
 	MaxObject int64 `yaml:"max_object" unit:"size"`
 	// Slices says which contents are kept in slices, and how.
 	Slices Slices `yaml:"slices"`
+	// Encoding says what is encoded towards clients, and how.
+	Encoding encoding.Options `yaml:"encoding"`
 	// CollapseWait is how long a request waits for another one's fill to answer before it asks the origin itself.
 	CollapseWait time.Duration `yaml:"collapse_wait"`
 	// Targeted are the response fields that direct this cache instead of Cache-Control and Expires, the first that is
@@ -72,6 +75,7 @@ func (o *Options) SetDefaults() {
 		Preset: Safe, Memory: 256 << 20, Eviction: S3FIFO, MaxObject: 64 << 20,
 		Slices: Slices{Above: 8 << 20, Size: 1 << 20}, CollapseWait: 5 * time.Second,
 	}
+	o.Encoding.SetDefaults()
 	o.Targeted = []string{"Anyedge-Cache-Control", "CDN-Cache-Control", "Surrogate-Control"}
 }
 

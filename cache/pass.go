@@ -10,8 +10,10 @@ import (
 func pass(x *exchange) step {
 	x.interim = newInterim(x.w, x.r)
 	t := x.target()
+	r := x.r.WithContext(x.interim.traced(x.r.Context()))
+	r.Header = x.coder.originConditions(r.Header)
 	requested := time.Now()
-	response, err := x.next.RoundTrip(x.r.WithContext(x.interim.traced(x.r.Context())))
+	response, err := x.next.RoundTrip(r)
 	x.interim.stop()
 	if err != nil {
 		x.err = err

@@ -28,7 +28,15 @@ type Policy struct {
 	// Cookies and Headers are names of cookies and request fields that are in the cache key.
 	Cookies []string `yaml:"cookies"`
 	Headers []string `yaml:"headers"`
+	// Encoding is EncodingOff where nothing is encoded towards clients; empty for what the options say.
+	Encoding Encoding `yaml:"encoding"`
 }
+
+// Encoding is whether contents are encoded towards clients.
+type Encoding string
+
+// EncodingOff leaves contents as the origin sends them.
+const EncodingOff Encoding = "off"
 
 // UnmarshalText reads the short form, `off`.
 func (p *Policy) UnmarshalText(b []byte) error {
@@ -48,6 +56,9 @@ func (p *Policy) Check(report func(key, problem string)) {
 	}
 	if p.StaleIfError < 0 {
 		report("stale_if_error", "must not be negative")
+	}
+	if p.Encoding != "" && p.Encoding != EncodingOff {
+		report("encoding", fmt.Sprintf("%q is not %q; how contents are encoded is said in cache.encoding", p.Encoding, EncodingOff))
 	}
 	checkNames("cookies", p.Cookies, report)
 	checkNames("headers", p.Headers, report)

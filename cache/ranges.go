@@ -16,7 +16,7 @@ import (
 // ranges decides which parts of a content the client gets, RFC 9110 §14.2. Several parts of a content that is still
 // coming, or one whose length isn't known, are answered with the whole.
 func (x *exchange) ranges(s *Response, from source, now time.Time) ([]httpfield.Range, httpfield.RangeResult) {
-	if x.r.Method != http.MethodGet || s.status != http.StatusOK || s.length < 0 {
+	if x.r.Method != http.MethodGet || s.status != http.StatusOK || s.length < 0 || x.whole {
 		return nil, httpfield.RangeIgnored
 	}
 	value, ok := singular(x.query.fields, "Range")

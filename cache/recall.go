@@ -149,6 +149,7 @@ func (c *Cache) revive(r *Record) *Response {
 	if soft {
 		s.soft.Store(true)
 	}
+	c.coder.Load().enable(s)
 	return s
 }
 

@@ -45,7 +45,11 @@ func (c *Cache) freshened(t *target, stale *Response, r *received, h http.Header
 	m := newReceived(c.options.Load().Targeted, stale.status, header(merged), r.requested, r.at)
 	m.assign(&t.policy)
 	kept := storedFields(merged, m.control.PrivateFields, m.control.NoCacheFields)
-	fresh := newResponse(m, newBlock(merged, kept), header(t.client), t.policy).with(readAhead(stale.content), stale.trailer)
+	fresh := newResponse(m, newBlock(merged, kept), header(t.client), t.policy)
+	t.coder.codeVary(fresh.vary, header(t.client))
+	fresh = fresh.with(readAhead(stale.content), stale.trailer)
+	t.coder.enable(fresh)
+	fresh.inherit(stale)
 	fresh.tags, fresh.born = refreshedTags(t, stale, merged, h), t.born
 	return fresh, m
 }

@@ -7,7 +7,8 @@ import (
 // request is what the rules read of a request.
 type request struct {
 	fields FieldReader
-	// control are the directives that count: where a client's own can't bypass the cache, only only-if-cached is left.
+	// control are the directives that count: where a client's own can't bypass the cache, only only-if-cached and
+	// no-transform are left.
 	control    httpfield.CacheControl
 	authorized bool // it carries credentials, RFC 9111 §3.5
 }
@@ -22,7 +23,7 @@ func parseRequest(honour bool, f FieldReader) request {
 		q.control.Has = httpfield.NoCache
 	}
 	if !honour {
-		q.control = httpfield.CacheControl{Has: q.control.Has & httpfield.OnlyIfCached}
+		q.control = httpfield.CacheControl{Has: q.control.Has & (httpfield.OnlyIfCached | httpfield.NoTransform)}
 	}
 	return q
 }

@@ -15,7 +15,7 @@ const responseOverhead = 530
 const (
 	// shortKey is how long a key may be that a Response holds in itself, in bytes: most are no longer, and a hit
 	// needn't go and find it elsewhere.
-	shortKey = 72
+	shortKey = 64
 	// maxUses is how far the uses of a response are counted. A hot one soon has them, and then isn't written to any
 	// more, which would take its cache line from the other processors.
 	maxUses = 3
@@ -38,7 +38,8 @@ type Response struct {
 	kept         atomic.Bool   // the store has it, or has taken it to write it
 	keyLength    uint32
 	figures      figures
-	key          [shortKey]byte // its begin, see isFor
+	key          [shortKey]byte        // its begin, see isFor
+	forms        atomic.Pointer[forms] // nil until an encoded form is wanted
 
 	fields       block   // the stored header section, without Age and Content-Length
 	content      Content // nil while it is still coming
@@ -92,7 +93,7 @@ func (s *Response) spend() uint32 {
 func (s *Response) Status() int { return s.status }
 
 // FieldBlock is the stored header section: lines of "Name: value\r\n". It lacks what each use makes anew: Age,
-// Content-Length and Cache-Status.
+// Content-Length and Cache-Status. Of a content that may be encoded it has Accept-Encoding in Vary.
 func (s *Response) FieldBlock() string { return string(s.fields) }
 
 // TrailerBlock is the stored trailer section in the same form, empty for none.
@@ -106,7 +107,7 @@ func (s *Response) Length() int64 { return s.length }
 
 // cost is what the response takes of the memory budget, in bytes.
 func (s *Response) cost() int64 {
-	return resident(s.content) + int64(len(s.fields)+len(s.trailer)) + responseOverhead
+	return resident(s.content) + int64(len(s.fields)+len(s.trailer)) + responseOverhead + s.formsCost()
 }
 
 // newResponse returns a response to store, or to share while its content comes. request is the one that brought it.
@@ -146,9 +147,11 @@ func (s *Response) shareable() bool {
 
 // with returns the response as it is stored: with its whole content.
 func (s *Response) with(c Content, trailer block) *Response {
-	return &Response{
+	stored := &Response{
 		status: s.status, fields: s.fields, trailer: trailer, figures: s.figures, etag: s.etag,
 		lastModified: s.lastModified, date: s.date, vary: s.vary, tags: s.tags, born: s.born,
 		content: c, length: c.Size(),
 	}
+	stored.inherit(s)
+	return stored
 }

@@ -24,6 +24,8 @@ type figures struct {
 	shared bool
 	// immutable: a client that reloads needn't be believed, RFC 8246.
 	immutable bool
+	// encodable: a client may get it in a content coding; vouched: its fields end with varyLine.
+	encodable, vouched bool
 }
 
 func newFigures(r *received, p Policy) figures {

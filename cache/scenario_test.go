@@ -43,7 +43,7 @@ import (
 //	  Accept: text/plain            its fields
 //	-> 200                          the status that the client gets
 //	  Age: 10                       fields that it gets; "-" for one that must be absent
-//	  | content                     the content that it gets, when given
+//	  | content                     the content that it gets, when given; an encoded one is decoded
 //	>> GET /path                    requests that the origin gets, exactly those
 //	  If-None-Match: "a"            fields of it; "-" for one that must be absent
 //
@@ -133,6 +133,12 @@ func (s *scenario) start(p cache.Preset, words []string) {
 			o.RequestDirectives = cache.RequestDirectives(value)
 		case "targeted":
 			o.Targeted = strings.Split(value, ",")
+		case "min_size":
+			o.Encoding.MinSize, _ = strconv.ParseInt(value, 10, 64)
+		case "streams":
+			o.Encoding.Streams, _ = strconv.Atoi(value)
+		case "codings":
+			o.Encoding.Codings = strings.Split(value, ",")
 		default:
 			s.fatalf("option %q", word)
 		}
@@ -191,6 +197,8 @@ func (s *scenario) setPolicy(words []string) {
 			s.policy.StaleWhileRevalidate = s.duration(value)
 		case "off":
 			s.policy.Off = true
+		case "encoding":
+			s.policy.Encoding = cache.Encoding(value)
 		case "query":
 			s.policy.Query.Off = value == "off"
 		case "query.ignore":
@@ -370,7 +378,7 @@ func (s *scenario) expectAnswer(w *httptest.ResponseRecorder, lines []string) (r
 	for rest = lines[1:]; len(rest) > 0 && strings.HasPrefix(rest[0], " "); rest = rest[1:] {
 		line := strings.TrimSpace(rest[0])
 		if text, ok := strings.CutPrefix(line, "|"); ok {
-			if got := strings.ReplaceAll(w.Body.String(), "\r\n", "~"); got != strings.TrimSpace(text) {
+			if got := strings.ReplaceAll(s.content(w), "\r\n", "~"); got != strings.TrimSpace(text) {
 				s.fatalf("got content %q, want %q", got, text)
 			}
 			continue
@@ -378,6 +386,15 @@ func (s *scenario) expectAnswer(w *httptest.ResponseRecorder, lines []string) (r
 		s.expectField("client", w.Header(), line)
 	}
 	return rest
+}
+
+// content is what the client makes of it.
+func (s *scenario) content(w *httptest.ResponseRecorder) string {
+	content, err := decoded(w.Result())
+	if err != nil {
+		s.fatalf("decode %d octets: %v", w.Body.Len(), err)
+	}
+	return content
 }
 
 func (s *scenario) expectField(who string, h http.Header, line string) {

@@ -50,7 +50,7 @@ func serveStream(x *exchange) step {
 	s := x.fill.stored
 	add := s.fields.addTo
 	if x.leads {
-		add = func(h http.Header) { copyFields(h, x.fill.header) }
+		add = x.addOriginal
 	}
 	if s.Sliced() {
 		return x.answerSlices(s, add)
@@ -58,6 +58,14 @@ func serveStream(x *exchange) step {
 	_ = x.answer(s, add, &streamSource{reader: x.reader, ctx: x.r.Context()}) // what is still coming is no stored content
 	x.c.flights.keep(x.fill)                                                  // a client that needed only a part, or none, leaves it to be stored
 	return nil
+}
+
+// addOriginal adds what the origin sent, for the client that asked first: also what isn't stored.
+func (x *exchange) addOriginal(h http.Header) {
+	copyFields(h, x.fill.header)
+	if x.fill.stored.figures.encodable {
+		varyByCoding(h)
+	}
 }
 
 // serveResponse passes the response on that only this request may have.

@@ -54,6 +54,7 @@ func (x *exchange) newSliceFill(head *Response, index int64) *fill {
 	f.request = x.r.WithContext(ctx)
 	f.request.Method, f.request.Body = http.MethodGet, http.NoBody
 	f.request.Header = fillHeader(x.r.Header, nil, nil)
+	f.coder.ask(f.request.Header, x.r.Header)
 	f.request.Header["If-Range"] = []string{f.slice.of.validator.String()}
 	f.asked = f.slice.of.span(index)
 	f.askPart()

@@ -15,6 +15,9 @@ type Stats struct {
 	Validated uint64         `json:"validated"` // stored responses that a 304 made fresh again
 	Purged    uint64         `json:"purged"`    // purge requests
 
+	Encoding  map[string]EncodingStats `json:"encoding"`  // by coding
+	Unencoded map[string]uint64        `json:"unencoded"` // contents that could have been encoded and weren't, by reason
+
 	Memory int64 `json:"memory"` // that stored responses and fills may hold now, in bytes
 
 	DiskHits   uint64 `json:"disk_hits"`   // of the hits, those that the disk tier answered

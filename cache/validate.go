@@ -111,7 +111,7 @@ func sameRepresentation(r *received, stored *Response) bool {
 // updatedFields is the header section of a stored response after another one has updated it, RFC 9111 §3.2: a field of
 // the new one replaces that of the old, except where it describes the stored content.
 func updatedFields(stored *Response, h http.Header) http.Header {
-	merged := stored.fields.header()
+	merged := stored.originFields().header()
 	keep := storedFields(h)
 	for name, lines := range h {
 		if keep(name) && name != "Content-Encoding" && name != "Content-Range" {

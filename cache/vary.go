@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/anyedge/anyedge/cache/encoding"
 	"github.com/anyedge/anyedge/cache/httpfield"
 )
 
@@ -78,13 +79,20 @@ func selects(fields []varyField, request FieldReader) bool {
 
 func (v *varyField) selects(request FieldReader) bool {
 	line, present := request.Line(v.name, 0)
+	if present && v.present {
+		if _, more := request.Line(v.name, 1); more {
+			line = joined(request, v.name)
+		} else if line == v.first || line == v.value {
+			return true
+		}
+	}
 	if !present || !v.present {
 		return present == v.present
 	}
-	if _, more := request.Line(v.name, 1); more {
-		line = joined(request, v.name)
-	} else if line == v.first || line == v.value {
-		return true
+	if accepted, of, ok := v.codings(); ok {
+		var a encoding.Accept
+		a.Add(line)
+		return a.Among(of) == accepted
 	}
 	var buf [256]byte
 	return string(httpfield.AppendNormal(buf[:0], v.name, line)) == v.value

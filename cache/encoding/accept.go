@@ -7,7 +7,7 @@ import "github.com/anyedge/anyedge/cache/httpfield"
 // A coding that it lists twice has its first weight. An element that is malformed says nothing, so that nobody gets a
 // coding because of a mistake.
 type Accept struct {
-	weights [codings]weight
+	weights [Count]weight
 	star    weight // of what isn't listed
 }
 
@@ -71,7 +71,7 @@ func (a *Accept) Choose(offer []Coding) Coding {
 
 // Among returns those of a set that may be used.
 func (a *Accept) Among(s Set) (accepted Set) {
-	for c := range Coding(codings) {
+	for c := range Coding(Count) {
 		if s.Has(c) && !a.Refuses(c) {
 			accepted |= SetOf(c)
 		}

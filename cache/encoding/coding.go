@@ -11,10 +11,11 @@ const (
 	Brotli
 	Zstd
 	Gzip
-	codings = iota // how many there are
+	// Count is how many there are.
+	Count = iota
 )
 
-var names = [codings]string{"identity", "br", "zstd", "gzip"}
+var names = [Count]string{"identity", "br", "zstd", "gzip"}
 
 // String is the coding's name in fields.
 func (c Coding) String() string { return names[c] }
@@ -43,7 +44,7 @@ func SetOf(list ...Coding) (s Set) {
 // Has tells whether c is in the set.
 func (s Set) Has(c Coding) bool { return s&(1<<c) != 0 }
 
-var sets = func() (text [1 << codings]string) {
+var sets = func() (text [1 << Count]string) {
 	for s := range text {
 		var list []string
 		for c, name := range names {
@@ -57,4 +58,14 @@ var sets = func() (text [1 << codings]string) {
 }()
 
 // String is the list of the set's codings as Accept-Encoding has it, in one order for all.
-func (s Set) String() string { return sets[s&(1<<codings-1)] }
+func (s Set) String() string { return sets[s&(1<<Count-1)] }
+
+// ParseSet returns the set whose String is text.
+func ParseSet(text string) (Set, bool) {
+	for s, t := range sets {
+		if t == text {
+			return Set(s), true
+		}
+	}
+	return 0, false
+}

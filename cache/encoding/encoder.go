@@ -26,7 +26,7 @@ type writer interface {
 // Encoders make and keep encoders of certain levels. It may be used concurrently.
 type Encoders struct {
 	levels Levels
-	pools  [codings]sync.Pool
+	pools  [Count]sync.Pool
 }
 
 // NewEncoders returns encoders with these levels.

@@ -36,21 +36,22 @@ func ListMatches(line string, e ETag) bool {
 	if TrimOWS(line) == "*" {
 		return true
 	}
-	for {
-		line = strings.TrimLeft(line, " \t,")
-		tag, rest, ok := cutETag(line)
-		if !ok {
-			return false
-		}
-		rest = strings.TrimLeft(rest, " \t")
-		if rest != "" && rest[0] != ',' {
-			return false
-		}
+	for tag, rest := NextETag(line); tag.Opaque != ""; tag, rest = NextETag(rest) {
 		if tag.WeakEqual(e) {
 			return true
 		}
-		line = rest
 	}
+	return false
+}
+
+// NextETag splits off the first entity tag of a list. It is none at the list's end, and at its first mistake.
+func NextETag(list string) (e ETag, rest string) {
+	e, rest, ok := cutETag(strings.TrimLeft(list, " \t,"))
+	rest = strings.TrimLeft(rest, " \t")
+	if !ok || rest != "" && rest[0] != ',' {
+		return ETag{}, ""
+	}
+	return e, rest
 }
 
 // cutETag parses the tag that s begins with. An entity tag knows no escapes, so it isn't a quoted string.
