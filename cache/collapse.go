@@ -87,7 +87,7 @@ func (x *exchange) target() target {
 	return target{
 		site: x.site, hash: x.hash, key: string(x.key), rawKey: cmp.Or(x.rawKey, string(x.key)), client: x.r.Header, query: x.query, policy: x.policy,
 		coder: x.coder,
-		born: x.c.purges.last.Load(),
+		born:  x.c.purges.last.Load(),
 	}
 }
 

@@ -38,10 +38,10 @@
 //	         §4.4  invalidation                          invalidate.go
 //	the path's configuration                             policy.go
 //	the preset safe                                      guard.go
-//	RFC 9110 §13   preconditions, If-Range               condition.go
-//	         §14   ranges                                ranges.go
-//	         §8.4, §12.5.3 content coding                coder.go, represent.go, forms.go, encodepass.go
+//	RFC 9110 §8.4, §12.5.3 content coding                coder.go, represent.go, forms.go, encodestream.go
 //	         §8.8.3.3 entity tags of encoded forms       forms.go, encodepass.go
+//	         §13   preconditions, If-Range               condition.go
+//	         §14   ranges                                ranges.go
 //	         §15.2 informational responses               interim.go
 //	RFC 5861       stale-while-revalidate, -if-error     stale.go
 //	RFC 8246       immutable                             reuse.go

@@ -14,7 +14,7 @@ func TestRFCTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests := sources(t, "*_test.go") + sources(t, "httpfield/*_test.go")
+	tests := sources(t, "*_test.go") + sources(t, "httpfield/*_test.go") + sources(t, "encoding/*_test.go")
 	named := map[string]bool{}
 	for _, line := range strings.Split(string(text), "\n") {
 		cells := strings.Split(line, "|")
