@@ -31,7 +31,7 @@ type Found struct {
 // Hit tells whether the response may be used as it is.
 func (f *Found) Hit() bool { return f.State != Miss && f.State != Validate }
 
-// Lookup finds what is stored for a GET or HEAD with that key and those fields, RFC 9111 §4. key comes from AppendKey.
+// Lookup finds what is stored for a GET or HEAD with that key and those fields, RFC 9111 §4. key comes from Policy.AppendKey.
 // It allocates nothing and touches no header map; Response is then ready to be written.
 func (c *Cache) Lookup(key []byte, fields FieldReader, now time.Time) Found {
 	key = c.searches.canonical(key)

@@ -255,3 +255,20 @@ func TestSplitKey(t *testing.T) {
 		}
 	}
 }
+
+// A key costs no memory beyond its own, whatever is in it.
+func TestPolicyKeyAllocatesNothing(t *testing.T) {
+	buf := make([]byte, 0, 512)
+	h := header(fieldsOf("X-Device: phone", "Accept-Language: de, en;q=0.5", "Cookie: session=1; lang=de"))
+	for name, p := range map[string]Policy{
+		"URL alone": {}, "no query": {Query: QueryKey{Off: true}},
+		"all": {Query: QueryKey{Ignore: []string{"utm_*"}}, Headers: []string{"X-Device", "Accept-Language"}, Cookies: []string{"lang"}},
+	} {
+		n := testing.AllocsPerRun(100, func() {
+			buf = p.AppendKey(buf[:0], "https", "example.com", "/path", "a=1&utm_x=2&b=3", true, h)
+		})
+		if n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}

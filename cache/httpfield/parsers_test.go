@@ -28,8 +28,9 @@ func TestTruncated(t *testing.T) {
 			httpfield.ParseList(s)
 			httpfield.ParseTargeted(s)
 			httpfield.ParseSurrogate(s)
-			httpfield.ParseETag(s)
-			httpfield.ListMatches(s, httpfield.ETag{Opaque: `"b"`})
+			if e, ok := httpfield.ParseETag(s); ok && !httpfield.ListMatches(s, e) {
+				t.Errorf("%q doesn't match itself", s)
+			}
 			httpfield.ParseRange(nil, s, 10)
 			httpfield.PragmaNoCache(s)
 			httpfield.Unquote(s)
