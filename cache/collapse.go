@@ -121,8 +121,7 @@ func (x *exchange) varyGuess(f *fill) bool {
 // accepts tells whether what a fill brings answers this request as well.
 func (x *exchange) accepts(f *fill) bool {
 	s := f.stored
-	hard, _ := x.c.purges.since(f.key, s.tags, s.born)
-	if hard || f.reason != "" || !x.placedHere(f) || !selects(s.vary, x.query.fields) {
+	if !x.c.purges.spares(f.key, s.tags, s.born) || f.reason != "" || !x.placedHere(f) || !selects(s.vary, x.query.fields) {
 		return false
 	}
 	found := judge(x.preset, &x.query, s, time.Now())

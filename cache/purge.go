@@ -36,6 +36,8 @@ type purges struct {
 	seq  atomic.Uint64 // of the last purge that concerns more than one key: what a hit compares with
 	last atomic.Uint64 // of the last purge
 	tags *tagIndex
+	// forgotten is the last purge of which nothing is known any more: no fill in flight is older.
+	forgotten atomic.Uint64
 
 	remember func(purgeNote) // told of each purge, with the lock held; nil when no restart needs to know
 
@@ -117,8 +119,16 @@ func (p *purges) addPrefix(purge prefixPurge) {
 	p.prefixes = append(p.prefixes, purge)
 }
 
+// spares tells whether no purge kills what was asked for at born, also when that has been out of flight for so long that
+// purges may be forgotten since.
+func (p *purges) spares(key string, tags []uint64, born uint64) bool {
+	hard, _ := p.since(key, tags, born)
+	return !hard && born >= p.forgotten.Load()
+}
+
 // forget drops the purges up to seq, which no response needs any more.
 func (p *purges) forget(seq uint64) {
+	p.forgotten.Store(max(seq, p.forgotten.Load())) // before anything is dropped, see spares
 	p.tags.forget(seq)
 	p.mu.Lock()
 	defer p.mu.Unlock()
