@@ -42,10 +42,13 @@ func (c *Cache) invalidate(p *Policy, r *http.Request, response http.Header) {
 // invalidateKey removes what is stored for a target URI, under whatever further parts of the key. Unlike a purge it counts
 // nothing, since a client waits for it. Where the store has nothing of the key, there is nothing to remember.
 func (c *Cache) invalidateKey(key []byte) {
-	if c.tier == nil || c.tier.mayHold(key, c.index.get(c.index.hash(key), key)) {
+	if c.tier != nil && c.tier.mayHold(key, c.index.get(c.index.hash(key), key)) {
 		c.purgeSlot(key, false)
 	} else {
 		c.purgeMemory(key, false)
+		if c.tier != nil && c.tier.mayHold(key, nil) { // it came there just before memory forgot it
+			c.purgeSlot(key, false)
+		}
 	}
 	if same := c.searches.canonical(key); len(same) != len(key) {
 		c.purgeMemory(same, false)
