@@ -9,6 +9,10 @@ import (
 type sweeper struct {
 	wanted  atomic.Bool // a purge came since the last sweep began
 	running atomic.Bool
+
+	// seq is the last purge that a sweep at that time has carried out; the sweep that runs uses them.
+	seq uint64
+	at  time.Time
 }
 
 // sweep begins a sweep, or has the running one followed by another. Close waits for it.
@@ -47,8 +51,12 @@ func (c *Cache) sweepPause(d time.Duration) {
 	}
 }
 
-// sweepOnce holds everything that is stored against the purges, after which those are forgotten that no fill in flight
-// can be older than.
+// forgetAfter is how long purges are remembered beyond the sweep that carried them out: a lookup may have found a response
+// just before the sweep took it out, and hold it against them just after.
+const forgetAfter = time.Second
+
+// sweepOnce holds everything that is stored against the purges. Those may be forgotten then that no fill in flight is
+// older than.
 func (c *Cache) sweepOnce() {
 	seq := min(c.purges.seq.Load(), c.flights.oldest())
 	if c.tier != nil {
@@ -63,7 +71,10 @@ func (c *Cache) sweepOnce() {
 		c.index.eachIn(i, c.sweepSlot)
 		pace.end()
 	}
-	c.purges.forget(seq)
+	if now := time.Now(); now.Sub(c.sweeper.at) >= forgetAfter {
+		c.purges.forget(c.sweeper.seq)
+		c.sweeper.seq, c.sweeper.at = seq, now
+	}
 }
 
 func (c *Cache) sweepSlot(s *slot) {
