@@ -190,7 +190,7 @@ type cancelable struct {
 }
 
 func (c cancelable) Write(p []byte) (written int, err error) {
-	const part = 256 << 10
+	const part = 64 << 10
 	for written < len(p) {
 		if err := c.ctx.Err(); err != nil {
 			return written, err

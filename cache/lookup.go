@@ -23,6 +23,7 @@ const (
 type Found struct {
 	State    State
 	Response *Response     // nil for a miss
+	Answer   *Response     // of a hit: what the client gets of it, the response itself or an encoded form
 	Age      time.Duration // its current age
 	TTL      time.Duration // what is left of its lifetime, negative once stale
 	Fwd      Fwd           // why the origin must be asked; empty when it needn't
@@ -31,14 +32,19 @@ type Found struct {
 // Hit tells whether the response may be used as it is.
 func (f *Found) Hit() bool { return f.State != Miss && f.State != Validate }
 
-// Lookup finds what is stored for a GET or HEAD with that key and those fields, RFC 9111 §4. key comes from Policy.AppendKey.
-// It allocates nothing and touches no header map; Response is then ready to be written.
+// Lookup finds what is stored for a GET or HEAD with that key and those fields, RFC 9111 §4. key comes from
+// Policy.AppendKey. It allocates nothing and touches no header map; Answer is then ready to be written. Encoded forms are
+// there once ServeHTTP was asked for them; a request with Range gets none.
 func (c *Cache) Lookup(key []byte, fields FieldReader, now time.Time) Found {
 	key = c.searches.canonical(key)
 	head := c.index.find(c.index.hash(key), key) // first: memory is fetched while the request is parsed
 	o := c.options.Load()
 	p, q := o.Preset, parseRequest(o.honours(), fields)
-	return c.judge(head, p, &q, now)
+	found := c.judge(head, p, &q, now)
+	if found.Hit() {
+		found.Answer = c.answerOf(found.Response, &q)
+	}
+	return found
 }
 
 func (c *Cache) lookup(hash uint64, key []byte, p Preset, q *request, now time.Time) Found {

@@ -72,6 +72,18 @@ func (x *exchange) codingOf(s *Response) encoding.Coding {
 	return choice.Coding
 }
 
+// answerOf returns the encoded form that a request gets of a stored response, if it is there, else the response.
+func (c *Cache) answerOf(s *Response, q *request) *Response {
+	k := c.coder.Load()
+	if s.forms.Load() == nil || k == nil || q.control.Is(httpfield.NoTransform) || has(q.fields, "Range") {
+		return s
+	}
+	if form := s.form(k.choose(q.fields).Coding); form != nil {
+		return form
+	}
+	return s
+}
+
 // encodePassing has a content encoded as it is sent, as long as not too many are; and a stored one for those who come
 // later. An answer without content needs no encoder.
 func (x *exchange) encodePassing(r representation, coding encoding.Coding, now time.Time) (representation, bool) {
