@@ -30,8 +30,9 @@ func (x *exchange) represent(r representation, now time.Time) representation {
 	if k == nil || !s.figures.encodable || k.unfitLength(s.length) != "" || digestIn(r.from.trailerNames()) {
 		return r
 	}
-	coding := x.codingOf(s)
-	if coding == encoding.Identity || s.worthless(coding) {
+	choice := x.coder.choose(x.query.fields)
+	coding := x.codingOf(s, choice)
+	if coding == encoding.Identity || s.worthless(coding) && !choice.Must {
 		return r
 	}
 	if form := s.form(coding); form != nil {
@@ -45,14 +46,13 @@ func (x *exchange) represent(r representation, now time.Time) representation {
 
 // codingOf chooses the coding for a request. A range is one of what the client has already, as far as we know: of the
 // representation that If-Range names, or of the content as it is.
-func (x *exchange) codingOf(s *Response) encoding.Coding {
-	choice := x.coder.choose(x.query.fields)
+func (x *exchange) codingOf(s *Response, choice encoding.Choice) encoding.Coding {
 	switch {
 	case choice.Coding == encoding.Identity || x.query.control.Is(httpfield.NoTransform):
 		return encoding.Identity
 	case x.r.Method != http.MethodGet || !has(x.query.fields, "Range"):
 		return choice.Coding
-	case !has(x.query.fields, "If-Range"):
+	case !has(x.query.fields, "If-Range") && !choice.Must:
 		return encoding.Identity
 	}
 	value, _ := singular(x.query.fields, "If-Range")

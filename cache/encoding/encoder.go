@@ -9,11 +9,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// window is how far back streams refer, in bytes and as a power of two. It bounds an encoder's memory, and a decoder's:
-// RFC 9659 lets zstd have 8 MiB.
+// How far back a content refers, as a power of two in bytes: it makes most of an encoder's memory, and bounds a decoder's,
+// for which RFC 9659 lets zstd have 8 MiB. With the default levels an encoder takes up to 13 MiB for what is stored, of
+// which few are made at a time, and 1.5 MiB for what passes.
 const (
-	windowBits = 20
-	window     = 1 << windowBits
+	storedWindow  = 20
+	passingWindow = 18
 )
 
 // writer is what the libraries' encoders have in common.
@@ -26,14 +27,15 @@ type writer interface {
 // Encoders make and keep encoders of certain levels. It may be used concurrently.
 type Encoders struct {
 	levels Levels
+	window int
 	pools  [Count]sync.Pool
 }
 
-// NewEncoders returns encoders with these levels.
-func NewEncoders(l Levels) *Encoders { return &Encoders{levels: l} }
+// NewEncoders returns encoders with these levels, for contents that are encoded once.
+func NewEncoders(l Levels) *Encoders { return &Encoders{levels: l, window: storedWindow} }
 
 // NewFastEncoders returns encoders for contents that a client waits for.
-func NewFastEncoders() *Encoders { return NewEncoders(fast) }
+func NewFastEncoders() *Encoders { return &Encoders{levels: fast, window: passingWindow} }
 
 // Encoder encodes one content. It belongs to one goroutine at a time, until Release.
 type Encoder struct {
@@ -46,23 +48,23 @@ func (e *Encoders) Get(c Coding, w io.Writer) *Encoder {
 	pool := &e.pools[c]
 	inner, ok := pool.Get().(writer)
 	if !ok {
-		inner = e.levels.open(c)
+		inner = e.open(c)
 	}
 	inner.Reset(w)
 	return &Encoder{w: inner, pool: pool}
 }
 
 // open makes an encoder; levels that Check let through can't fail.
-func (l Levels) open(c Coding) writer {
+func (e *Encoders) open(c Coding) writer {
 	switch c {
 	case Brotli:
-		return brotli.NewWriterOptions(io.Discard, brotli.WriterOptions{Quality: l.Brotli, LGWin: windowBits})
+		return brotli.NewWriterOptions(io.Discard, brotli.WriterOptions{Quality: e.levels.Brotli, LGWin: e.window})
 	case Zstd:
-		w, _ := zstd.NewWriter(io.Discard, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(l.Zstd)),
-			zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true))
+		w, _ := zstd.NewWriter(io.Discard, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(e.levels.Zstd)),
+			zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<e.window), zstd.WithLowerEncoderMem(true))
 		return w
 	}
-	w, _ := gzip.NewWriterLevel(io.Discard, l.Gzip)
+	w, _ := gzip.NewWriterLevel(io.Discard, e.levels.Gzip)
 	return w
 }
 
