@@ -55,6 +55,7 @@ func TestPanicOfTheOrigin(t *testing.T) {
 					})
 				}
 				wg.Wait()
+				synctest.Wait()
 				if st := c.Stats(); st.Responses != 0 || st.Fills != 0 || st.FillBytes != 0 {
 					t.Errorf("%+v", st)
 				}

