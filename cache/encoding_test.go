@@ -86,7 +86,7 @@ func awaitForm(t testing.TB, h http.Handler, target, coding string) (w *httptest
 }
 
 func TestFormsAreMadeOnce(t *testing.T) {
-	const size = 200_000
+	const size = 50_000
 	c := newCache(t)
 	h := handle(c, texts(size))
 	var wg sync.WaitGroup
@@ -374,7 +374,7 @@ func TestFormsOfWhatIsOnDisk(t *testing.T) {
 // Close waits for a form that is being made, or ends it.
 func TestCloseEndsForms(t *testing.T) {
 	c := newCacheUnclosed(t, func(o *cache.Options) { o.Encoding.Levels.Brotli = 11 })
-	h := handle(c, texts(4<<20))
+	h := handle(c, texts(1<<20))
 	get(h, "http://example.com/")
 	get(h, "http://example.com/", "Accept-Encoding: br")
 	ctx, cancel := context.WithCancel(t.Context())
