@@ -205,3 +205,10 @@ func (t *flights) count() int {
 	defer t.mu.Unlock()
 	return len(t.all)
 }
+
+// of counts the fills of a key that others may join.
+func (t *flights) of(key string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.open[key])
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,11 @@ func texts[T interface{ String() string }](values []T) []string {
 
 // Explain says why vip, or every VIP, is at its level.
 func (n *node) Explain(vip string) (any, error) { return n.control.Explain(vip) }
+
+// ExplainURL says what is stored for a URL on this node.
+func (n *node) ExplainURL(url string, fields http.Header) (cache.URLExplanation, error) {
+	return n.cache.Explain(url, fields, time.Now())
+}
 
 // Purge drops stored responses of this node.
 func (n *node) Purge(_ context.Context, p cache.PurgeRequest) (cache.PurgeResult, error) {

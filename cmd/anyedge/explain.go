@@ -15,15 +15,22 @@ import (
 func newExplain() *cobra.Command {
 	var f clientFlags
 	c := &cobra.Command{
-		Use:   "explain [VIP]",
-		Short: "Say why a VIP attracts the traffic that it does, with the figures",
+		Use:   "explain [VIP] | --url U",
+		Short: "Say why a VIP attracts the traffic that it does, or what is stored for a URL, with the figures",
 		Long: `Explain prints, for one VIP or for all, the level at which it is announced, the exact signals behind it
-(value, thresholds, since when), what would change it and when, and its last changes.`,
-		Example: "  anyedge explain www\n  anyedge explain --json | jq '.[].reason'\n  anyedge explain --json > then.json; anyedge explain --replay then.json",
+(value, thresholds, since when), what would change it and when, and its last changes. With --url it prints what the cache has for a URL, the arithmetic of
+its freshness, and whether a GET with the fields given would be answered from it now.`,
+		Example: "  anyedge explain www\n  anyedge explain --url https://shop.example.com/logo.png\n  anyedge explain --json | jq '.[].reason'\n  anyedge explain --json > then.json; anyedge explain --replay then.json",
 		Args:    cobra.MaximumNArgs(1),
 	}
-	var replay string
+	var (
+		replay, stored string
+		fields         []string
+	)
+	c.Flags().StringVar(&stored, "url", "", "say what is stored for this URL")
+	c.Flags().StringArrayVar(&fields, "field", nil, "with --url: a field of the request, as 'Accept-Language: de'; may be repeated")
 	c.Flags().StringVar(&replay, "replay", "", "decide again on the records in FILE, which explain --json has printed, instead of asking the node")
+	c.MarkFlagsMutuallyExclusive("url", "replay")
 	f.register(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if replay != "" {
@@ -32,6 +39,9 @@ func newExplain() *cobra.Command {
 		api, err := f.client()
 		if err != nil {
 			return err
+		}
+		if stored != "" {
+			return explainURL(c, api, stored, fields, f.json)
 		}
 		path := "/v1/explain"
 		if len(args) == 1 {

@@ -672,3 +672,29 @@ func nameServer(t *testing.T, rcode *atomic.Int64) string {
 	})
 	return c.LocalAddr().String()
 }
+
+// What is stored for a URL is told with its figures, and with what a request would get.
+func TestExplainURL(t *testing.T) {
+	e := startEdge(t)
+	e.awaitAnnounced()
+	code, out := e.command("explain", "--url", "https://shop.example.com/explained")
+	if code != exitGood || !strings.Contains(out, "nothing is stored: the origin is asked") || !strings.Contains(out, "0 stored responses in memory") {
+		t.Errorf("%d %s", code, out)
+	}
+	e.get("HTTP/2.0", "shop.example.com", "/explained")
+	code, out = e.command("explain", "--url", "https://shop.example.com/explained", "--field", "Accept-Language: de")
+	for _, want := range []string{"\nhit: fresh\n", "status    200, ", " in memory", "lifetime  ", "so fresh for another", "1 stored response in memory"} {
+		if code != exitGood || !strings.Contains(out, want) {
+			t.Errorf("%d; want %q in\n%s", code, want, out)
+		}
+	}
+	if code, out := e.command("purge", "--url", "https://shop.example.com/explained", "--soft"); code != exitGood {
+		t.Fatalf("%d %s", code, out)
+	}
+	if _, out := e.command("explain", "--url", "https://shop.example.com/explained"); !strings.Contains(out, "stale by a soft purge") || !strings.Contains(out, "the origin is asked first") {
+		t.Errorf("after a soft purge:\n%s", out)
+	}
+	if code, out := e.command("explain", "--url", "/explained"); code != exitBad || !strings.Contains(out, "not a whole http or https URL") {
+		t.Errorf("%d %s", code, out)
+	}
+}

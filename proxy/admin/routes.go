@@ -115,7 +115,31 @@ func (s *Server) config(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
-	s.explainVIP(w, r.URL.Query().Get("vip"))
+	q := r.URL.Query()
+	if url := q.Get("url"); url != "" {
+		s.explainURL(w, url, q["field"])
+		return
+	}
+	s.explainVIP(w, q.Get("vip"))
+}
+
+// explainURL says what is stored for a URL; fields are those of a request, "Name: value".
+func (s *Server) explainURL(w http.ResponseWriter, url string, fields []string) {
+	h := http.Header{}
+	for _, f := range fields {
+		name, value, ok := strings.Cut(f, ":")
+		if !ok || name == "" {
+			fail(w, http.StatusBadRequest, fmt.Errorf("field: %q is not NAME: VALUE", f))
+			return
+		}
+		h.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	e, err := s.backend.ExplainURL(url, h)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	answer(w, e)
 }
 
 func (s *Server) explainVIP(w http.ResponseWriter, vip string) {

@@ -28,6 +28,8 @@ type Backend interface {
 	Config() []byte
 	// Explain says why a VIP, or every VIP where vip is empty, is at its level.
 	Explain(vip string) (any, error)
+	// ExplainURL says what is stored for a URL, and what a GET with these fields would get.
+	ExplainURL(url string, fields http.Header) (cache.URLExplanation, error)
 	// Purge drops stored responses.
 	Purge(ctx context.Context, p cache.PurgeRequest) (cache.PurgeResult, error)
 	// Drain takes a VIP, or all where vip is empty, out of service by degrees; Undrain takes that back.

@@ -42,6 +42,13 @@ func (b *backend) Snapshot(whole bool) any {
 	return map[string]bool{"whole": whole}
 }
 
+func (b *backend) ExplainURL(url string, fields http.Header) (cache.URLExplanation, error) {
+	if url == "nonsense" {
+		return cache.URLExplanation{}, errors.New("not a whole URL")
+	}
+	return cache.URLExplanation{URL: url, Verdict: fields.Get("Accept-Language")}, nil
+}
+
 func (b *backend) Config() []byte { return []byte("node: {name: ams-1}\n") }
 
 func (b *backend) Explain(vip string) (any, error) {
@@ -283,6 +290,19 @@ func (a *api) stream(path, after string) (next func() string) {
 		}
 		a.t.Fatal("the stream ended: ", lines.Err())
 		return ""
+	}
+}
+
+func TestExplainURL(t *testing.T) {
+	a := start(t, loopback())
+	for path, want := range map[string]string{
+		"/v1/explain?url=http://a/&field=Accept-Language:%20de": `"verdict": "de"`,
+		"/v1/explain?url=http://a/&field=nonsense":              "not NAME: VALUE",
+		"/v1/explain?url=nonsense":                              "not a whole URL",
+	} {
+		if _, text := a.call("GET", path, "", func(*http.Request) {}); !strings.Contains(strings.ReplaceAll(text, `":"`, `": "`), want) {
+			t.Errorf("%s: %s", path, text)
+		}
 	}
 }
 
