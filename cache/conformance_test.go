@@ -43,7 +43,8 @@ func TestEveryStatusIsReused(t *testing.T) {
 			if first.Code != status || second.Code != status || first.Body.String() != second.Body.String() {
 				t.Errorf("%s, %d: got %d %q, then %d %q", field, status, first.Code, first.Body, second.Code, second.Body)
 			}
-			if got := second.Header().Get("Cache-Status"); !strings.HasPrefix(got, "edge; hit") {
+			// A fill without content may be about to end.
+			if got := second.Header().Get("Cache-Status"); !strings.HasPrefix(got, "edge; hit") && !strings.Contains(got, "collapsed") {
 				t.Errorf("%s, %d: %s", field, status, got)
 			}
 		}

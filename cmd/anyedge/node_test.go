@@ -68,10 +68,12 @@ log: {access: "%[3]s/access.log"}
 `
 
 // newEdge starts an origin and a router, and writes the file of a node that isn't started yet. Its test runs beside
-// others, since it mostly waits.
+// others, since it mostly waits, unless the race detector minds.
 func newEdge(t *testing.T) *edge {
 	t.Helper()
-	t.Parallel()
+	if !raceDetector {
+		t.Parallel()
+	}
 	return newEdgeBeside(t)
 }
 
@@ -538,7 +540,6 @@ func TestDemoTellsItsStory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 15 s")
 	}
-	t.Parallel()
 	var out bytes.Buffer
 	if code := execute(t.Context(), []string{"demo", "--once"}, &out, &out); code != exitGood {
 		t.Fatalf("%d\n%s", code, out.String())

@@ -16,6 +16,9 @@ import (
 // pair is two nodes that know each other, with the same VIP on different addresses of this host.
 func startPair(t *testing.T) (a, b *edge) {
 	t.Helper()
+	if raceDetector {
+		t.Skip("two nodes in one process are two GoBGP servers")
+	}
 	a, b = newEdgeBeside(t), newEdgeBeside(t)
 	b.https, b.plainHTTP = a.https, a.plainHTTP
 	t.Parallel()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,15 +10,31 @@ import (
 
 // watched runs a watchdog over a heartbeat in virtual time.
 type watched struct {
+	mu      sync.Mutex // guards the following fields
 	beat    time.Time
 	looks   int
 	aborted time.Duration
 }
 
+// do has f look at w, or change it.
+func (w *watched) do(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+func (w *watched) lastBeat() (at time.Time) {
+	w.do(func() { at = w.beat })
+	return at
+}
+
 func (w *watched) start(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	dog := watchdog{beat: func() time.Time { return w.beat }, alive: func() { w.looks++ }, abort: func(since time.Duration) { w.aborted = since }}
+	dog := watchdog{
+		beat: w.lastBeat, alive: func() { w.do(func() { w.looks++ }) },
+		abort: func(since time.Duration) { w.do(func() { w.aborted = since }) },
+	}
 	go func() { ended <- dog.run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
@@ -32,7 +49,7 @@ func (w *watched) pass(d, interval time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		time.Sleep(interval)
 		synctest.Wait()
-		w.beat = time.Now()
+		w.do(func() { w.beat = time.Now() })
 	}
 }
 
@@ -42,6 +59,8 @@ func TestWatchdogLetsALoopLive(t *testing.T) {
 		w.start(t)
 		w.pass(time.Minute, 500*time.Millisecond)
 		w.pass(time.Minute, 4*time.Second) // slow, and alive
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if w.aborted != 0 || w.looks < 200 {
 			t.Errorf("aborted after %s, %d looks", w.aborted, w.looks)
 		}
@@ -55,6 +74,8 @@ func TestWatchdogEndsAFrozenLoop(t *testing.T) {
 		w.pass(10*time.Second, 500*time.Millisecond)
 		time.Sleep(frozenAfter + 2*watchInterval)
 		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if w.aborted < frozenAfter || w.aborted > frozenAfter+watchInterval {
 			t.Errorf("aborted after %s", w.aborted)
 		}
@@ -68,6 +89,8 @@ func TestWatchdogEndsALoopThatNeverBegins(t *testing.T) {
 		w.start(t)
 		time.Sleep(frozenAfter + 2*watchInterval)
 		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if w.aborted == 0 {
 			t.Error("not aborted")
 		}
