@@ -97,13 +97,18 @@ func (f *fleet) leaves(t *testing.T, what string, begin time.Time) {
 		what, ms(gone.Sub(begin)), ms(moved.Sub(begin)))
 }
 
-// explains checks that a metro's node says why it doesn't announce the name server.
+// explains waits until a metro's node says why it doesn't announce the name server: the world may be led elsewhere before
+// the node has seen the cause.
 func (f *fleet) explains(t *testing.T, m *lab.Metro, why string) {
 	t.Helper()
-	text, err := m.Node.CLI("explain", "dns")
-	if err != nil || !strings.Contains(text, "service_probe") || !strings.Contains(text, why) {
-		t.Errorf("%v; want %q\n%s", err, why, text)
-	}
+	var text string
+	f.Await("the node explains: "+why, moveLimit, func() bool {
+		var err error
+		if text, err = m.Node.CLI("explain", "dns"); err != nil {
+			t.Error(err)
+		}
+		return strings.Contains(text, "service_probe") && strings.Contains(text, why)
+	})
 	t.Logf("explain:\n%s", text)
 }
 
