@@ -219,7 +219,7 @@ func BenchmarkPurgeTag(b *testing.B) {
 	var c *cache.Cache
 	purges := 0
 	purge := func(b *testing.B) {
-		result, err := c.Purge(cache.PurgeRequest{Tag: "group-" + strconv.Itoa(purges)})
+		result, err := c.Purge(cache.PurgeRequest{Tags: []string{"group-" + strconv.Itoa(purges)}})
 		if err != nil || result.Count != n/tagGroups {
 			b.Fatalf("purged %d: %v", result.Count, err)
 		}

@@ -30,6 +30,7 @@ type Cache struct {
 	coder     atomic.Pointer[coder] // nil when nothing is encoded
 	keyParts  atomic.Bool           // some keys have parts behind their target URI
 	figures   counters
+	sites     sites
 	work      *work
 	tier      *tier // nil when there is nothing behind memory
 	storeless error // why there isn't, although there should be
@@ -88,7 +89,7 @@ func (c *Cache) Handler(site string, p Policy, next Origin, fail ErrorWriter) ht
 	if len(p.Headers)+len(p.Cookies) > 0 {
 		c.keyParts.Store(true)
 	}
-	return &handler{c: c, site: site, policy: p, next: next, fail: fail}
+	return &handler{c: c, site: c.sites.get(site), policy: p, next: next, fail: fail}
 }
 
 // Close waits for the fills in flight; when ctx ends first, it aborts them, waits for that and returns ctx's error. Then

@@ -37,19 +37,23 @@ func TestPurgeRequests(t *testing.T) {
 		count int
 		bad   string
 	}{
-		{purge: cache.PurgeRequest{URL: "http://example.com/a"}, count: 1},
-		{purge: cache.PurgeRequest{URL: "http://example.com/nothing"}},
-		{purge: cache.PurgeRequest{URL: "http://example.com/a", Soft: true}, count: 1},
-		{purge: cache.PurgeRequest{Tag: "a"}, count: 2},
-		{purge: cache.PurgeRequest{Tag: "b"}},
-		{purge: cache.PurgeRequest{Prefix: "example.com/a"}, count: 1},
-		{purge: cache.PurgeRequest{Prefix: "http://EXAMPLE.com/"}, count: 2},
-		{purge: cache.PurgeRequest{Prefix: "https://example.com/"}},
+		{purge: cache.PurgeRequest{URLs: []string{"http://example.com/a"}}, count: 1},
+		{purge: cache.PurgeRequest{URLs: []string{"http://example.com/nothing"}}},
+		{purge: cache.PurgeRequest{URLs: []string{"http://example.com/a"}, Soft: true}, count: 1},
+		{purge: cache.PurgeRequest{Tags: []string{"a"}}, count: 2},
+		{purge: cache.PurgeRequest{Tags: []string{"b"}}},
+		{purge: cache.PurgeRequest{Prefixes: []string{"example.com/a"}}, count: 1},
+		{purge: cache.PurgeRequest{Prefixes: []string{"http://EXAMPLE.com/"}}, count: 2},
+		{purge: cache.PurgeRequest{Prefixes: []string{"https://example.com/"}}},
+		{purge: cache.PurgeRequest{Sites: []string{"site"}}, count: 2},
+		{purge: cache.PurgeRequest{Sites: []string{"other"}}},
+		{purge: cache.PurgeRequest{URLs: []string{"http://example.com/a"}, Tags: []string{"b"}, Sites: []string{"other"}}, count: 1},
+		{purge: cache.PurgeRequest{Tags: []string{"a", ""}}, bad: "empty"},
 		{purge: cache.PurgeRequest{All: true}, count: 2},
-		{purge: cache.PurgeRequest{}, bad: "exactly one"},
-		{purge: cache.PurgeRequest{URL: "http://example.com/", All: true}, bad: "exactly one"},
-		{purge: cache.PurgeRequest{URL: "/path"}, bad: "not a whole"},
-		{purge: cache.PurgeRequest{URL: "http://exa mple/"}, bad: "purge"},
+		{purge: cache.PurgeRequest{}, bad: "or else all"},
+		{purge: cache.PurgeRequest{URLs: []string{"http://example.com/"}, All: true}, bad: "or else all"},
+		{purge: cache.PurgeRequest{URLs: []string{"/path"}}, bad: "not a whole"},
+		{purge: cache.PurgeRequest{URLs: []string{"http://exa mple/"}}, bad: "purge"},
 	} {
 		get(h, "http://example.com/a")
 		get(h, "http://example.com/b")

@@ -410,7 +410,9 @@ func TestEndlessContentBehind(t *testing.T) {
 }
 
 func TestPurgeKillsFillsUnderWay(t *testing.T) {
-	for _, purge := range []cache.PurgeRequest{{URL: "http://example.com/"}, {Tag: "a"}, {Prefix: "example.com/"}, {All: true}} {
+	for _, purge := range []cache.PurgeRequest{
+		{URLs: []string{"http://example.com/"}}, {Tags: []string{"a"}}, {Prefixes: []string{"example.com/"}}, {Sites: []string{"site"}}, {All: true},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			o := new(originFunc)
 			o.answer = func(*http.Request) (*http.Response, error) {

@@ -160,7 +160,7 @@ func TestFormsAreAccounted(t *testing.T) {
 
 func purgeURL(t *testing.T, c *cache.Cache, target string) {
 	t.Helper()
-	if _, err := c.Purge(cache.PurgeRequest{URL: target}); err != nil {
+	if _, err := c.Purge(cache.PurgeRequest{URLs: []string{target}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -42,7 +42,7 @@ func TestExplain(t *testing.T) {
 			s.Remaining != -61*time.Second || s.WhileRevalidate != 30*time.Second || s.ETag != `"a"` || s.Place != "memory" || !s.Selected {
 			t.Errorf("%+v", s)
 		}
-		if _, err := c.Purge(cache.PurgeRequest{URL: url}); err != nil {
+		if _, err := c.Purge(cache.PurgeRequest{URLs: []string{url}}); err != nil {
 			t.Fatal(err)
 		}
 		if e := explain(t, c, url, "de"); len(e.Stored) != 0 || !strings.HasPrefix(e.Verdict, "nothing is stored") {

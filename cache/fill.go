@@ -12,7 +12,7 @@ import (
 
 // target is what a response is asked for: by whom, and where it would be stored.
 type target struct {
-	site   string
+	site   *site
 	hash   uint64
 	key    string
 	rawKey string      // the key of the request as it came, before No-Vary-Search; mostly the same
@@ -100,7 +100,7 @@ func (f *fill) recover() {
 		return
 	}
 	if r != http.ErrAbortHandler { //nolint:errorlint // that very value, as net/http compares it
-		f.c.log.Error("a fill panicked", "site", f.site, "key", f.key, "panic", r, "stack", string(debug.Stack()))
+		f.c.log.Error("a fill panicked", "site", f.site.name, "key", f.key, "panic", r, "stack", string(debug.Stack()))
 	}
 	f.cancel()
 	if f.hasAnswered() {
@@ -205,7 +205,7 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	s := newResponse(r, fields, header(f.client), f.policy)
 	f.coder.codeVary(s.vary, header(f.client))
 	s.born, s.length = f.born, response.ContentLength
-	s.tags = hashTags(responseTags(h, f.key))
+	s.tags = f.site.with(responseTags(h, f.key))
 	if !s.useful() {
 		return ReasonUseless
 	}

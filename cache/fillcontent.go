@@ -27,7 +27,7 @@ func (f *fill) take(content io.Reader, response *http.Response) error {
 		f.stream.trailer = newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) })
 		f.commit(last)
 	} else {
-		f.c.log.Debug("fill ended early", "site", f.site, "key", f.key, "bytes", size, "error", err)
+		f.c.log.Debug("fill ended early", "site", f.site.name, "key", f.key, "bytes", size, "error", err)
 	}
 	f.stream.end(last, err)
 	return err

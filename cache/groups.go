@@ -65,7 +65,7 @@ func (c *Cache) groupsOf(ctx context.Context, key []byte) (tags []string) {
 
 func (c *Cache) invalidateTags(tags []string) {
 	for _, tag := range tags {
-		c.purges.addTag(tag, false)
+		c.purges.addTag(hashTag(tag), false)
 	}
 	if len(tags) > 0 {
 		c.sweep()

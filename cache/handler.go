@@ -10,7 +10,7 @@ import (
 // handler answers the requests of one site or path.
 type handler struct {
 	c      *Cache
-	site   string
+	site   *site
 	policy Policy
 	next   Origin
 	fail   ErrorWriter

@@ -9,7 +9,7 @@ import (
 
 // metaVersion is the first octet of a record's meta part. A form that is read otherwise needs another one: records of
 // versions that aren't known are none.
-const metaVersion = 1
+const metaVersion = 2
 
 // The flags of a record's meta part.
 const (
@@ -179,7 +179,7 @@ func (r *metaReader) vary() (fields []varyField) {
 }
 
 func (r *metaReader) tags() (tags []uint64) {
-	for range r.number(min(uint64(len(r.rest)/8), maxTags)) {
+	for range r.number(min(uint64(len(r.rest)/8), 1+maxTags)) {
 		if b := r.take(8); b != nil {
 			tags = append(tags, binary.BigEndian.Uint64(b))
 		}

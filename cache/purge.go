@@ -1,33 +1,13 @@
 package cache
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 )
-
-// PurgeRequest says what to purge: exactly one of URL, Tag, Prefix and All.
-type PurgeRequest struct {
-	URL    string `json:"url,omitempty"`    // one target URI, with all its variants
-	Tag    string `json:"tag,omitempty"`    // all that the origin tagged so by Surrogate-Key or Cache-Tag
-	Prefix string `json:"prefix,omitempty"` // all below HOST/PATH; with a scheme only that scheme's
-	All    bool   `json:"all,omitempty"`
-	// Soft makes stale instead of removing: validated before the next use, still usable where stale is allowed.
-	Soft bool `json:"soft,omitempty"`
-}
-
-// PurgeResult is what a purge did.
-type PurgeResult struct {
-	Count int           `json:"count"`   // stored responses in memory; those on disk alone aren't counted
-	Took  time.Duration `json:"took_ns"` // until no request could get them any more, also after a restart
-	// Warning says that a restart may bring back what was purged, and why; empty when it can't.
-	Warning string `json:"warning,omitempty"`
-}
 
 // purges is what was purged, as a sequence: a response that was asked for before a purge that concerns it is dead.
 // So a purge costs the same however much it concerns, and also reaches fills that are under way. The check on a hit is
@@ -92,14 +72,14 @@ func (p *purges) since(key string, tags []uint64, born uint64) (hard, soft bool)
 }
 
 // addTag notes a purge, and returns how many responses it concerns.
-func (p *purges) addTag(tag string, soft bool) (count int) {
+func (p *purges) addTag(tag uint64, soft bool) (count int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	seq, hash := p.last.Add(1), hashTag(tag)
+	seq := p.last.Add(1)
 	if p.remember != nil {
-		p.remember(noteOfTag(hash, soft, seq))
+		p.remember(noteOfTag(tag, soft, seq))
 	}
-	count = p.tags.purge(hash, seq, soft)
+	count = p.tags.purge(tag, seq, soft)
 	p.seq.Store(seq)
 	return count
 }
@@ -133,50 +113,6 @@ func (p *purges) forget(seq uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.prefixes = slices.DeleteFunc(p.prefixes, func(purge prefixPurge) bool { return purge.seq <= seq })
-}
-
-// Purge makes stored responses, and those that fills in flight may bring, unusable or stale before it returns, in
-// memory and in the store, and makes that durable. Where the disk doesn't let it, the result has a warning: as long as
-// this process lives the purge holds. The error says what is wrong with the request. Memory is freed behind it.
-func (c *Cache) Purge(p PurgeRequest) (PurgeResult, error) {
-	start := time.Now()
-	purge, err := c.purger(p)
-	if err != nil {
-		return PurgeResult{}, err
-	}
-	c.figures.purges.Add(1)
-	result := PurgeResult{Count: purge()}
-	if err := c.durable(); err != nil {
-		result.Warning = err.Error()
-	}
-	result.Took = time.Since(start)
-	return result, nil
-}
-
-// purger returns what carries the request out and counts the responses.
-func (c *Cache) purger(p PurgeRequest) (func() int, error) {
-	given := 0
-	for _, is := range []bool{p.URL != "", p.Tag != "", p.Prefix != "", p.All} {
-		if is {
-			given++
-		}
-	}
-	switch {
-	case given != 1:
-		return nil, errors.New("purge: give exactly one of url, tag, prefix and all")
-	case p.Tag != "":
-		return func() int { return c.purgeTag(p.Tag, p.Soft) }, nil
-	case p.All:
-		return func() int { return c.purgeAll(p.Soft) }, nil
-	case p.Prefix != "":
-		prefix := normalPrefix(p.Prefix)
-		return func() int { return c.purgePrefix(prefix, p.Soft) }, nil
-	}
-	key, err := keyOfURL(p.URL)
-	if err != nil {
-		return nil, err
-	}
-	return func() int { return c.purgeKey(key, p.Soft) }, nil
 }
 
 func keyOfURL(s string) ([]byte, error) {
@@ -219,7 +155,7 @@ func normalPrefix(s string) string {
 	return host
 }
 
-func (c *Cache) purgeTag(tag string, soft bool) int {
+func (c *Cache) purgeTag(tag uint64, soft bool) int {
 	count := c.purges.addTag(tag, soft)
 	c.sweep()
 	return count

@@ -59,13 +59,16 @@ func (c *Cache) freshened(t *target, stale *Response, r *received, h http.Header
 func refreshedTags(t *target, stale *Response, merged, h http.Header) []uint64 {
 	groups, tags := groupsIn(header(merged), "Cache-Groups", t.key), tagsOf(h)
 	if len(tags) > 0 {
-		return hashTags(append(groups, tags...))
+		return t.site.with(append(groups, tags...))
 	}
 	if len(h["Cache-Groups"]) == 0 {
 		return stale.tags
 	}
-	all := append(hashTags(groups), stale.tags...)
-	return all[:min(len(all), maxTags)]
+	all := t.site.with(groups)
+	for _, tag := range stale.tags {
+		all = addTag(all, tag)
+	}
+	return all
 }
 
 // refreshAlike updates the variants that the request doesn't select, but that have the strong validator of its 304, as

@@ -250,11 +250,13 @@ func (s *scenario) purge(words []string) {
 		case "soft":
 			p.Soft = true
 		case "url":
-			p.URL = value
+			p.URLs = append(p.URLs, value)
 		case "tag":
-			p.Tag = value
+			p.Tags = append(p.Tags, value)
 		case "prefix":
-			p.Prefix = value
+			p.Prefixes = append(p.Prefixes, value)
+		case "site":
+			p.Sites = append(p.Sites, value)
 		case "all":
 			p.All = true
 		default:

@@ -240,7 +240,7 @@ func TestSlicesGoWithTheirHead(t *testing.T) {
 				o.version.Add(1)
 				time.Sleep(time.Hour)
 			}
-			if _, err := c.Purge(cache.PurgeRequest{URL: "http://example.com/film"}); err != nil {
+			if _, err := c.Purge(cache.PurgeRequest{URLs: []string{"http://example.com/film"}}); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()

@@ -102,7 +102,7 @@ func (f *fill) checkSlice(r *received, response *http.Response) error {
 	if refuses(r.status) {
 		return fmt.Errorf("%w: %s", errRefused, what)
 	}
-	f.c.log.Warn("sliced content dropped", "site", f.site, "key", f.slice.head, "slice", f.slice.index, "reason", what)
+	f.c.log.Warn("sliced content dropped", "site", f.site.name, "key", f.slice.head, "slice", f.slice.index, "reason", what)
 	f.c.figures.changed.Add(1)
 	f.c.dropGeneration(f.slice.hash, f.slice.head, f.slice.of)
 	return errChanged

@@ -78,7 +78,7 @@ func TestDamagedSlice(t *testing.T) {
 
 // TestPurgedSlicesStayDead: also after a restart.
 func TestPurgedSlicesStayDead(t *testing.T) {
-	for _, p := range []cache.PurgeRequest{{URL: "http://example.com/film"}, {Prefix: "example.com/"}, {Tag: "big"}, {All: true}} {
+	for _, p := range []cache.PurgeRequest{{URLs: []string{"http://example.com/film"}}, {Prefixes: []string{"example.com/"}}, {Tags: []string{"big"}}, {All: true}} {
 		s, o := newShelf(), hourly(10<<30)
 		o.fields = append(o.fields, "Cache-Tag: big")
 		c, stop := tiered(t, s)

@@ -10,7 +10,7 @@ func TestForgottenPurgesSpareNothingOlder(t *testing.T) {
 	if !p.spares(key, tag, 0) {
 		t.Error("purged before any purge")
 	}
-	p.addTag("a", false)
+	p.addTag(hashTag("a"), false)
 	if p.spares(key, tag, 0) || !p.spares(key, tag, 1) || !p.spares(key, nil, 0) {
 		t.Error("the purge of a tag takes the wrong ones")
 	}

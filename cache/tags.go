@@ -3,6 +3,7 @@ package cache
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"sync"
 )
 
@@ -21,7 +22,7 @@ func newTagIndex() *tagIndex {
 	return &tagIndex{counts: make(map[uint64]int), purged: make(map[uint64]tagPurge)}
 }
 
-// maxTags bounds the tags of one response; what an origin sends beyond isn't purged by tag.
+// maxTags bounds the tags of one response beside its site's; what an origin sends beyond isn't purged by tag.
 const maxTags = 128
 
 // hashTag names a tag by a hash that outlives the process; should two tags meet, a purge of one takes the other with it.
@@ -30,17 +31,28 @@ func hashTag(tag string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// hashTags names tags by their hashes.
-func hashTags(tags []string) []uint64 {
-	tags = tags[:min(len(tags), maxTags)]
+// siteTag is the tag of all that came to be stored by a site's configuration; no origin can make it of Surrogate-Key,
+// Cache-Tag or Cache-Groups.
+func siteTag(site string) uint64 { return hashTag("\x00site\x00" + site) }
+
+// with returns the hashes of a response's tags, the site's first.
+func (s *site) with(tags []string) []uint64 {
 	if len(tags) == 0 {
-		return nil
+		return s.tags
 	}
-	hashes := make([]uint64, len(tags))
-	for i, tag := range tags {
-		hashes[i] = hashTag(tag)
+	hashes := append(make([]uint64, 0, 1+len(tags)), s.tags...)
+	for _, tag := range tags {
+		hashes = addTag(hashes, hashTag(tag))
 	}
 	return hashes
+}
+
+// addTag adds a tag that isn't there yet, as long as there is room: each response counts once for a tag.
+func addTag(tags []uint64, tag uint64) []uint64 {
+	if len(tags) > maxTags || slices.Contains(tags, tag) {
+		return tags
+	}
+	return append(tags, tag)
 }
 
 // count adds to the counts of a response's tags.

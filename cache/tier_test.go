@@ -132,14 +132,15 @@ func TestPurgedStaysPurged(t *testing.T) {
 		purge       cache.PurgeRequest
 		a, ab, b, c string // how they are answered after the restart
 	}{
-		{cache.PurgeRequest{URL: "http://example.com/a"}, "uri-miss", "disk", "disk", "disk"},
-		{cache.PurgeRequest{Tag: "a"}, "uri-miss", "uri-miss", "disk", "disk"},
-		{cache.PurgeRequest{Prefix: "example.com/a"}, "uri-miss", "uri-miss", "disk", "disk"},
-		{cache.PurgeRequest{Prefix: "http://example.com/a/"}, "disk", "uri-miss", "disk", "disk"},
-		{cache.PurgeRequest{Prefix: "https://example.com/"}, "disk", "disk", "disk", "disk"},
+		{cache.PurgeRequest{URLs: []string{"http://example.com/a"}}, "uri-miss", "disk", "disk", "disk"},
+		{cache.PurgeRequest{Tags: []string{"a"}}, "uri-miss", "uri-miss", "disk", "disk"},
+		{cache.PurgeRequest{Prefixes: []string{"example.com/a"}}, "uri-miss", "uri-miss", "disk", "disk"},
+		{cache.PurgeRequest{Sites: []string{"site"}}, "uri-miss", "uri-miss", "uri-miss", "disk"},
+		{cache.PurgeRequest{Prefixes: []string{"http://example.com/a/"}}, "disk", "uri-miss", "disk", "disk"},
+		{cache.PurgeRequest{Prefixes: []string{"https://example.com/"}}, "disk", "disk", "disk", "disk"},
 		{cache.PurgeRequest{All: true}, "uri-miss", "uri-miss", "uri-miss", "disk"},
-		{cache.PurgeRequest{URL: "http://example.com/a", Soft: true}, "stale", "disk", "disk", "disk"},
-		{cache.PurgeRequest{Tag: "a", Soft: true}, "stale", "stale", "disk", "disk"},
+		{cache.PurgeRequest{URLs: []string{"http://example.com/a"}, Soft: true}, "stale", "disk", "disk", "disk"},
+		{cache.PurgeRequest{Tags: []string{"a"}, Soft: true}, "stale", "stale", "disk", "disk"},
 		{cache.PurgeRequest{All: true, Soft: true}, "stale", "stale", "stale", "disk"},
 	} {
 		t.Run(fmt.Sprintf("%+v", tt.purge), func(t *testing.T) {
@@ -178,7 +179,7 @@ func TestPurgedOnDiskAlone(t *testing.T) {
 	stop()
 	for _, soft := range []bool{true, false} {
 		c, _ = tiered(t, s.restarted())
-		if r, err := c.Purge(cache.PurgeRequest{Tag: "a", Soft: soft}); err != nil || r.Count != 0 {
+		if r, err := c.Purge(cache.PurgeRequest{Tags: []string{"a"}, Soft: soft}); err != nil || r.Count != 0 {
 			t.Fatalf("%+v %v", r, err)
 		}
 		expect(t, handle(c, o), "http://example.com/a", map[bool]string{true: "stale", false: "uri-miss"}[soft], "content of /a ")
@@ -211,9 +212,12 @@ func TestInvalidatedWhileLoading(t *testing.T) {
 		"post": func(_ *cache.Cache, h http.Handler) {
 			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "http://example.com/a", nil))
 		},
-		"url": func(c *cache.Cache, _ http.Handler) { purge(t, c, cache.PurgeRequest{URL: "http://example.com/a"}) },
-		"tag": func(c *cache.Cache, _ http.Handler) { purge(t, c, cache.PurgeRequest{Tag: "a"}) },
-		"all": func(c *cache.Cache, _ http.Handler) { purge(t, c, cache.PurgeRequest{All: true}) },
+		"url": func(c *cache.Cache, _ http.Handler) {
+			purge(t, c, cache.PurgeRequest{URLs: []string{"http://example.com/a"}})
+		},
+		"site": func(c *cache.Cache, _ http.Handler) { purge(t, c, cache.PurgeRequest{Sites: []string{"site"}}) },
+		"tag":  func(c *cache.Cache, _ http.Handler) { purge(t, c, cache.PurgeRequest{Tags: []string{"a"}}) },
+		"all":  func(c *cache.Cache, _ http.Handler) { purge(t, c, cache.PurgeRequest{All: true}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, o := newShelf(), pages()
@@ -500,7 +504,7 @@ func TestPurgeWithoutDisk(t *testing.T) {
 		get(h, "http://example.com/a")
 		get(h, "http://example.com/b")
 		s.set(func() { s.broken = errors.New("no space left on device") })
-		for _, p := range []cache.PurgeRequest{{Tag: "a"}, {URL: "http://example.com/b"}} {
+		for _, p := range []cache.PurgeRequest{{Tags: []string{"a"}}, {URLs: []string{"http://example.com/b"}}} {
 			r, err := c.Purge(p)
 			if err != nil || !strings.Contains(r.Warning, "no space left") || r.Count != 1 {
 				t.Errorf("%+v %v", r, err)
@@ -543,7 +547,7 @@ func TestPurgeWithAHangingDisk(t *testing.T) {
 		c, stop := tiered(t, s)
 		get(handle(c, o), "http://example.com/a")
 		begun := time.Now()
-		r, err := c.Purge(cache.PurgeRequest{Tag: "a"})
+		r, err := c.Purge(cache.PurgeRequest{Tags: []string{"a"}})
 		if took := time.Since(begun); err != nil || !strings.Contains(r.Warning, "doesn't answer") || took != 5*time.Second {
 			t.Errorf("%+v %v after %v", r, err, took)
 		}
@@ -564,7 +568,7 @@ func TestPurgesAreForgotten(t *testing.T) {
 		c, stop := tiered(t, s)
 		for i := range 5 {
 			time.Sleep(11 * time.Second)
-			purge(t, c, cache.PurgeRequest{Tag: strconv.Itoa(i)})
+			purge(t, c, cache.PurgeRequest{Tags: []string{strconv.Itoa(i)}})
 		}
 		if _, notes, _ := s.count(); notes > 2 || c.Stats().Remembered > 2 {
 			t.Errorf("%d notes, %d remembered", notes, c.Stats().Remembered)
@@ -572,7 +576,7 @@ func TestPurgesAreForgotten(t *testing.T) {
 		get(handle(c, pages()), "http://example.com/a")
 		for i := range 5 {
 			time.Sleep(11 * time.Second)
-			purge(t, c, cache.PurgeRequest{Tag: strconv.Itoa(i)})
+			purge(t, c, cache.PurgeRequest{Tags: []string{strconv.Itoa(i)}})
 		}
 		if n := c.Stats().Remembered; n != 5 {
 			t.Errorf("%d remembered", n)

@@ -67,7 +67,7 @@ func BenchmarkTierRecall(b *testing.B) {
 func BenchmarkTierPurge(b *testing.B) {
 	c, _ := tiered(b, openDisk(b, b.TempDir()))
 	for i := 0; b.Loop(); i++ {
-		if r, err := c.Purge(cache.PurgeRequest{Tag: strconv.Itoa(i)}); err != nil || r.Warning != "" {
+		if r, err := c.Purge(cache.PurgeRequest{Tags: []string{strconv.Itoa(i)}}); err != nil || r.Warning != "" {
 			b.Fatal(r, err)
 		}
 	}

@@ -49,7 +49,7 @@ func TestOnDisk(t *testing.T) {
 	for i := range paths {
 		get(handle(c, o), fmt.Sprintf("http://example.com/%d", i))
 	}
-	purge(t, c, cache.PurgeRequest{URL: "http://example.com/7"})
+	purge(t, c, cache.PurgeRequest{URLs: []string{"http://example.com/7"}})
 	stop()
 	c, _ = tiered(t, openDisk(t, dir))
 	for i := range paths {

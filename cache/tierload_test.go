@@ -85,11 +85,11 @@ func (e *editions) change(t *testing.T, c *cache.Cache, h http.Handler) {
 		raise(&e.posted[n], edition)
 		return
 	case 1:
-		purge(t, c, cache.PurgeRequest{URL: fmt.Sprintf("http://example.com/%d", n)})
+		purge(t, c, cache.PurgeRequest{URLs: []string{fmt.Sprintf("http://example.com/%d", n)}})
 	case 2:
-		purge(t, c, cache.PurgeRequest{Tag: fmt.Sprintf("t%d", n)})
+		purge(t, c, cache.PurgeRequest{Tags: []string{fmt.Sprintf("t%d", n)}})
 	case 3:
-		purge(t, c, cache.PurgeRequest{Prefix: fmt.Sprintf("example.com/%d", n)})
+		purge(t, c, cache.PurgeRequest{Prefixes: []string{fmt.Sprintf("example.com/%d", n)}})
 	}
 	raise(&e.purged[n], edition)
 }

@@ -110,7 +110,7 @@ func TestKeysAreTargetsAsWritten(t *testing.T) {
 		}
 	}
 	for _, target := range targets {
-		if result, err := stored.Purge(cache.PurgeRequest{URL: "https://example.com" + target}); err != nil || result.Count != 1 {
+		if result, err := stored.Purge(cache.PurgeRequest{URLs: []string{"https://example.com" + target}}); err != nil || result.Count != 1 {
 			t.Errorf("purge %s: %+v, %v", target, result, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -73,6 +74,12 @@ func (n *node) ExplainURL(url string, fields http.Header) (cache.URLExplanation,
 
 // Purge drops stored responses of this node.
 func (n *node) Purge(_ context.Context, p cache.PurgeRequest) (cache.PurgeResult, error) {
+	known := slices.Sorted(maps.Keys(n.live.Load().cfg.Sites))
+	for _, site := range p.Sites {
+		if !slices.Contains(known, site) {
+			return cache.PurgeResult{}, fmt.Errorf("purge: no site %q: there are %s", site, strings.Join(known, ", "))
+		}
+	}
 	return n.cache.Purge(p)
 }
 

@@ -292,7 +292,7 @@ func (o *versions) load(t *testing.T, d time.Duration, kill func()) {
 // purge makes a new version, and has the node purge the older ones.
 func (o *versions) purge(ctx context.Context, n int) error {
 	version := o.current[n].Add(1)
-	b, err := json.Marshal(cache.PurgeRequest{URL: fmt.Sprintf("http://shop.example.com/%d", n)})
+	b, err := json.Marshal(cache.PurgeRequest{URLs: []string{fmt.Sprintf("http://shop.example.com/%d", n)}})
 	if err != nil {
 		return err
 	}

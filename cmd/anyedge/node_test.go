@@ -279,6 +279,7 @@ func TestOneFileOneNode(t *testing.T) {
 		{[]string{"events"}, "www"},
 		{[]string{"events", "--json"}, `"kind":"decision"`},
 		{[]string{"purge", "--url", "https://shop.example.com/"}, "purged 1 "},
+		{[]string{"purge", "--site", "shop", "--tag", "none"}, "0 by site shop"},
 		{[]string{"purge", "--all", "--json"}, `"count": 0`},
 	} {
 		if code, out := e.command(c.args...); code != 0 || !strings.Contains(out, c.want) {
@@ -287,6 +288,9 @@ func TestOneFileOneNode(t *testing.T) {
 	}
 	if code, out := e.command("explain", "ww"); code != 1 || !strings.Contains(out, "www") {
 		t.Errorf("explain of an unknown VIP should list what there is: %d %s", code, out)
+	}
+	if code, out := e.command("purge", "--site", "shopp"); code != 1 || !strings.Contains(out, `no site "shopp": there are shop`) {
+		t.Errorf("purge of an unknown site should list what there is: %d %s", code, out)
 	}
 	if _, content := e.get("HTTP/1.1", "shop.example.com", "/"); content == first {
 		t.Error("the purged page was served")

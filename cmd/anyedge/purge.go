@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,20 +18,26 @@ func newPurge() *cobra.Command {
 		fleet bool
 	)
 	c := &cobra.Command{
-		Use:     "purge --url U | --tag T | --prefix P | --all",
-		Short:   "Drop stored responses, or make them stale with --soft",
-		Example: "  anyedge purge --url https://shop.example.com/logo.png\n  anyedge purge --tag product-17 --soft\n  anyedge purge --prefix shop.example.com/static/",
-		Args:    cobra.NoArgs,
+		Use:   "purge --url U | --tag T | --prefix P | --site S | --all",
+		Short: "Drop stored responses, or make them stale with --soft",
+		Long: "Drop stored responses, or make them stale with --soft. Each item may be given several times, and beside others: all are\n" +
+			"purged, or none where one can't be read. It returns when no request can get them any more, also after a restart.",
+		Example: "  anyedge purge --url https://shop.example.com/logo.png --url https://shop.example.com/\n" +
+			"  anyedge purge --tag product-17 --soft\n  anyedge purge --prefix shop.example.com/static/\n  anyedge purge --site shop",
+		Args: cobra.NoArgs,
 	}
 	f.register(c)
-	c.Flags().StringVar(&p.URL, "url", "", "one target URI, with all its variants")
-	c.Flags().StringVar(&p.Tag, "tag", "", "all that the origin tagged so (Surrogate-Key, Cache-Tag)")
-	c.Flags().StringVar(&p.Prefix, "prefix", "", "all below HOST/PATH, scheme optional")
+	c.Flags().StringArrayVar((*[]string)(&p.URLs), "url", nil, "a target URI, with all its variants")
+	c.Flags().StringArrayVar((*[]string)(&p.Tags), "tag", nil, "all that the origin tagged so (Surrogate-Key, Cache-Tag)")
+	c.Flags().StringArrayVar((*[]string)(&p.Prefixes), "prefix", nil, "all below HOST/PATH, scheme optional")
+	c.Flags().StringArrayVar((*[]string)(&p.Sites), "site", nil, "all that came to be stored by a site's configuration")
 	c.Flags().BoolVar(&p.All, "all", false, "everything")
 	c.Flags().BoolVar(&p.Soft, "soft", false, "make stale: validate before the next use, still usable where stale is allowed")
 	c.Flags().BoolVar(&fleet, "fleet", false, "on every node of the fleet (not supported yet)")
-	c.MarkFlagsMutuallyExclusive("url", "tag", "prefix", "all")
-	c.MarkFlagsOneRequired("url", "tag", "prefix", "all")
+	c.MarkFlagsOneRequired("url", "tag", "prefix", "site", "all")
+	for _, item := range []string{"url", "tag", "prefix", "site"} {
+		c.MarkFlagsMutuallyExclusive(item, "all")
+	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if fleet {
 			return errors.New("--fleet: not supported yet: purge each node by its --admin")
@@ -49,8 +56,19 @@ func newPurge() *cobra.Command {
 		if f.json {
 			return printJSON(c.OutOrStdout(), result)
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "purged %s in %s\n", count(result.Count, "stored response"), result.Took.Round(time.Microsecond))
-		return err
+		writePurged(c.OutOrStdout(), result)
+		return nil
 	}
 	return c
+}
+
+// writePurged tells how much was purged, and of what where there were several items.
+func writePurged(w io.Writer, r cache.PurgeResult) {
+	fmt.Fprintf(w, "purged %s in %s\n", count(r.Count, "stored response"), r.Took.Round(time.Microsecond))
+	if len(r.Items) < 2 {
+		return
+	}
+	for _, i := range r.Items {
+		fmt.Fprintf(w, "  %d by %s %s\n", i.Count, i.Kind, i.What)
+	}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/anyedge/anyedge/cache"
 )
 
-// maxRequest bounds a request's content: the largest is a purge with one URL in it.
-const maxRequest = 64 << 10
+// maxRequest bounds a request's content: the largest is a purge of many URLs.
+const maxRequest = 1 << 20
 
 // DrainRequest is the content of POST /v1/drain and /v1/undrain.
 type DrainRequest struct {

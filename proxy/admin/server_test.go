@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,10 +169,12 @@ func TestAnswers(t *testing.T) {
 		{"no events", "GET", "/v1/events", "", 200, "[]"},
 		{"bad after", "GET", "/v1/events?after=x", "", 400, "not an event's number"},
 		{"purge", "POST", "/v1/purge", `{"tag":"a"}`, 200, `3`},
-		{"purge with a misspelt key", "POST", "/v1/purge", `{"tags":"a"}`, 400, "unknown field"},
+		{"purge with a misspelt key", "POST", "/v1/purge", `{"tagg":"a"}`, 400, "unknown field"},
+		{"purge of several", "POST", "/v1/purge", `{"tag":["a","b"]}`, 200, `3`},
+		{"purge of a number", "POST", "/v1/purge", `{"tag":7}`, 400, "neither a string nor a list"},
 		{"purge with broken JSON", "POST", "/v1/purge", `{`, 400, "read the request"},
 		{"purge by GET", "GET", "/v1/purge", "", 405, ""},
-		{"purge with too much", "POST", "/v1/purge", `{"tag":"` + strings.Repeat("a", 70<<10) + `"}`, 400, "too large"},
+		{"purge with too much", "POST", "/v1/purge", `{"tag":"` + strings.Repeat("a", 2<<20) + `"}`, 400, "too large"},
 		{"drain an unknown VIP", "POST", "/v1/drain", `{"vip":"nope"}`, 404, "no VIP nope"},
 		{"drain", "POST", "/v1/drain", `{"vip":"www","reason":"switch"}`, 200, `"vip": "www"`},
 		{"undrain", "POST", "/v1/undrain", `{}`, 200, `"vip": "www"`},
@@ -194,7 +197,7 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
-	if a.backend.purged.Tag != "a" || a.backend.drained != (admin.DrainRequest{VIP: "www", Reason: "switch"}) || len(a.backend.undrains) != 1 {
+	if !slices.Equal(a.backend.purged.Tags, []string{"a", "b"}) || a.backend.drained != (admin.DrainRequest{VIP: "www", Reason: "switch"}) || len(a.backend.undrains) != 1 {
 		t.Errorf("the backend was asked for %+v, %+v, %v", a.backend.purged, a.backend.drained, a.backend.undrains)
 	}
 	if got := fmt.Sprintf("%q", a.backend.forced); got != `["force www 2 1h30m0s r" "unforce www" "undamp "]` {
