@@ -117,7 +117,7 @@ func (f storedSource) writeRange(x *exchange, start, length int64) error {
 		w = x.late
 	}
 	n, err := f.s.content.WriteRange(w, start, length)
-	x.c.figures.bytes.Add(uint64(n))
+	x.fromStored += n
 	if err == nil && x.late != nil {
 		x.late.write() // there was nothing to follow it
 	}

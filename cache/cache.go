@@ -31,6 +31,7 @@ type Cache struct {
 	keyParts  atomic.Bool           // some keys have parts behind their target URI
 	figures   counters
 	sites     sites
+	unstored  unstored
 	work      *work
 	tier      *tier // nil when there is nothing behind memory
 	storeless error // why there isn't, although there should be
@@ -45,6 +46,7 @@ func New(o Options, name string, r Residency, log *slog.Logger, more ...Option) 
 		index: newIndex(tags), purges: &purges{tags: tags}, flights: newFlights(),
 	}
 	c.index.orphaned = c.dropSlices
+	c.figures.init()
 	c.toucher, _ = r.(Toucher)
 	c.Configure(o)
 	for _, option := range more {

@@ -108,6 +108,12 @@ func TestMetrics(t *testing.T) {
 	h := handle(c, &originFunc{answer: fresh})
 	get(h, "http://example.com/")
 	get(h, "http://example.com/")
+	private := c.Handler("other", cache.Policy{}, &originFunc{answer: func(*http.Request) (*http.Response, error) {
+		return respondText("mine", "Cache-Control: private"), nil
+	}}, badGateway)
+	get(private, "http://other.example.com/")
+	get(private, "http://other.example.com/")
+	purge(t, c, cache.PurgeRequest{Tags: []string{"none"}})
 	reg := prometheus.NewPedanticRegistry()
 	c.RegisterMetrics(reg)
 	families, err := reg.Gather()
@@ -121,12 +127,16 @@ func TestMetrics(t *testing.T) {
 			for _, label := range m.GetLabel() {
 				name += "/" + label.GetValue()
 			}
-			got[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			got[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
 		}
 	}
 	for name, want := range map[string]float64{
-		"anyedge_cache_hits_total": 1, "anyedge_cache_forwarded_total/uri-miss": 1, "anyedge_cache_stores_total": 1,
-		"anyedge_cache_stored_responses": 1, "anyedge_cache_hit_bytes_total": 5, "anyedge_cache_fills": 0,
+		"anyedge_cache_requests_total/site": 2, "anyedge_cache_hits_total/site": 1, "anyedge_cache_sent_bytes_total/site": 10,
+		"anyedge_cache_hit_bytes_total/site": 5, "anyedge_cache_requests_total/other": 2, "anyedge_cache_hits_total/other": 0,
+		"anyedge_cache_sent_bytes_total/other": 8, "anyedge_cache_hit_bytes_total/other": 0,
+		"anyedge_cache_unstored_total/private": 2, "anyedge_cache_unstored_total/vary": 0, "anyedge_cache_hit_for_miss_total": 1,
+		"anyedge_cache_forwarded_total/uri-miss": 3, "anyedge_cache_stores_total": 1, "anyedge_cache_stored_responses": 1,
+		"anyedge_cache_fills": 0, "anyedge_cache_fill_seconds": 1, "anyedge_cache_fill_size_bytes": 1, "anyedge_cache_purge_seconds": 1,
 	} {
 		if v, ok := got[name]; !ok || v != want {
 			t.Errorf("%s: %v, want %v", name, v, want)

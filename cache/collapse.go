@@ -52,8 +52,11 @@ func (x *exchange) join() bool {
 
 // collapses tells whether the request may share a fill with others.
 func (x *exchange) collapses() bool {
-	return !x.query.authorized && !x.query.control.Is(httpfield.NoStore|httpfield.NoCache) && x.tries < maxTries &&
-		x.c.options.Load().CollapseWait > 0 && !x.c.marks.has(x.hash, time.Now())
+	if x.query.authorized || x.query.control.Is(httpfield.NoStore|httpfield.NoCache) || x.tries >= maxTries || x.options.CollapseWait <= 0 {
+		return false
+	}
+	x.alone = x.c.marks.has(x.hash, time.Now())
+	return !x.alone
 }
 
 // newFill prepares a fill that this request leads. It outlives the request, but not the cache.

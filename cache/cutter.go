@@ -67,7 +67,7 @@ func (k *cutter) bring(index int64, content io.Reader) error {
 		content = io.LimitReader(content, k.of.span(index).Length)
 	}
 	f := k.f.c.sliceFill(k.f.target, k.f.stored, index)
-	f.request, f.stream = k.f.request, k.stream(index)
+	f.request, f.stream, f.began, f.status = k.f.request, k.stream(index), time.Now(), k.f.status
 	f.prepare(k.of.span(index).Length)
 	err := f.take(content, &http.Response{})
 	k.mu.Lock()

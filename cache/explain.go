@@ -18,6 +18,8 @@ type URLExplanation struct {
 	OnDisk bool `json:"on_disk,omitempty"`
 	// Alone tells that requests for the URL don't wait for each other, since its last response couldn't be shared.
 	Alone bool `json:"alone,omitempty"`
+	// Unstored is the last response that wasn't stored, if that isn't long ago.
+	Unstored *Unstored `json:"unstored,omitempty"`
 	// Fills are those in flight.
 	Fills int `json:"fills,omitempty"`
 }
@@ -74,6 +76,7 @@ func (c *Cache) Explain(url string, fields http.Header, now time.Time) (URLExpla
 	}
 	e.OnDisk = c.tier != nil && c.tier.store.Has(idOf(canonical))
 	e.Alone = c.marks.has(c.index.hash(canonical), now)
+	e.Unstored = c.unstored.last(c.index.hash(canonical))
 	e.Fills = c.flights.of(string(canonical))
 	return e, nil
 }

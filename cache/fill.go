@@ -38,6 +38,7 @@ type fill struct {
 	c       *Cache
 	next    Origin
 	request *http.Request // what is sent
+	began   time.Time     // when it was sent
 	stale   *Response     // what it validates, nil for none
 	// variants may be what the request gets although it doesn't select them; confirmed is which of them, or stale, a 304
 	// was about. The fill's goroutine alone uses both.
@@ -118,6 +119,7 @@ var errPanicked = errors.New("fill: it panicked")
 func (f *fill) exchange() (*received, *http.Response, error) {
 	for asked := f.stale != nil || len(f.variants) > 0; ; asked = false {
 		requested := time.Now()
+		f.began = requested
 		response, err := f.next.RoundTrip(f.request)
 		if err != nil {
 			return nil, nil, err
@@ -154,6 +156,10 @@ func (f *fill) update(r *received, response *http.Response) {
 	f.cancel()
 	f.stored, f.reason = f.c.refresh(&f.target, f.confirmed, r, response.Header)
 	f.c.figures.validated.Add(1)
+	f.c.figures.fillTime.Observe(time.Since(f.began).Seconds())
+	if f.reason != "" {
+		f.unstored(f.reason)
+	}
 	f.mark()
 	close(f.answered)
 }
@@ -163,6 +169,7 @@ func (f *fill) receive(r *received, response *http.Response) {
 	r = f.unwrap(r, response)
 	f.reason = f.judge(r, response)
 	if f.reason != "" {
+		f.unstored(f.reason)
 		f.mark()
 		f.handOver(response)
 		return
@@ -224,6 +231,9 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	f.stored, f.shared = s, true
 	return ""
 }
+
+// unstored notes why the response wasn't stored.
+func (f *fill) unstored(reason Reason) { f.c.unstored.add(f.hash, f.status, reason) }
 
 // mark notes whether requests for this key should wait for each other.
 func (f *fill) mark() {

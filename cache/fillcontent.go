@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 )
 
 // errTooLong is a content longer than its Content-Length.
@@ -26,6 +27,7 @@ func (f *fill) take(content io.Reader, response *http.Response) error {
 	if err == nil {
 		f.stream.trailer = newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) })
 		f.commit(last)
+		f.c.figures.filled(size, time.Since(f.began))
 	} else {
 		f.c.log.Debug("fill ended early", "site", f.site.name, "key", f.key, "bytes", size, "error", err)
 	}
@@ -58,9 +60,18 @@ func (f *fill) copy(content io.Reader) (last int, err error) {
 		}
 		if kept && !f.stream.kept() {
 			kept = false
+			f.unstored(f.tooMuch(limit))
 			f.c.flights.unkept(f)
 		}
 	}
+}
+
+// tooMuch is why a content isn't kept any more.
+func (f *fill) tooMuch(limit int64) Reason {
+	if f.stream.size > limit {
+		return ReasonTooLarge
+	}
+	return ReasonNoRoom
 }
 
 // expectEOF reads the end of a content of which all bytes that were announced have come.
@@ -87,13 +98,17 @@ func (f *fill) commit(last int) {
 func (f *fill) enter(s *Response) {
 	hash, key := f.home()
 	if !f.c.purges.alive(key, s) {
+		f.unstored(ReasonPurged)
 		return
 	}
 	var cost int64
 	f.c.flights.unlessDoomed(f, func() { cost = f.c.index.add(hash, key, s, header(f.client)) })
-	if cost > 0 {
-		f.c.added(s, cost)
+	if cost == 0 {
+		f.unstored(ReasonPurged)
+		return
 	}
+	f.c.unstored.forget(f.hash)
+	f.c.added(s, cost)
 }
 
 const (

@@ -19,7 +19,8 @@ type handler struct {
 // exchange is one request on its way through the cache.
 type exchange struct {
 	*handler
-	w       http.ResponseWriter
+	client  client
+	w       http.ResponseWriter // the client, or what encodes towards it
 	r       *http.Request
 	options *Options
 	preset  Preset
@@ -43,7 +44,25 @@ type exchange struct {
 	encodes bool   // it has one of the coder's turns
 	whole   bool   // no range: it may be one of another representation
 
-	status cacheStatus
+	status     cacheStatus
+	alone      bool  // it waited for no other's fill, since what they bring can't be shared
+	fromStored int64 // octets of stored contents that answer it
+}
+
+// client counts what is sent to it.
+type client struct {
+	http.ResponseWriter
+	sent int64 // octets of the content
+}
+
+// Unwrap gives http.ResponseController the way to the server's own writer.
+func (c *client) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// Write sends content.
+func (c *client) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.sent += int64(n)
+	return n, err
 }
 
 // step is one state of a request; it returns the next one, nil at the end. In order:
@@ -66,7 +85,8 @@ const maxTries = 3
 // ServeHTTP takes the request through its states.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o := h.c.options.Load()
-	x := &exchange{handler: h, w: w, r: r, options: o, preset: o.Preset, coder: h.c.coderFor(&h.policy)}
+	x := &exchange{handler: h, client: client{ResponseWriter: w}, r: r, options: o, preset: o.Preset, coder: h.c.coderFor(&h.policy)}
+	x.w = &x.client
 	defer x.note()
 	for next := receive; next != nil; {
 		next = next(x)

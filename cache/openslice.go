@@ -45,7 +45,7 @@ func (s *openSlice) ready(x *exchange) error {
 func (s *openSlice) write(x *exchange, start, length int64) (written int64, err error) {
 	if s.stored != nil {
 		written, err = s.stored.content.WriteRange(x.w, start, length)
-		x.c.figures.bytes.Add(uint64(written))
+		x.fromStored += written
 		return written, err
 	}
 	from := streamSource{reader: s.reader, ctx: x.r.Context()}

@@ -75,6 +75,7 @@ func (c *Cache) Purge(p PurgeRequest) (PurgeResult, error) {
 		result.Warning = err.Error()
 	}
 	result.Took = time.Since(start)
+	c.figures.purgeTime.Observe(result.Took.Seconds())
 	return result, nil
 }
 

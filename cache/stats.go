@@ -6,14 +6,18 @@ type Stats struct {
 	Responses int64 `json:"responses"` // stored responses, each variant counted
 	Bytes     int64 `json:"bytes"`     // their contents and fields, with overhead
 
-	Hits      uint64         `json:"hits"`
-	Forwarded map[Fwd]uint64 `json:"forwarded"` // requests that went to the origin, by reason
-	Stored    uint64         `json:"stored"`
-	Evicted   uint64         `json:"evicted"`
-	Collapsed uint64         `json:"collapsed"` // requests that another one's fill answered
-	Stale     uint64         `json:"stale"`     // answers beyond their freshness lifetime
-	Validated uint64         `json:"validated"` // stored responses that a 304 made fresh again
-	Purged    uint64         `json:"purged"`    // purge requests
+	SiteStats                      // of all sites
+	Sites     map[string]SiteStats `json:"sites"`
+
+	Forwarded  map[Fwd]uint64    `json:"forwarded"` // requests that went to the origin, by reason
+	Stored     uint64            `json:"stored"`
+	Unstored   map[Reason]uint64 `json:"unstored"` // responses that weren't stored, by reason
+	Evicted    uint64            `json:"evicted"`
+	Collapsed  uint64            `json:"collapsed"`    // requests that another one's fill answered
+	HitForMiss uint64            `json:"hit_for_miss"` // requests that waited for no other's fill, since what it brings can't be shared
+	Stale      map[string]uint64 `json:"stale"`        // answers beyond their freshness lifetime, by what allowed it
+	Validated  uint64            `json:"validated"`    // stored responses that a 304 made fresh again
+	Purged     uint64            `json:"purged"`       // purge requests
 
 	Encoding  map[string]EncodingStats `json:"encoding"`  // by coding
 	Unencoded map[string]uint64        `json:"unencoded"` // contents that could have been encoded and weren't, by reason

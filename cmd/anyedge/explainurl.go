@@ -36,6 +36,9 @@ func writeURL(w io.Writer, e *cache.URLExplanation) error {
 	if e.Alone {
 		fmt.Fprintln(w, "requests for it don't wait for each other: its last response couldn't be shared")
 	}
+	if e.Unstored != nil {
+		fmt.Fprintf(w, "its response with status %d, %s ago, wasn't stored: %s\n", e.Unstored.Status, seconds(e.Now.Sub(e.Unstored.At)), e.Unstored.Reason)
+	}
 	if e.Fills > 0 {
 		fmt.Fprintf(w, "%s under way\n", count(e.Fills, "fill"))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -97,7 +98,9 @@ func (s Status) write(out io.Writer, now time.Time) error {
 			fmt.Fprintf(w, "origin\t%s\t%s\tfor %s\t%s, %d in flight%s\n", o.Name, server.State, age(now, server.Since), server.URL, server.InFlight, dash(server.LastError))
 		}
 	}
-	fmt.Fprintf(w, "cache\t%s\t%s\t%s\t%s\n", count(s.Cache.Responses, "response"), size(s.Cache.Bytes), count(s.Cache.Hits, "hit"), forwarded(s.Cache))
+	fmt.Fprintf(w, "cache\t%s\t%s\t%s\t%s; %s\n", count(s.Cache.Responses, "response"), size(s.Cache.Bytes), count(s.Cache.Hits, "hit"),
+		ratios(s.Cache.SiteStats), forwarded(s.Cache))
+	writeSites(w, s.Cache.Sites)
 	for _, d := range s.Disks {
 		fmt.Fprintf(w, "disk\t%s\t%s\t%s\t%s of %s%s\n", d.Disk, d.State, count(d.Records, "record"), size(d.Bytes), size(d.Size), dash(d.Reason))
 	}
@@ -105,6 +108,31 @@ func (s Status) write(out io.Writer, now time.Time) error {
 		fmt.Fprintf(w, "cert\t%s\tuntil %s\t%s\t%s%s\n", strings.Join(c.Names, " "), c.NotAfter.Format(time.DateOnly), c.Key, firstOf(c.File, "made here"), dash(c.Warning))
 	}
 	return w.Flush()
+}
+
+// mostSites is how many sites are listed, those with the most requests; --json has all.
+const mostSites = 20
+
+// writeSites tells how each site's requests fared, where there are several.
+func writeSites(w io.Writer, sites map[string]cache.SiteStats) {
+	if len(sites) < 2 {
+		return
+	}
+	names := slices.SortedFunc(maps.Keys(sites), func(a, b string) int {
+		return cmp.Or(cmp.Compare(sites[b].Requests, sites[a].Requests), cmp.Compare(a, b))
+	})
+	for _, name := range names[:min(len(names), mostSites)] {
+		s := sites[name]
+		fmt.Fprintf(w, "site\t%s\t%s\t%s\t%s\n", name, count(s.Requests, "request"), count(s.Hits, "hit"), ratios(s))
+	}
+	if more := len(names) - mostSites; more > 0 {
+		fmt.Fprintf(w, "\t%d more\n", more)
+	}
+}
+
+// ratios are the hit ratios.
+func ratios(s cache.SiteStats) string {
+	return fmt.Sprintf("%.0f%% of requests, %.0f%% of octets", 100*s.HitRatio(), 100*s.ByteHitRatio())
 }
 
 // forwarded lists the requests that went to the origin, by reason.
