@@ -39,7 +39,8 @@ type edge struct {
 	plainHTTP uint16
 	origin    *httptest.Server
 	asked     atomic.Int64  // requests that reached the origin, without the probes
-	release   chan struct{} // closed: the origin ends what it has begun to answer at /held
+	cold      atomic.Int64  // requests to /cold
+	release   chan struct{} // closed: the origin ends what it has begun to answer at /held and /cold
 	router    *bgptest.Router
 	node      *node
 	admin     string
@@ -135,6 +136,9 @@ func (e *edge) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/held":
 		e.hold(w, r)
+		return
+	case "/cold":
+		e.serveCold(w, r)
 		return
 	}
 	n := e.asked.Add(1)
