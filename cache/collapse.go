@@ -203,6 +203,9 @@ func answered(x *exchange) step {
 	}
 	x.status.FwdStatus, x.status.Stored = f.status, f.reason == ""
 	x.status.Collapsed, x.status.detail = !x.leads, string(f.reason)
+	if f.shared && !f.stored.Sliced() && !f.stream.kept() {
+		x.status.Stored, x.status.detail = false, string(ReasonNoRoom)
+	}
 	switch {
 	case f.response != nil:
 		return serveResponse

@@ -226,7 +226,10 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	f.c.figures.encoding.skipped(f.coder.enable(s))
 	f.stream.trailerNames = trailerNames(response.Trailer)
 	if s.length >= 0 && !f.stream.prepay(s.length) {
-		return ReasonNoRoom
+		if !f.c.flights.followed(f) {
+			return ReasonNoRoom
+		}
+		f.stream.drop() // those who wait have it as it passes, rather than each ask the origin
 	}
 	f.stored, f.shared = s, true
 	return ""

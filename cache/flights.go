@@ -92,6 +92,13 @@ func (t *flights) keep(f *fill) {
 	f.background = f.background || f.stream.kept()
 }
 
+// followed tells whether others wait for what the leader asked for.
+func (t *flights) followed(f *fill) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return f.interested > 1
+}
+
 // unkept tells that a fill's content won't be stored: nobody may join it any more, and it needs somebody who reads it.
 func (t *flights) unkept(f *fill) {
 	t.mu.Lock()

@@ -13,8 +13,10 @@ import (
 	"net/textproto"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/anyedge/anyedge/cache"
@@ -160,6 +162,42 @@ func TestFillsAreBounded(t *testing.T) {
 	if used := c.Stats().FillBytes; used != 0 {
 		t.Errorf("%d bytes are held after the end", used)
 	}
+}
+
+// Clients that wait for a content that no memory is left for have it as it passes: the origin is asked once.
+func TestNoRoomIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients, size = 50, 3 << 20
+		read, write := io.Pipe()
+		o := &originFunc{answer: func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/first" {
+				return respond(read, size, "Cache-Control: max-age=60"), nil
+			}
+			time.Sleep(time.Second) // until all have come
+			return respond(zeros(size), size, "Cache-Control: max-age=60"), nil
+		}}
+		c := newCache(t, func(o *cache.Options) { o.Memory = 16 << 20 }) // a quarter of it for fills
+		h := handle(c, o)
+		var first, wg sync.WaitGroup
+		first.Go(func() { get(h, "http://example.com/first") })
+		synctest.Wait()
+		for range clients {
+			wg.Go(func() {
+				w := get(h, "http://example.com/")
+				if got := w.Header().Get("Cache-Status"); w.Body.Len() != size || !strings.HasSuffix(got, "detail=no-room") || strings.Contains(got, "stored") {
+					t.Errorf("got %d bytes, %s", w.Body.Len(), got)
+				}
+			})
+		}
+		wg.Wait()
+		s := c.Stats()
+		io.Copy(write, zeros(size))
+		write.Close()
+		first.Wait()
+		if o.requests.Load() != 2 || s.Collapsed != clients-1 || s.FillBytes != size || s.Responses != 0 || s.Unstored[cache.ReasonNoRoom] != 1 {
+			t.Errorf("%d requests, %+v", o.requests.Load(), s)
+		}
+	})
 }
 
 // TestInterimResponses: 103 passes, on a fill and past the cache, and isn't stored.
