@@ -170,10 +170,17 @@ func (c *Controller) remove(t *tracked) {
 	c.tell(t.Name, d)
 }
 
-// Drain takes vip, or all if it is empty, out of service by degrees; reason is for explain and events. Asked again it
-// changes nothing but the reason. The error names the VIPs that there are.
+// Drain takes vip, or all if it is empty, out of service by degrees, until Undrain, across restarts with a Memory; reason
+// is for explain and events. Asked again it changes nothing but the reason. The error names the VIPs that there are.
 func (c *Controller) Drain(vip, reason string) error {
 	return c.operate(vip, "drain", reason, func(now time.Time, _ []string) { c.operator.drain(vip, reason, now) })
+}
+
+// Leave takes all VIPs out of service as Drain does, because the process is about to stop: the next one doesn't inherit it.
+func (c *Controller) Leave(reason string) {
+	_ = c.operate("", "drain", reason, func(now time.Time, _ []string) { // all is always known
+		c.operator.leave = &Drain{Since: now, Reason: reason}
+	})
 }
 
 // Undrain puts vip, or all if it is empty, back into service, by steps. The error names the VIPs that there are.
@@ -225,10 +232,7 @@ func (c *Controller) Undamp(vip string) error {
 func (c *Controller) operate(vip, verb, reason string, do func(now time.Time, vips []string)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	names := make([]string, len(c.vips))
-	for i, t := range c.vips {
-		names[i] = t.Name
-	}
+	names := c.names()
 	if err := known(vip, names); err != nil {
 		return err
 	}
@@ -245,6 +249,15 @@ func (c *Controller) operate(vip, verb, reason string, do func(now time.Time, vi
 	c.round(now)
 	c.wake()
 	return nil
+}
+
+// names are the VIPs'. c.mu is held.
+func (c *Controller) names() []string {
+	names := make([]string, len(c.vips))
+	for i, t := range c.vips {
+		names[i] = t.Name
+	}
+	return names
 }
 
 // Withdraw withdraws every route at once, for the end of the process: nothing is announced again. It returns what the

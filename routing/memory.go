@@ -25,7 +25,8 @@ const (
 // memoryVersion is what this version writes and reads; another one's file isn't guessed at.
 const memoryVersion = 1
 
-// Memory is what a restart must not forget, in a small JSON file: damping, the starts of late, what operators force.
+// Memory is what a restart must not forget, in a small JSON file: damping, the starts of late, what operators have
+// drained and what they force.
 // A nil Memory takes everything and keeps nothing. Its methods may be called concurrently.
 //
 // A file that is missing is a first start. One that can't be read is no knowledge, and the conservative guess: the
@@ -50,6 +51,7 @@ type saved struct {
 	Starts  []time.Time         `json:"starts"`  // since the last goodbye
 	VIPs    map[string]savedVIP `json:"vips"`
 	Forces  map[string]*Force   `json:"forces,omitempty"`
+	Drains  map[string]*Drain   `json:"drains,omitempty"` // by VIP; that of all has no name
 }
 
 type savedVIP struct {
@@ -117,6 +119,11 @@ func (s *saved) read(b []byte, now time.Time) error {
 			return fmt.Errorf("the force of VIP %s", name)
 		}
 	}
+	for name, d := range s.Drains {
+		if d == nil {
+			return fmt.Errorf("the drain of VIP %q", name)
+		}
+	}
 	return nil
 }
 
@@ -171,6 +178,14 @@ func (m *Memory) forces(now time.Time) map[string]*Force {
 		}
 	}
 	return held
+}
+
+// drains are those that operators haven't taken back.
+func (m *Memory) drains() map[string]*Drain {
+	if m == nil {
+		return nil
+	}
+	return m.old.Drains
 }
 
 // put has s written by keep, soon.

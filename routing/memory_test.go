@@ -264,6 +264,47 @@ func TestForce(t *testing.T) {
 	})
 }
 
+// A drain ends when the operator says so, not with the process. That of a process that stops is over with it.
+func TestDrainOutlivesTheProcess(t *testing.T) {
+	for _, vip := range []string{"www", ""} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLife(t)
+			l.begin()
+			l.announce()
+			if err := l.Drain(vip, "replace the switch"); err != nil {
+				t.Fatal(err)
+			}
+			l.pass(time.Minute)
+			l.crash()
+
+			l.begin()
+			l.prove("www")
+			l.pass(time.Minute)
+			l.wantLevel(routing.Withdrawn, routing.Drained)
+			if e := l.explanation("www"); !strings.Contains(e.Text, "replace the switch") {
+				t.Errorf("%s", e)
+			}
+			l.goodbye()
+
+			l.begin()
+			l.prove("www")
+			l.wantLevel(routing.Withdrawn, routing.Drained)
+			if err := l.Undrain(vip); err != nil {
+				t.Fatal(err)
+			}
+			l.announce()
+			l.Leave("the node is stopping")
+			l.pass(time.Minute)
+			l.wantLevel(routing.Withdrawn, routing.Drained)
+			l.goodbye()
+
+			l.begin()
+			l.announce()
+			l.goodbye()
+		})
+	}
+}
+
 func TestForceIsChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, www)
@@ -296,6 +337,7 @@ func TestForceIsChecked(t *testing.T) {
 func FuzzMemory(f *testing.F) {
 	f.Add([]byte(`{"version":1,"running":true,"starts":["2026-01-01T12:00:00Z"],"vips":{"www":{"level":0,"damper":{"penalty":3000,"at":"2026-01-01T12:00:00Z"}}}}`))
 	f.Add([]byte(`{"version":1,"forces":{"www":{"level":4,"until":"2026-01-01T13:00:00Z","reason":"r"}}}`))
+	f.Add([]byte(`{"version":1,"drains":{"":{"since":"2026-01-01T12:00:00Z"},"www":null}}`))
 	f.Add([]byte("{"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l := newLife(t)

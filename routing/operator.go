@@ -3,6 +3,7 @@ package routing
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 type operator struct {
 	all   *Drain            // of every VIP, those of later reloads included
 	byVIP map[string]*Drain // of one; it outranks all
+	leave *Drain            // of every VIP, since the process is about to stop; the next one doesn't inherit it
 	force map[string]*Force // by VIP
 	stop  string            // why the node is stopping; empty unless it is
 }
@@ -54,10 +56,34 @@ func (o *operator) undrain(vip string, vips []string) {
 
 // of is the drain that holds for vip, or nil.
 func (o *operator) of(vip string) *Drain {
-	if d := o.byVIP[vip]; d != nil {
-		return d
+	switch {
+	case o.byVIP[vip] != nil:
+		return o.byVIP[vip]
+	case o.all != nil:
+		return o.all
 	}
-	return o.all
+	return o.leave
+}
+
+// drains are those that outlive the process, by VIP; that of all has no name.
+func (o *operator) drains() map[string]*Drain {
+	list := maps.Clone(o.byVIP)
+	if o.all != nil {
+		list[""] = o.all
+	}
+	return list
+}
+
+// resume takes up what an earlier process was asked for, as far as there still are such VIPs.
+func (o *operator) resume(drains map[string]*Drain, vips []string) {
+	for vip, d := range drains {
+		switch {
+		case vip == "":
+			o.all = d
+		case slices.Contains(vips, vip):
+			o.byVIP[vip] = d
+		}
+	}
 }
 
 // longestForce bounds how long a force can be forgotten.

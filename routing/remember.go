@@ -13,6 +13,7 @@ func (c *Controller) Remember(m *Memory) {
 	now := c.clock()
 	c.memory = m
 	c.operator.force = m.forces(now)
+	c.operator.resume(m.drains(), c.names())
 	for _, t := range c.vips {
 		t.state, t.last, t.history = m.state(t.Name, now), Record{}, nil
 	}
@@ -24,7 +25,10 @@ func (c *Controller) remember(now time.Time) {
 	if c.memory == nil {
 		return
 	}
-	s := &saved{Saved: now, Running: c.operator.stop == "", VIPs: make(map[string]savedVIP, len(c.vips)), Forces: maps.Clone(c.operator.force)}
+	s := &saved{
+		Saved: now, Running: c.operator.stop == "", VIPs: make(map[string]savedVIP, len(c.vips)),
+		Forces: maps.Clone(c.operator.force), Drains: c.operator.drains(),
+	}
 	for _, t := range c.vips {
 		s.VIPs[t.Name] = savedVIP{Level: t.state.Level, Damper: t.state.Damper, Excused: t.state.Excused}
 	}
@@ -37,5 +41,5 @@ func (c *Controller) remember(now time.Time) {
 
 // same says whether a file with s needn't replace one with o.
 func (s *saved) same(o *saved) bool {
-	return s.Running == o.Running && maps.Equal(s.VIPs, o.VIPs) && maps.Equal(s.Forces, o.Forces)
+	return s.Running == o.Running && maps.Equal(s.VIPs, o.VIPs) && maps.Equal(s.Forces, o.Forces) && maps.Equal(s.Drains, o.Drains)
 }

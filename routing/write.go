@@ -45,6 +45,9 @@ func (e *Explanation) writeWhy(w io.Writer) {
 	if e.SpeakerError != "" {
 		fmt.Fprintf(w, "error\tthe peers may have other routes: %s; it is tried again\n", e.SpeakerError)
 	}
+	if e.unheard() {
+		fmt.Fprintf(w, "but\tno peer's session is established: no router has its routes\n")
+	}
 	if penalty := math.Round(e.Damping); penalty > 0 {
 		fmt.Fprintf(w, "damping\tpenalty %.0f, halved each %s; no rise begins above %.0f\n", penalty, setting(halfLife), reuseLimit)
 	}
@@ -63,6 +66,12 @@ func (e *Explanation) writeWhy(w io.Writer) {
 	if e.Drain != nil {
 		fmt.Fprintf(w, "drain\tasked for at %s\n", e.clock(e.Drain.Since))
 	}
+}
+
+// unheard says whether there are routes for peers, and none of them can have got one.
+func (e *Explanation) unheard() bool {
+	established := func(p Peer) bool { return p.State == "established" }
+	return e.Level < Withdrawn && len(e.Peers) > 0 && !slices.ContainsFunc(e.Peers, established)
 }
 
 // An empty line ends a table's columns, so that each has its own widths.

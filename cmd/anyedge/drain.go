@@ -26,7 +26,7 @@ const (
 // Each step is bounded; a second signal cuts the waits.
 func (n *node) goodbye() error {
 	n.journal.Add(health.EventNode, n.config().Node.Name, "stopping: draining")
-	drainErr := n.control.Drain("", "the node is stopping")
+	n.control.Leave("the node is stopping")
 	if n.announces() {
 		n.await(n.config().Routing.DrainLead+drainSlack, n.allWithdrawn)
 	}
@@ -49,7 +49,7 @@ func (n *node) goodbye() error {
 	})
 	cacheErr := n.bounded(sessionEnd, n.cache.Close)
 	n.live.Load().close()
-	return errors.Join(drainErr, withdrawErr, listenErr, speakerErr, cacheErr)
+	return errors.Join(withdrawErr, listenErr, speakerErr, cacheErr)
 }
 
 func (n *node) shutdownListeners(ctx context.Context) error {
