@@ -59,6 +59,7 @@ type tracked struct {
 	state   State
 	last    Record
 	history []Record // changes of level or reason, oldest first; never changed in place, since views share it
+	moved   Reason   // of the last change of level
 }
 
 // view is what one round decided for one VIP.
@@ -66,6 +67,8 @@ type view struct {
 	vip     VIP
 	record  Record
 	history []Record
+	moved   Reason
+	hole    *Blackhole // nil: none
 }
 
 // NewController decides for vips by o from what src tells. sp is told from Run on; decisions are noted in j and log.
@@ -73,7 +76,7 @@ func NewController(o Options, vips []VIP, src Source, sp Speaker, j *health.Jour
 	m := newMetrics()
 	c := &Controller{
 		source: src, journal: j, log: log, metrics: m, announcer: newAnnouncer(sp, m, j, log),
-		start: time.Now(), kick: make(chan struct{}, 1), operator: operator{byVIP: map[string]*Drain{}, force: map[string]*Force{}},
+		start: time.Now(), kick: make(chan struct{}, 1), operator: operator{byVIP: map[string]*Drain{}, force: map[string]*Force{}, holes: map[string]*Blackhole{}},
 	}
 	c.view.Store(&[]view{})
 	c.Configure(o, vips)
@@ -163,6 +166,7 @@ func (c *Controller) Configure(o Options, vips []VIP) {
 func (c *Controller) remove(t *tracked) {
 	delete(c.operator.byVIP, t.Name)
 	delete(c.operator.force, t.Name)
+	delete(c.operator.holes, t.Name)
 	if t.state.Level == Withdrawn {
 		return
 	}
@@ -215,6 +219,24 @@ func (c *Controller) Force(vip string, level Level, d time.Duration, reason stri
 // Unforce ends the force of vip, or of all if it is empty. The error names the VIPs that there are.
 func (c *Controller) Unforce(vip string) error {
 	return c.operate(vip, "unforce", "", func(time.Time, []string) { c.operator.unforce(vip) })
+}
+
+// Blackhole has the peers that take such routes drop what is sent to vip's addresses for d, RFC 7999, whatever its level;
+// reason is for explain and events. Asked again, the last one counts.
+func (c *Controller) Blackhole(vip string, d time.Duration, reason string) error {
+	if vip == "" {
+		return errors.New("blackhole: name the VIP")
+	}
+	h, err := newBlackhole(d, reason, c.clock())
+	if err != nil {
+		return err
+	}
+	return c.operate(vip, "blackhole for "+setting(d), reason, func(time.Time, []string) { c.operator.holes[vip] = h })
+}
+
+// Unblackhole ends the blackhole of vip, or of all if it is empty. The error names the VIPs that there are.
+func (c *Controller) Unblackhole(vip string) error {
+	return c.operate(vip, "unblackhole", "", func(time.Time, []string) { c.operator.unblackhole(vip) })
 }
 
 // Undamp forgets what the changes of vip, or of all if it is empty, have cost so far. Routers don't.
@@ -283,13 +305,11 @@ func (c *Controller) wake() {
 // round decides for every VIP and publishes it. c.mu is held.
 func (c *Controller) round(now time.Time) {
 	signals := bySubject(c.source.Signals(time.Now()))
-	for _, vip := range c.operator.expire(now) {
-		c.journal.Add(health.EventDecision, vip, "operator: the force has expired")
-	}
+	c.operator.expire(now, func(vip, what string) { c.journal.Add(health.EventDecision, vip, "operator: the "+what+" has expired") })
 	views := make([]view, len(c.vips))
 	for i, t := range c.vips {
 		c.decide(t, now, signals)
-		views[i] = view{vip: t.VIP, record: t.last, history: t.history}
+		views[i] = view{vip: t.VIP, record: t.last, history: t.history, moved: t.moved, hole: c.operator.holes[t.Name]}
 	}
 	c.view.Store(&views)
 	c.shed(views)
@@ -325,6 +345,7 @@ func (c *Controller) decide(t *tracked, now time.Time, signals index) {
 	}
 	t.history = append(slices.Clone(t.history[max(0, len(t.history)-historySize+1):]), t.last)
 	if moved {
+		t.moved = d.Reason
 		c.tell(t.Name, d)
 	}
 }

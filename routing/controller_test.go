@@ -47,15 +47,21 @@ func (s *speaker) count() int {
 	return len(s.calls)
 }
 
-// said are the routes of the last call, as "prefix vip level".
-func (s *speaker) said() string {
+// last are the routes of the last call.
+func (s *speaker) last() []routing.Route {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.calls) == 0 {
+		return nil
+	}
+	return s.calls[len(s.calls)-1]
+}
+
+// said are the routes of the last call, as "prefix vip level".
+func (s *speaker) said() string {
 	var list []string
-	if len(s.calls) > 0 {
-		for _, r := range s.calls[len(s.calls)-1] {
-			list = append(list, fmt.Sprintf("%s %s %d", r.Prefix, r.VIP, r.Level))
-		}
+	for _, r := range s.last() {
+		list = append(list, fmt.Sprintf("%s %s %d", r.Prefix, r.VIP, r.Level))
 	}
 	return strings.Join(list, ", ")
 }
@@ -80,7 +86,7 @@ var (
 	v4   = netip.MustParsePrefix("198.51.100.0/24")
 	v6   = netip.MustParsePrefix("2001:db8:100::/48")
 	dns4 = netip.MustParsePrefix("198.51.101.0/24")
-	www  = routing.VIP{Name: "www", Prefixes: []netip.Prefix{v4, v6}, Origins: []string{"shop"}, SelfChecks: true}
+	www  = routing.VIP{Name: "www", Prefixes: []netip.Prefix{v4, v6}, Addresses: []netip.Addr{netip.MustParseAddr("198.51.100.10")}, Origins: []string{"shop"}, SelfChecks: true}
 	dns  = routing.VIP{Name: "dns", Prefixes: []netip.Prefix{dns4}}
 )
 

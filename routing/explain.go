@@ -23,6 +23,8 @@ type Explanation struct {
 	Shares    map[string]float64 `json:"shares,omitempty"`  // each origin's share of its requests
 	Drain     *Drain             `json:"drain,omitempty"`
 	Force     *Force             `json:"force,omitempty"`
+	// Blackhole is there while peers are asked to drop what is sent to its addresses.
+	Blackhole *Blackhole `json:"blackhole,omitempty"`
 	// Damping is what its changes have cost so far, as of Now; see Damper.
 	Damping  float64         `json:"damping"`
 	Withheld []string        `json:"withheld,omitempty"` // classes of peers that don't get the routes
@@ -74,7 +76,7 @@ func (v *view) explain(now time.Time, held map[netip.Prefix]*view) Explanation {
 	in, d := v.record.Input, v.record.Decision
 	e := Explanation{
 		Now: now, VIP: v.vip.Name, Level: d.To, LevelName: d.To.String(), Since: d.State.Since, Reason: d.Reason, Text: d.Text,
-		Because: d.Because, Next: d.Next, Signals: in.Signals, Shares: in.Shares, Drain: in.Drain, Force: in.Force,
+		Because: d.Because, Next: d.Next, Signals: in.Signals, Shares: in.Shares, Drain: in.Drain, Force: in.Force, Blackhole: v.hole,
 		Withheld: d.Withheld, Shed: d.Shed, Guard: d.Guard, Shared: d.Shared, Fleet: in.Fleet,
 		Damping: d.State.Damper.Value(now), History: slices.Clone(v.history),
 	}

@@ -38,6 +38,14 @@ type Force struct {
 	Reason string    `json:"reason"`
 }
 
+// Blackhole is an operator's word that peers shall drop what is sent to a VIP's addresses, RFC 7999: it is attacked, and
+// the line to here would be full of that. It decides over no level.
+type Blackhole struct {
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason"`
+}
+
 // holds says whether f is there and hasn't expired.
 func (f *Force) holds(now time.Time) bool { return f != nil && now.Before(f.Until) }
 

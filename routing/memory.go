@@ -26,7 +26,7 @@ const (
 const memoryVersion = 1
 
 // Memory is what a restart must not forget, in a small JSON file: damping, the starts of late, what operators have
-// drained and what they force.
+// drained, force and have dropped.
 // A nil Memory takes everything and keeps nothing. Its methods may be called concurrently.
 //
 // A file that is missing is a first start. One that can't be read is no knowledge, and the conservative guess: the
@@ -52,6 +52,8 @@ type saved struct {
 	VIPs    map[string]savedVIP `json:"vips"`
 	Forces  map[string]*Force   `json:"forces,omitempty"`
 	Drains  map[string]*Drain   `json:"drains,omitempty"` // by VIP; that of all has no name
+
+	Blackholes map[string]*Blackhole `json:"blackholes,omitempty"`
 }
 
 type savedVIP struct {
@@ -119,6 +121,11 @@ func (s *saved) read(b []byte, now time.Time) error {
 			return fmt.Errorf("the force of VIP %s", name)
 		}
 	}
+	for name, h := range s.Blackholes {
+		if h == nil || h.Until.Sub(now) > longestForce {
+			return fmt.Errorf("the blackhole of VIP %s", name)
+		}
+	}
 	for name, d := range s.Drains {
 		if d == nil {
 			return fmt.Errorf("the drain of VIP %q", name)
@@ -174,6 +181,19 @@ func (m *Memory) forces(now time.Time) map[string]*Force {
 		for vip, f := range m.old.Forces {
 			if f.holds(now) {
 				held[vip] = f
+			}
+		}
+	}
+	return held
+}
+
+// blackholes are those that still hold.
+func (m *Memory) blackholes(now time.Time) map[string]*Blackhole {
+	held := map[string]*Blackhole{}
+	if m != nil {
+		for vip, h := range m.old.Blackholes {
+			if now.Before(h.Until) {
+				held[vip] = h
 			}
 		}
 	}

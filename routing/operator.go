@@ -15,7 +15,8 @@ type operator struct {
 	byVIP map[string]*Drain // of one; it outranks all
 	leave *Drain            // of every VIP, since the process is about to stop; the next one doesn't inherit it
 	force map[string]*Force // by VIP
-	stop  string            // why the node is stopping; empty unless it is
+	holes map[string]*Blackhole
+	stop  string // why the node is stopping; empty unless it is
 }
 
 // drain asks for vip, or for all if it is empty. Asked again, the first time counts, and the last reason given.
@@ -86,8 +87,27 @@ func (o *operator) resume(drains map[string]*Drain, vips []string) {
 	}
 }
 
-// longestForce bounds how long a force can be forgotten.
+// longestForce bounds how long a force, or a blackhole, can be forgotten.
 const longestForce = 7 * 24 * time.Hour
+
+// newBlackhole checks what an operator asks for.
+func newBlackhole(d time.Duration, reason string, now time.Time) (*Blackhole, error) {
+	if err := checkForced("blackhole", d, reason); err != nil {
+		return nil, err
+	}
+	return &Blackhole{Since: now, Until: now.Add(d), Reason: reason}, nil
+}
+
+// checkForced reports what is wrong with the end of what an operator asks for, or with the reason.
+func checkForced(what string, d time.Duration, reason string) error {
+	switch {
+	case d <= 0 || d > longestForce:
+		return fmt.Errorf("%s for %s: it must end, within %s", what, setting(d), setting(longestForce))
+	case strings.TrimSpace(reason) == "":
+		return fmt.Errorf("%s without a reason: who reads explain next should know why", what)
+	}
+	return nil
+}
 
 // newForce checks what an operator asks for.
 func newForce(level Level, d time.Duration, reason string, now time.Time) (*Force, error) {
@@ -96,10 +116,9 @@ func newForce(level Level, d time.Duration, reason string, now time.Time) (*Forc
 		return nil, fmt.Errorf("force to level %d: the ladder has 0 to 4", level)
 	case level == PartlyWithdrawn:
 		return nil, errors.New("force to level 3: a force is for all peers alike; 2 leaves it as a last resort, 4 withdraws it")
-	case d <= 0 || d > longestForce:
-		return nil, fmt.Errorf("force for %s: it must end, within %s", setting(d), setting(longestForce))
-	case strings.TrimSpace(reason) == "":
-		return nil, errors.New("force without a reason: who reads explain next should know why")
+	}
+	if err := checkForced("force", d, reason); err != nil {
+		return nil, err
 	}
 	return &Force{Level: level, Since: now, Until: now.Add(d), Reason: reason}, nil
 }
@@ -113,15 +132,29 @@ func (o *operator) unforce(vip string) {
 	delete(o.force, vip)
 }
 
-// expire drops what has ended by now and returns whose it was.
-func (o *operator) expire(now time.Time) (ended []string) {
+// unblackhole takes back that vip's addresses are dropped, or every VIP's if it is empty.
+func (o *operator) unblackhole(vip string) {
+	if vip == "" {
+		clear(o.holes)
+		return
+	}
+	delete(o.holes, vip)
+}
+
+// expire drops what has ended by now and tells of each whose it was.
+func (o *operator) expire(now time.Time, tell func(vip, what string)) {
 	for vip, f := range o.force {
 		if !f.holds(now) {
 			delete(o.force, vip)
-			ended = append(ended, vip)
+			tell(vip, "force")
 		}
 	}
-	return ended
+	for vip, h := range o.holes {
+		if !now.Before(h.Until) {
+			delete(o.holes, vip)
+			tell(vip, "blackhole")
+		}
+	}
 }
 
 // known returns nil if vip is one of vips, or empty, which means all of them.

@@ -79,7 +79,9 @@ func (o *Options) Check(report func(key, problem string)) {
 type VIP struct {
 	Name     string
 	Prefixes []netip.Prefix // what BGP announces
-	Origins  []string       // the origins that its sites fill from; their path signals count for it
+	// Addresses are its own within them: what peers are asked to drop, if an operator wants that.
+	Addresses []netip.Addr
+	Origins   []string // the origins that its sites fill from; their path signals count for it
 	// SelfChecks says that something asks through this VIP whether it is served, by the node itself or by a service
 	// beside it, so that must be proven before anything is announced.
 	SelfChecks bool

@@ -1,5 +1,11 @@
 package routing
 
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
 // Reason is why a VIP is at its level: one closed set for explain, events, logs and metrics alike.
 type Reason string
 
@@ -49,6 +55,21 @@ var reasonTexts = map[Reason]string{
 	Well:               "nothing speaks against announcing it",
 	Removed:            "the configuration no longer has it",
 }
+
+// reasonCodes never change, since others' filters and collectors read them: new reasons get new numbers.
+var reasonCodes = map[Reason]uint32{
+	Well: 0, NotProven: 1, WarmingUp: 2, Rising: 3, Holding: 4, OriginPathWarning: 10, OriginPathCritical: 11, OriginFault: 12,
+	SelfCheckWarning: 20, SelfCheckFailed: 21, Overloaded: 30, Easing: 31, Damped: 40, Quarantined: 41, Guarded: 42,
+	Forced: 50, Draining: 51, Drained: 52, Stopped: 53, Removed: 54,
+}
+
+// Reasons are all that there are, by their codes.
+func Reasons() []Reason {
+	return slices.SortedFunc(maps.Keys(reasonTexts), func(a, b Reason) int { return cmp.Compare(a.Code(), b.Code()) })
+}
+
+// Code is the reason's number in informational communities.
+func (r Reason) Code() uint32 { return reasonCodes[r] }
 
 // Text says what the reason means, in a clause.
 func (r Reason) Text() string { return reasonTexts[r] }

@@ -12,7 +12,7 @@ func (c *Controller) Remember(m *Memory) {
 	defer c.mu.Unlock()
 	now := c.clock()
 	c.memory = m
-	c.operator.force = m.forces(now)
+	c.operator.force, c.operator.holes = m.forces(now), m.blackholes(now)
 	c.operator.resume(m.drains(), c.names())
 	for _, t := range c.vips {
 		t.state, t.last, t.history = m.state(t.Name, now), Record{}, nil
@@ -27,7 +27,7 @@ func (c *Controller) remember(now time.Time) {
 	}
 	s := &saved{
 		Saved: now, Running: c.operator.stop == "", VIPs: make(map[string]savedVIP, len(c.vips)),
-		Forces: maps.Clone(c.operator.force), Drains: c.operator.drains(),
+		Forces: maps.Clone(c.operator.force), Drains: c.operator.drains(), Blackholes: maps.Clone(c.operator.holes),
 	}
 	for _, t := range c.vips {
 		s.VIPs[t.Name] = savedVIP{Level: t.state.Level, Damper: t.state.Damper, Excused: t.state.Excused}
@@ -41,5 +41,6 @@ func (c *Controller) remember(now time.Time) {
 
 // same says whether a file with s needn't replace one with o.
 func (s *saved) same(o *saved) bool {
-	return s.Running == o.Running && maps.Equal(s.VIPs, o.VIPs) && maps.Equal(s.Forces, o.Forces) && maps.Equal(s.Drains, o.Drains)
+	return s.Running == o.Running && maps.Equal(s.VIPs, o.VIPs) && maps.Equal(s.Forces, o.Forces) && maps.Equal(s.Drains, o.Drains) &&
+		maps.Equal(s.Blackholes, o.Blackholes)
 }

@@ -22,6 +22,17 @@ func holders(views []view) map[netip.Prefix]*view {
 	return held
 }
 
+// dropped are the routes to the addresses that peers shall drop. They end with the process, as all others do.
+func (v *view) dropped() (list []Route) {
+	if v.hole == nil || v.record.Input.Stop != "" {
+		return nil
+	}
+	for _, a := range v.vip.Addresses {
+		list = append(list, Route{VIP: v.vip.Name, Prefix: netip.PrefixFrom(a, a.BitLen()), Blackhole: true})
+	}
+	return list
+}
+
 func (v *view) level() Level { return v.record.Decision.To }
 
 // routes returns what the speaker should announce by the last round, by ascending prefix, and when that was decided.
@@ -29,8 +40,11 @@ func (c *Controller) routes() (list []Route, decided time.Time) {
 	views := *c.view.Load()
 	for p, v := range holders(views) {
 		if v.level() < Withdrawn {
-			list = append(list, Route{VIP: v.vip.Name, Prefix: p, Level: v.level(), Withheld: v.record.Decision.Withheld})
+			list = append(list, Route{VIP: v.vip.Name, Prefix: p, Level: v.level(), Withheld: v.record.Decision.Withheld, Reason: v.moved})
 		}
+	}
+	for i := range views {
+		list = append(list, views[i].dropped()...)
 	}
 	slices.SortFunc(list, func(a, b Route) int { return a.Prefix.Compare(b.Prefix) })
 	if len(views) > 0 {

@@ -14,10 +14,15 @@ type Route struct {
 	Level  Level        `json:"level"`
 	// Withheld are the classes of peers that don't get it.
 	Withheld []string `json:"withheld,omitempty"`
+	// Reason is why the VIP came to that level: for peers that want to know.
+	Reason Reason `json:"reason,omitempty"`
+	// Blackhole has the peers that take such routes drop what is sent to this one address, RFC 7999.
+	Blackhole bool `json:"blackhole,omitempty"`
 }
 
 func (r Route) equal(o Route) bool {
-	return r.VIP == o.VIP && r.Prefix == o.Prefix && r.Level == o.Level && slices.Equal(r.Withheld, o.Withheld)
+	return r.VIP == o.VIP && r.Prefix == o.Prefix && r.Level == o.Level && r.Reason == o.Reason && r.Blackhole == o.Blackhole &&
+		slices.Equal(r.Withheld, o.Withheld)
 }
 
 // Speaker makes the peers' tables what is wanted. routing/bgp fulfils it.

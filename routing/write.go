@@ -63,6 +63,9 @@ func (e *Explanation) writeWhy(w io.Writer) {
 	if e.Force != nil {
 		fmt.Fprintf(w, "force\tto %s from %s until %s: %s\n", e.Force.Level, e.clock(e.Force.Since), e.clock(e.Force.Until), e.Force.Reason)
 	}
+	if h := e.Blackhole; h != nil {
+		fmt.Fprintf(w, "blackhole\tpeers shall drop what is sent to its addresses, from %s until %s: %s\n", e.clock(h.Since), e.clock(h.Until), h.Reason)
+	}
 	if e.Drain != nil {
 		fmt.Fprintf(w, "drain\tasked for at %s\n", e.clock(e.Drain.Since))
 	}

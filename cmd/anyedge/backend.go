@@ -14,6 +14,7 @@ import (
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/configs"
 	"github.com/anyedge/anyedge/routing"
+	"github.com/anyedge/anyedge/routing/bgp"
 )
 
 // The methods below make *node the admin API's Backend.
@@ -96,6 +97,18 @@ func (n *node) Force(vip string, level uint8, d time.Duration, reason string) er
 
 // Unforce ends the force of vip, or of all.
 func (n *node) Unforce(vip string) error { return n.control.Unforce(vip) }
+
+// Blackhole has peers drop what is sent to vip's addresses for d.
+func (n *node) Blackhole(vip string, d time.Duration, reason string) error {
+	takes := func(p bgp.Peer) bool { return p.Blackhole }
+	if !slices.ContainsFunc(n.config().BGP.Peers, takes) {
+		return errors.New("blackhole: no peer would drop it: set bgp.peers[].blackhole where the router has agreed to")
+	}
+	return n.control.Blackhole(vip, d, reason)
+}
+
+// Unblackhole ends the blackhole of vip, or of all.
+func (n *node) Unblackhole(vip string) error { return n.control.Unblackhole(vip) }
 
 // Undamp forgets the damping of vip, or of all.
 func (n *node) Undamp(vip string) error { return n.control.Undamp(vip) }

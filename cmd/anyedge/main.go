@@ -74,7 +74,7 @@ Begin with:  anyedge demo`,
 	root.AddCommand(
 		newRun(), newCheck(), newDemo(), newVersion(),
 		newStatus(), newExplain(), newEvents(), newPurge(), newDrain(), newUndrain(),
-		newForce(), newUnforce(), newUndamp(),
+		newForce(), newUnforce(), newUndamp(), newBlackhole(), newUnblackhole(),
 	)
 	ran := new(bool)
 	for _, c := range root.Commands() {

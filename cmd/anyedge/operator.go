@@ -50,6 +50,28 @@ func newUnforce() *cobra.Command {
 	return newOfVIP("unforce [VIP]", "Let a VIP's signals, or all VIPs', decide again")
 }
 
+func newBlackhole() *cobra.Command {
+	var reason string
+	var d time.Duration
+	c := newOperate("blackhole VIP", "Have peers drop what is sent to a VIP's addresses, for a time", func(args []string) (any, error) {
+		return admin.BlackholeRequest{VIP: args[0], For: d.String(), Reason: reason}, nil
+	})
+	c.Long = `Blackhole announces a VIP's single addresses with the community BLACKHOLE (RFC 7999) to the peers with
+blackhole: true, which then drop what is sent there: against an attack that fills the line to this node. The VIP's own
+prefixes stay announced as before. It ends when the time is over, with anyedge unblackhole, or when the node stops.`
+	c.Example = "  anyedge blackhole www --for 30m --reason 'flood of 40 Gbit/s'"
+	c.Args = cobra.ExactArgs(1)
+	c.Flags().DurationVar(&d, "for", 0, "how long: 30m, 2h")
+	c.Flags().StringVar(&reason, "reason", "", "why, for explain and events")
+	_ = c.MarkFlagRequired("for") // fails only for a flag that isn't there
+	_ = c.MarkFlagRequired("reason")
+	return c
+}
+
+func newUnblackhole() *cobra.Command {
+	return newOfVIP("unblackhole [VIP]", "Have peers deliver again what is sent to a VIP's addresses, or to all")
+}
+
 func newUndamp() *cobra.Command {
 	return newOfVIP("undamp [VIP]", "Forget what the changes of a VIP's routes, or of all, have cost: the next rise doesn't wait")
 }

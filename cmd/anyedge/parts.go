@@ -56,7 +56,7 @@ func announcedVIPs(cfg *configs.Config) []routing.VIP {
 	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
 		v := cfg.VIPs[name]
 		list = append(list, routing.VIP{
-			Name: name, Prefixes: v.Announce, Origins: originsOf(cfg, name), SelfChecks: served(v) || len(v.Probes) > 0,
+			Name: name, Prefixes: v.Announce, Addresses: v.Addresses, Origins: originsOf(cfg, name), SelfChecks: served(v) || len(v.Probes) > 0,
 		})
 	}
 	return list

@@ -34,7 +34,14 @@ type ForceRequest struct {
 	Reason string `json:"reason"`
 }
 
-// VIPRequest is the content of POST /v1/unforce and /v1/undamp.
+// BlackholeRequest is the content of POST /v1/blackhole.
+type BlackholeRequest struct {
+	VIP    string `json:"vip"`
+	For    string `json:"for"` // how long: 30m, 2h
+	Reason string `json:"reason"`
+}
+
+// VIPRequest is the content of POST /v1/unforce, /v1/unblackhole and /v1/undamp.
 type VIPRequest struct {
 	VIP string `json:"vip,omitempty"` // empty: all
 }
@@ -55,8 +62,10 @@ func (s *Server) routes(reg prometheus.Gatherer) http.Handler {
 	guarded.HandleFunc("POST /v1/drain", s.drain)
 	guarded.HandleFunc("POST /v1/undrain", s.undrain)
 	guarded.HandleFunc("POST /v1/force", s.force)
-	guarded.HandleFunc("POST /v1/unforce", s.unforce)
-	guarded.HandleFunc("POST /v1/undamp", s.undamp)
+	guarded.HandleFunc("POST /v1/unforce", s.ofVIP(s.backend.Unforce))
+	guarded.HandleFunc("POST /v1/undamp", s.ofVIP(s.backend.Undamp))
+	guarded.HandleFunc("POST /v1/blackhole", s.blackhole)
+	guarded.HandleFunc("POST /v1/unblackhole", s.ofVIP(s.backend.Unblackhole))
 	guarded.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	guarded.HandleFunc("GET /debug/pprof/", pprof.Index)
 	guarded.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -183,25 +192,38 @@ func (s *Server) force(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &f) {
 		return
 	}
-	d, err := time.ParseDuration(f.For)
-	if err != nil {
-		fail(w, http.StatusBadRequest, fmt.Errorf("force for %q: how long? 30m or 2h, say", f.For))
+	if d, ok := howLong(w, f.For); ok {
+		s.operated(w, f.VIP, s.backend.Force(f.VIP, f.Level, d, f.Reason))
+	}
+}
+
+func (s *Server) blackhole(w http.ResponseWriter, r *http.Request) {
+	var b BlackholeRequest
+	if !read(w, r, &b) {
 		return
 	}
-	s.operated(w, f.VIP, s.backend.Force(f.VIP, f.Level, d, f.Reason))
-}
-
-func (s *Server) unforce(w http.ResponseWriter, r *http.Request) {
-	var v VIPRequest
-	if read(w, r, &v) {
-		s.operated(w, v.VIP, s.backend.Unforce(v.VIP))
+	if d, ok := howLong(w, b.For); ok {
+		s.operated(w, b.VIP, s.backend.Blackhole(b.VIP, d, b.Reason))
 	}
 }
 
-func (s *Server) undamp(w http.ResponseWriter, r *http.Request) {
-	var v VIPRequest
-	if read(w, r, &v) {
-		s.operated(w, v.VIP, s.backend.Undamp(v.VIP))
+// howLong reads for how long an operator wants something.
+func howLong(w http.ResponseWriter, text string) (time.Duration, bool) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		fail(w, http.StatusBadRequest, fmt.Errorf("for %q: how long? 30m or 2h, say", text))
+		return 0, false
+	}
+	return d, true
+}
+
+// ofVIP is what an operator may ask of one VIP, or of all.
+func (s *Server) ofVIP(do func(vip string) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var v VIPRequest
+		if read(w, r, &v) {
+			s.operated(w, v.VIP, do(v.VIP))
+		}
 	}
 }
 

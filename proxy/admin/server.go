@@ -38,6 +38,10 @@ type Backend interface {
 	// Force sets a VIP's level for a time, whatever its signals say; Unforce takes that back, of all where vip is empty.
 	Force(vip string, level uint8, d time.Duration, reason string) error
 	Unforce(vip string) error
+	// Blackhole has peers drop what is sent to a VIP's addresses for a time; Unblackhole takes that back, of all where vip
+	// is empty.
+	Blackhole(vip string, d time.Duration, reason string) error
+	Unblackhole(vip string) error
 	// Undamp forgets what the changes of a VIP's routes, or of all, have cost.
 	Undamp(vip string) error
 	// Ready returns nil while at least one VIP is announced, or else says why none is.

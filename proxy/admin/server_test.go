@@ -87,6 +87,16 @@ func (b *backend) Unforce(vip string) error {
 	return nil
 }
 
+func (b *backend) Blackhole(vip string, d time.Duration, reason string) error {
+	b.forced = append(b.forced, fmt.Sprintf("blackhole %s %s %s", vip, d, reason))
+	return nil
+}
+
+func (b *backend) Unblackhole(vip string) error {
+	b.forced = append(b.forced, "unblackhole "+vip)
+	return nil
+}
+
 func (b *backend) Undamp(vip string) error {
 	b.forced = append(b.forced, "undamp "+vip)
 	return nil
@@ -181,6 +191,9 @@ func TestAnswers(t *testing.T) {
 		{"force", "POST", "/v1/force", `{"vip":"www","level":2,"for":"90m","reason":"r"}`, 200, `"vip": "www"`},
 		{"force for how long", "POST", "/v1/force", `{"vip":"www","level":2,"reason":"r"}`, 400, "how long"},
 		{"unforce", "POST", "/v1/unforce", `{"vip":"www"}`, 200, `"vip": "www"`},
+		{"blackhole", "POST", "/v1/blackhole", `{"vip":"www","for":"30m","reason":"flood"}`, 200, `"vip": "www"`},
+		{"blackhole for how long", "POST", "/v1/blackhole", `{"vip":"www","for":"ever","reason":"flood"}`, 400, "how long"},
+		{"unblackhole", "POST", "/v1/unblackhole", `{"vip":"www"}`, 200, `"vip": "www"`},
 		{"undamp", "POST", "/v1/undamp", `{}`, 200, `"vip": "www"`},
 		{"undamp, misspelt", "POST", "/v1/undamp", `{"vips":"www"}`, 400, "unknown field"},
 		{"healthz", "GET", "/healthz", "", 200, "ok"},
@@ -200,7 +213,7 @@ func TestAnswers(t *testing.T) {
 	if !slices.Equal(a.backend.purged.Tags, []string{"a", "b"}) || a.backend.drained != (admin.DrainRequest{VIP: "www", Reason: "switch"}) || len(a.backend.undrains) != 1 {
 		t.Errorf("the backend was asked for %+v, %+v, %v", a.backend.purged, a.backend.drained, a.backend.undrains)
 	}
-	if got := fmt.Sprintf("%q", a.backend.forced); got != `["force www 2 1h30m0s r" "unforce www" "undamp "]` {
+	if got := fmt.Sprintf("%q", a.backend.forced); got != `["force www 2 1h30m0s r" "unforce www" "blackhole www 30m0s flood" "unblackhole www" "undamp "]` {
 		t.Errorf("the backend was asked to %s", got)
 	}
 }

@@ -25,9 +25,9 @@ func (a announcement) String() string {
 	return fmt.Sprintf("as_path %v, next_hop %v, local_pref %d, med %d, communities %v, large %v", a.asPath, a.nextHop, a.localPref, a.med, a.standard, a.large)
 }
 
-// wants is what n should get for a path with set's marker.
-func (n *neighbor) wants(set attributeSet) announcement {
-	a := announcement{nextHop: n.NextHop, med: set.med, communities: set.communities}
+// wants is what n should get for a path with set's marker and more large communities.
+func (n *neighbor) wants(set attributeSet, more ...largeCommunity) announcement {
+	a := announcement{nextHop: n.NextHop, med: set.med, communities: set.with(n.extra).with(communities{large: more})}
 	if n.internal() {
 		a.localPref = set.localPref
 		return a

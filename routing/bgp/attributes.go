@@ -31,16 +31,17 @@ func newAttributeSet(a Attributes, report func(key, problem string)) attributeSe
 	if a.LocalPref != nil {
 		s.localPref = *a.LocalPref
 	}
+	s.communities = readCommunities(a.Communities, report)
 	if a.GracefulShutdown {
-		s.standard = append(s.standard, gracefulShutdown)
+		s.communities = s.with(communities{standard: []community{gracefulShutdown}})
 	}
-	for i, text := range a.Communities {
-		if err := s.add(text); err != nil {
-			report(fmt.Sprintf("communities[%d]", i), err.Error())
-		}
-	}
-	s.normalise()
 	return s
+}
+
+// blackholes is what a route to a single address that shall be dropped has: BLACKHOLE, and NO_EXPORT, since who dropped it
+// elsewhere would do so for others than its own customers (RFC 7999 §3.2).
+func blackholes() attributeSet {
+	return newAttributeSet(Attributes{Communities: []string{"blackhole", "no-export"}}, nil)
 }
 
 // String is the canonical form: equal sets have equal strings.

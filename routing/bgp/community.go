@@ -64,6 +64,24 @@ func (cs *communities) add(text string) error {
 	return fmt.Errorf("%q is not a community: write ASN:VALUE, a:b:c, no-export, no-advertise, graceful-shutdown or blackhole", text)
 }
 
+// readCommunities reads a list of them; report gets each mistake under its key.
+func readCommunities(list []string, report func(key, problem string)) (cs communities) {
+	for i, text := range list {
+		if err := cs.add(text); err != nil {
+			report(fmt.Sprintf("communities[%d]", i), err.Error())
+		}
+	}
+	cs.normalise()
+	return cs
+}
+
+// with returns the communities of both.
+func (cs communities) with(more communities) communities {
+	all := communities{slices.Concat(cs.standard, more.standard), slices.Concat(cs.large, more.large)}
+	all.normalise()
+	return all
+}
+
 // numbers reads decimal numbers of the given bits.
 func numbers(parts []string, bits int) ([]uint32, bool) {
 	list := make([]uint32, len(parts))

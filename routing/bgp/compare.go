@@ -3,7 +3,6 @@ package bgp
 import (
 	"context"
 	"net/netip"
-	"slices"
 )
 
 // compareNewSessions compares when a session has come up, since then its routes go out without a call of Set.
@@ -42,8 +41,8 @@ func (s *Speaker) compare(e *engine) {
 func (s *Speaker) wantedBy(n *neighbor) map[netip.Prefix]announcement {
 	want := map[netip.Prefix]announcement{}
 	for p, placed := range s.placed {
-		if family(p.Addr()) == family(n.Address) && !slices.Contains(placed.withheld, n.Class) {
-			want[p] = n.wants(s.settings.levels[placed.level])
+		if family(p.Addr()) == family(n.Address) && placed.isFor(n) {
+			want[p] = n.wants(placed.set, placed.informs...)
 		}
 	}
 	return want

@@ -15,7 +15,7 @@ import (
 // Configure makes o and allowed the configuration of a running speaker. What is wrong with them changes nothing.
 //
 // A peer whose options, password and hold time are the same keeps its session; one that changed gets a new one, one that
-// is gone a Cease. A prefix that is no longer allowed is withdrawn. A level whose attributes changed is announced anew,
+// is gone a Cease. A prefix that is no longer allowed is withdrawn. A level or a peer whose attributes changed is announced anew,
 // one UPDATE for each prefix. Another asn or router_id needs a restart, since every session rests on them.
 func (s *Speaker) Configure(_ context.Context, o Options, allowed []netip.Prefix) error {
 	next, err := newSettings(o, allowed)
@@ -59,14 +59,24 @@ func (s *Speaker) change(e *engine, next *settings) error {
 	if err := e.setPolicies(next.policyInput(s.settings)); err != nil {
 		return fmt.Errorf("set the BGP policies: %w", err)
 	}
-	err := s.changePeers(e, s.settings.neighbors, next.neighbors)
+	old := s.settings.neighbors
+	err := s.changePeers(e, old, next.neighbors)
 	s.settings = next
-	return errors.Join(err, s.reconcile())
+	err = errors.Join(err, s.reconcile())
+	for i := range next.neighbors {
+		if n := &next.neighbors[i]; slices.ContainsFunc(old, n.getsOther) {
+			err = errors.Join(err, e.resend(n))
+		}
+	}
+	s.compare(e)
+	return err
 }
 
 // forget drops what is wanted and not allowed by next.
 func (s *Speaker) forget(next *settings) {
-	maps.DeleteFunc(s.wanted, func(p netip.Prefix, _ routing.Route) bool { return !next.allows(p) })
+	maps.DeleteFunc(s.wanted, func(p netip.Prefix, r routing.Route) bool {
+		return !r.Blackhole && !next.allows(p) || r.Blackhole && !next.allowsHost(p)
+	})
 }
 
 // changePeers ends sessions that are gone or changed and begins those that are new or changed.

@@ -72,6 +72,15 @@ func (e *engine) addPeer(n *neighbor) error {
 	return nil
 }
 
+// resend announces all to a peer by the policies as they are now, in the session that there is.
+func (e *engine) resend(n *neighbor) error {
+	req := &api.ResetPeerRequest{Address: n.Address.String(), Soft: true, Direction: api.ResetPeerRequest_DIRECTION_OUT}
+	if err := e.server.ResetPeer(context.Background(), req); err != nil {
+		return fmt.Errorf("announce anew to %s: %w", n.Name, err)
+	}
+	return nil
+}
+
 // deletePeer ends the session with Cease/Peer De-configured.
 func (e *engine) deletePeer(n *neighbor) error {
 	if err := e.server.DeletePeer(context.Background(), &api.DeletePeerRequest{Address: n.Address.String()}); err != nil {

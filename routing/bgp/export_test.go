@@ -12,7 +12,7 @@ import (
 
 // Inject gives GoBGP a path for p as Set would at level, past every check of Set's.
 func (s *Speaker) Inject(p netip.Prefix, level routing.Level) error {
-	path, err := newPath(p, everyPeer, s.settings.levels[level].fingerprint())
+	path, err := newPath(p, everyPeer, s.settings.levels[level])
 	if err != nil {
 		return err
 	}
@@ -21,7 +21,7 @@ func (s *Speaker) Inject(p netip.Prefix, level routing.Level) error {
 
 // InjectUnmarked gives GoBGP a path for p that no level's marker is on.
 func (s *Speaker) InjectUnmarked(p netip.Prefix) error {
-	path, err := newPath(p, everyPeer, 0)
+	path, err := newPath(p, everyPeer, attributeSet{})
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ type Options struct {
 	HoldTime time.Duration `yaml:"hold_time"`
 	// ConfirmWithdraw lists the prefixes whose announcement a reload may end although it isn't drained.
 	ConfirmWithdraw []netip.Prefix `yaml:"confirm_withdraw"`
+	// Informational adds large communities that say why, RFC 8195: ASN:9001:CODE of the reason and ASN:9002:LEVEL.
+	Informational bool `yaml:"informational"`
 	// RPKI validates what is announced by a local file.
 	RPKI RPKI `yaml:"rpki"`
 	// Lab allows prefixes that no router of the public net would take: private, longer than /24 and /48, loopback.
@@ -52,6 +54,10 @@ type Peer struct {
 	NextHop netip.Addr `yaml:"next_hop"`
 	// Class groups peers for `routing.shed`: transit, peering, whatever tells them apart.
 	Class string `yaml:"class"`
+	// Communities are added to all that this peer gets, as Attributes' are: no-export keeps a route within its AS.
+	Communities []string `yaml:"communities"`
+	// Blackhole lets it have routes to single addresses that it shall drop, RFC 7999; it must have agreed to that.
+	Blackhole bool `yaml:"blackhole"`
 }
 
 // Attributes are what a level adds to an announcement.
@@ -149,6 +155,7 @@ func (p *Peer) check(report func(key, problem string)) {
 	if p.TTLSecurity > 0 && p.Multihop > 0 {
 		report("ttl_security", "can't be combined with multihop: both set the TTL")
 	}
+	readCommunities(p.Communities, report)
 	p.checkFamily("local_address", p.LocalAddress, report)
 	p.checkFamily("next_hop", p.NextHop, report)
 }

@@ -3,6 +3,7 @@ package bgp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
@@ -27,16 +28,21 @@ func family(a netip.Addr) gobgp.Family {
 	return gobgp.RF_IPv6_UC
 }
 
-// newPath is the local path for p. It is built whole each time, since AddPath replaces and never merges.
+// newPath is the local path for p with the attributes of set, and large communities for all peers. It is built whole each
+// time, since AddPath replaces and never merges. The large communities are the path's own, since only it knows why it is
+// there; whatever else set says, the export policy adds for each peer.
 //
 // The unspecified next hop becomes each session's local address. LOCAL_PREF 0 is there because a policy can't set 0 in
 // GoBGP; the export policy sets what is greater, and to eBGP peers it isn't sent.
-func newPath(p netip.Prefix, audience, fingerprint uint32) (*apiutil.Path, error) {
-	m := marker(audience, fingerprint)
+func newPath(p netip.Prefix, audience uint32, set attributeSet, more ...largeCommunity) (*apiutil.Path, error) {
+	var large []*gobgp.LargeCommunity
+	for _, c := range slices.Concat([]largeCommunity{marker(audience, set.fingerprint())}, set.large, more) {
+		large = append(large, gobgp.NewLargeCommunity(c[0], c[1], c[2]))
+	}
 	return buildPath(p,
 		gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP),
 		gobgp.NewPathAttributeLocalPref(0),
-		gobgp.NewPathAttributeLargeCommunities([]*gobgp.LargeCommunity{gobgp.NewLargeCommunity(m[0], m[1], m[2])}),
+		gobgp.NewPathAttributeLargeCommunities(large),
 	)
 }
 

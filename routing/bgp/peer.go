@@ -2,6 +2,8 @@ package bgp
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/osrg/gobgp/v4/api"
@@ -20,6 +22,7 @@ const (
 // neighbor is a peer with all that makes a session with it what it is.
 type neighbor struct {
 	Peer
+	extra    communities // of all that it gets
 	password string
 	ownASN   uint32
 	holdTime time.Duration
@@ -31,10 +34,17 @@ func (n *neighbor) internal() bool { return n.ASN == n.ownASN }
 // label names the neighbor in events.
 func (n *neighbor) label() string { return fmt.Sprintf("%s (%s)", n.Name, n.Address) }
 
-// sameSession says whether a session with other may go on as one with n; only the name may differ.
+// sameSession says whether a session with other may go on as one with n: only the name and what the export policy alone
+// rests on may differ.
 func (n *neighbor) sameSession(other neighbor) bool {
-	other.Name = n.Name
-	return *n == other
+	other.Name, other.Class, other.Blackhole = n.Name, n.Class, n.Blackhole
+	other.Communities, other.extra = n.Communities, n.extra
+	return reflect.DeepEqual(*n, other)
+}
+
+// getsOther says whether other is the same session, of which the export policy wants something else now.
+func (n *neighbor) getsOther(other neighbor) bool {
+	return n.sameSession(other) && (other.Class != n.Class || other.Blackhole != n.Blackhole || !slices.Equal(other.Communities, n.Communities))
 }
 
 // api is n in GoBGP's terms. Graceful restart is left out: a dead process must not attract traffic.

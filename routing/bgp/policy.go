@@ -14,10 +14,13 @@ const (
 	exportPolicy = "export"
 )
 
+// markers matches every marker, and nothing else that a path may carry.
+var markers = fmt.Sprintf("^%d:", uint32(markerAS))
+
 // policyInput is all that the policies depend on.
 type policyInput struct {
 	asn     uint32
-	peers   []Peer
+	peers   []neighbor
 	allowed []netip.Prefix
 	sets    []attributeSet // every set that a path may be marked with
 	classes []string       // every class of peers that a path may be withheld from
@@ -27,7 +30,8 @@ type policyInput struct {
 //
 // The import policy accepts what is our own (AddPath passes it as well) and nothing else. The export policy has a
 // statement for each peer and attribute set; a path leaves only by one that matches its prefix with the exact mask, its
-// local origin, the peer and the marker. Everything else meets the assignments' default, which rejects.
+// local origin, the peer and the marker. Everything else meets the assignments' default, which rejects. A route to a
+// single address leaves by a statement that only peers which take blackholes have.
 func policies(in policyInput) *api.SetPoliciesRequest {
 	req := &api.SetPoliciesRequest{Policies: []*api.Policy{{Name: importPolicy, Statements: []*api.Statement{{
 		Name:       "our own",
@@ -35,6 +39,8 @@ func policies(in policyInput) *api.SetPoliciesRequest {
 		Actions:    &api.Actions{RouteAction: api.RouteAction_ROUTE_ACTION_ACCEPT},
 	}}}}}
 	req.DefinedSets = append(allowedSets(in.allowed), markerSets(in)...)
+	req.DefinedSets = append(req.DefinedSets, hostSets(in.allowed)...)
+	req.DefinedSets = append(req.DefinedSets, blackholeSet())
 	export := &api.Policy{Name: exportPolicy}
 	for i := range in.peers {
 		p := &in.peers[i]
@@ -42,9 +48,15 @@ func policies(in policyInput) *api.SetPoliciesRequest {
 		if !slices.ContainsFunc(in.allowed, func(a netip.Prefix) bool { return a.Addr().Is4() == p.Address.Is4() }) {
 			continue
 		}
-		req.DefinedSets = append(req.DefinedSets, neighborSet(p))
+		req.DefinedSets = append(req.DefinedSets, neighborSet(&p.Peer))
+		if len(p.extra.large) > 0 {
+			export.Statements = append(export.Statements, extraStatement(p))
+		}
 		for _, set := range in.sets {
 			export.Statements = append(export.Statements, exportStatement(in.asn, p, set))
+		}
+		if p.Blackhole {
+			export.Statements = append(export.Statements, blackholeStatement(in.asn, p))
 		}
 	}
 	req.Policies = append(req.Policies, export)
@@ -68,7 +80,7 @@ func assignments() []*api.PolicyAssignment {
 }
 
 // exportStatement lets one peer have the allowed prefixes that carry set's marker, with set's attributes.
-func exportStatement(asn uint32, p *Peer, set attributeSet) *api.Statement {
+func exportStatement(asn uint32, p *neighbor, set attributeSet) *api.Statement {
 	name := fmt.Sprintf("%s %08x", p.Address, set.fingerprint())
 	return &api.Statement{
 		Name: name,
@@ -82,12 +94,34 @@ func exportStatement(asn uint32, p *Peer, set attributeSet) *api.Statement {
 	}
 }
 
-// exportActions replace what the path carries, the marker among it, by what p gets.
-func exportActions(asn uint32, p *Peer, set attributeSet) *api.Actions {
+// blackholeStatement lets a peer have the single addresses that it shall drop.
+func blackholeStatement(asn uint32, p *neighbor) *api.Statement {
+	s := exportStatement(asn, p, blackholes())
+	s.Name = fmt.Sprintf("%s blackhole", p.Address)
+	s.Conditions.PrefixSet = anyOf(hostsName(p.Address))
+	s.Conditions.LargeCommunitySet = anyOf(blackholeMarker)
+	return s
+}
+
+// extraStatement adds a peer's own large communities to what later statements may let through.
+func extraStatement(p *neighbor) *api.Statement {
+	extra := &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD}
+	for _, c := range p.extra.large {
+		extra.Communities = append(extra.Communities, c.String())
+	}
+	return &api.Statement{
+		Name:       fmt.Sprintf("%s extra", p.Address),
+		Conditions: &api.Conditions{NeighborSet: anyOf(p.Address.String()), RouteType: api.Conditions_ROUTE_TYPE_LOCAL},
+		Actions:    &api.Actions{LargeCommunity: extra},
+	}
+}
+
+// exportActions make of what the path carries what p gets: the marker stays here.
+func exportActions(asn uint32, p *neighbor, set attributeSet) *api.Actions {
 	a := &api.Actions{
 		RouteAction:    api.RouteAction_ROUTE_ACTION_ACCEPT,
-		Community:      replaceBy(set.standard),
-		LargeCommunity: replaceBy(set.large),
+		Community:      replaceBy(set.with(p.extra).standard),
+		LargeCommunity: &api.CommunityAction{Type: api.CommunityAction_TYPE_REMOVE, Communities: []string{markers}},
 	}
 	if set.med > 0 {
 		a.Med = &api.MedAction{Type: api.MedAction_TYPE_REPLACE, Value: int64(set.med)}
@@ -113,18 +147,36 @@ func replaceBy[C fmt.Stringer](list []C) *api.CommunityAction {
 
 // allowedSets are the prefixes that may leave, with exact masks, one set for each family that has any.
 func allowedSets(allowed []netip.Prefix) []*api.DefinedSet {
+	return prefixSets(allowed, allowedName, netip.Prefix.Bits)
+}
+
+// hostSets are the single addresses within them, likewise.
+func hostSets(allowed []netip.Prefix) []*api.DefinedSet {
+	return prefixSets(allowed, hostsName, func(p netip.Prefix) int { return p.Addr().BitLen() })
+}
+
+// prefixSets are what lies in the prefixes and has one mask.
+func prefixSets(prefixes []netip.Prefix, named func(netip.Addr) string, mask func(netip.Prefix) int) []*api.DefinedSet {
 	byName := map[string]*api.DefinedSet{}
 	var sets []*api.DefinedSet
-	for _, p := range allowed {
-		name := allowedName(p.Addr())
+	for _, p := range prefixes {
+		name := named(p.Addr())
 		if byName[name] == nil {
 			byName[name] = &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_PREFIX, Name: name}
 			sets = append(sets, byName[name])
 		}
-		exact := uint32(p.Bits())
+		exact := uint32(mask(p))
 		byName[name].Prefixes = append(byName[name].Prefixes, &api.Prefix{IpPrefix: p.String(), MaskLengthMin: exact, MaskLengthMax: exact})
 	}
 	return sets
+}
+
+// blackholeSet is the marker of routes to single addresses that shall be dropped.
+func blackholeSet() *api.DefinedSet {
+	return &api.DefinedSet{
+		DefinedType: api.DefinedType_DEFINED_TYPE_LARGE_COMMUNITY, Name: blackholeMarker,
+		List: []string{marker(everyPeer, blackholes().fingerprint()).String()},
+	}
 }
 
 // markerSets are for each attribute set and class of peers the markers by which they get a path.
@@ -159,6 +211,11 @@ func allowedName(a netip.Addr) string {
 	}
 	return "allowed IPv6"
 }
+
+func hostsName(a netip.Addr) string { return "hosts in " + allowedName(a) }
+
+// blackholeMarker names the set with the marker of routes to single addresses.
+const blackholeMarker = "marker blackhole"
 
 func markerName(s attributeSet, class string) string {
 	return fmt.Sprintf("marker %08x %q", s.fingerprint(), class)

@@ -16,13 +16,29 @@ import (
 
 // placed is a path that GoBGP has from us.
 type placed struct {
-	vip         string
-	level       routing.Level
-	fingerprint uint32
-	withheld    []string // the classes of peers that don't get it
+	vip       string
+	level     routing.Level
+	set       attributeSet
+	informs   []largeCommunity // says why to whom it may concern
+	withheld  []string         // the classes of peers that don't get it
+	blackhole bool             // only peers that take blackholes get it
+}
+
+// isFor says whether a peer gets the path.
+func (p *placed) isFor(n *neighbor) bool {
+	return !slices.Contains(p.withheld, n.Class) && (!p.blackhole || n.Blackhole)
+}
+
+// same says whether the path needn't change to become other.
+func (p *placed) same(other *placed) bool {
+	return slices.Equal(p.withheld, other.withheld) && p.blackhole == other.blackhole &&
+		p.set.fingerprint() == other.set.fingerprint() && slices.Equal(p.informs, other.informs)
 }
 
 func (p placed) text(prefix netip.Prefix) string {
+	if p.blackhole {
+		return fmt.Sprintf("%s announced to be dropped", prefix)
+	}
 	text := fmt.Sprintf("%s %s (level %d)", prefix, p.level, p.level)
 	if len(p.withheld) > 0 {
 		text += ", withheld from " + strings.Join(p.withheld, ", ")
@@ -80,23 +96,44 @@ func (s *Speaker) difference() (*change, error) {
 	c := &change{next: map[netip.Prefix]placed{}}
 	for _, p := range slices.SortedFunc(maps.Keys(s.wanted), comparePrefixes) {
 		r := s.wanted[p]
-		next := placed{vip: r.VIP, level: r.Level, fingerprint: s.settings.levels[r.Level].fingerprint(), withheld: r.Withheld}
+		next := s.settings.place(r)
 		old, there := s.placed[p]
 		c.next[p] = next
-		same := there && slices.Equal(old.withheld, next.withheld)
-		if !same || old.level != next.level {
+		if !there || old.text(p) != next.text(p) {
 			c.events = append(c.events, event{r.VIP, next.text(p)})
 		}
-		if same && old.fingerprint == next.fingerprint {
+		if there && old.same(&next) {
 			continue
 		}
-		path, err := newPath(p, audience(next.withheld), next.fingerprint)
+		path, err := newPath(p, audience(next.withheld), next.set, next.informs...)
 		if err != nil {
 			return nil, err
 		}
 		c.added = append(c.added, path)
 	}
 	return c, s.differenceGone(c)
+}
+
+// place is how a route becomes a path.
+func (s *settings) place(r routing.Route) placed {
+	if r.Blackhole {
+		return placed{vip: r.VIP, level: r.Level, set: blackholes(), blackhole: true}
+	}
+	p := placed{vip: r.VIP, level: r.Level, set: s.levels[r.Level], withheld: r.Withheld}
+	if s.options.Informational {
+		p.informs = informs(s.options.ASN, r)
+	}
+	return p
+}
+
+// The functions of the large communities that say why, RFC 8195 §2.
+const (
+	informsReason = 9001 // its parameter is routing.Reason.Code
+	informsLevel  = 9002
+)
+
+func informs(asn uint32, r routing.Route) []largeCommunity {
+	return []largeCommunity{{asn, informsReason, r.Reason.Code()}, {asn, informsLevel, uint32(r.Level)}}
 }
 
 // differenceGone adds what is no longer wanted.

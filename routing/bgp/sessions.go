@@ -36,7 +36,7 @@ func (ss *sessions) replace(neighbors []neighbor) {
 		ss.list[i] = newSession(n)
 		for _, s := range old {
 			if s.sameSession(n) {
-				s.Name = n.Name
+				s.neighbor = n
 				ss.list[i] = s
 			}
 		}

@@ -28,7 +28,8 @@ func newSettings(o Options, allowed []netip.Prefix) (*settings, error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("bgp.peers[%s].%w", p.Name, err))
 		}
-		s.neighbors = append(s.neighbors, neighbor{Peer: p, password: password, ownASN: o.ASN, holdTime: o.HoldTime})
+		extra := readCommunities(p.Communities, func(string, string) {}) // Check has reported
+		s.neighbors = append(s.neighbors, neighbor{Peer: p, extra: extra, password: password, ownASN: o.ASN, holdTime: o.HoldTime})
 	}
 	for _, p := range allowed {
 		if problem := o.CheckPrefix(p); problem != "" {
@@ -44,9 +45,20 @@ func (s *settings) allows(p netip.Prefix) bool {
 	return found
 }
 
+// allowsHost says whether p is a single address within what may be announced, and not announced by itself.
+func (s *settings) allowsHost(p netip.Prefix) bool {
+	within := func(a netip.Prefix) bool { return a.Contains(p.Addr()) && a.Bits() < p.Bits() }
+	return p.IsSingleIP() && slices.ContainsFunc(s.allowed, within)
+}
+
+// blackholing says whether some peer takes routes to addresses that it shall drop.
+func (s *settings) blackholing() bool {
+	return slices.ContainsFunc(s.neighbors, func(n neighbor) bool { return n.Blackhole })
+}
+
 // policyInput is what the policies must let through: the paths of these settings, and during a change those of before.
 func (s *settings) policyInput(before *settings) policyInput {
-	in := policyInput{asn: s.options.ASN, peers: s.options.Peers, allowed: s.allowed}
+	in := policyInput{asn: s.options.ASN, peers: s.neighbors, allowed: s.allowed}
 	in.classes = classes(slices.Concat(s.options.Peers, before.options.Peers))
 	for _, of := range []*settings{s, before} {
 		for _, set := range of.levels {

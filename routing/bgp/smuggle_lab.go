@@ -23,7 +23,7 @@ func (s *Speaker) Smuggle(prefixes ...netip.Prefix) error {
 	defer s.mu.Unlock()
 	var paths []*apiutil.Path
 	for _, p := range prefixes {
-		path, err := newPath(p, everyPeer, s.settings.levels[routing.Announced].fingerprint())
+		path, err := newPath(p, everyPeer, s.settings.levels[routing.Announced])
 		if err != nil {
 			return fmt.Errorf("smuggle: %w", err)
 		}

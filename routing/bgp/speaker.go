@@ -121,7 +121,11 @@ func (s *Speaker) admit(routes []routing.Route) (map[netip.Prefix]routing.Route,
 	var errs []error
 	for _, r := range routes {
 		switch other, twice := wanted[r.Prefix]; {
-		case !s.settings.allows(r.Prefix):
+		case r.Blackhole && !s.settings.allowsHost(r.Prefix):
+			errs = append(errs, fmt.Errorf("announce %s to be dropped: it is no single address within vips.%s.announce, or is announced itself", r.Prefix, r.VIP))
+		case r.Blackhole && !s.settings.blackholing():
+			errs = append(errs, fmt.Errorf("announce %s to be dropped: no peer has blackhole: true", r.Prefix))
+		case !r.Blackhole && !s.settings.allows(r.Prefix):
 			errs = append(errs, fmt.Errorf("announce %s: not in the allow-list, vips.%s.announce", r.Prefix, r.VIP))
 		case r.Level >= routing.Withdrawn:
 			errs = append(errs, fmt.Errorf("announce %s: level %d is not announced", r.Prefix, r.Level))
