@@ -110,4 +110,3 @@ func TestReasonCodes(t *testing.T) {
 		}
 	}
 }
-
