@@ -28,6 +28,7 @@ type Cache struct {
 	sweeper   sweeper
 	searches  *searches
 	coder     atomic.Pointer[coder] // nil when nothing is encoded
+	shedding  atomic.Bool           // see Shed
 	keyParts  atomic.Bool           // some keys have parts behind their target URI
 	figures   counters
 	sites     sites
@@ -71,6 +72,10 @@ func (c *Cache) SetMemory(bytes int64, store bool) {
 
 // Stored is how many bytes are held by what is stored.
 func (c *Cache) Stored() int64 { return c.index.bytes.Load() }
+
+// Shed says whether the node has too much to do. Meanwhile contents that are encoded for one client pass as they are;
+// forms that are made once for all go on being made, since they save more than they cost.
+func (c *Cache) Shed(on bool) { c.shedding.Store(on) }
 
 // Configure swaps the options in. The memory budget stays: SetMemory changes that.
 func (c *Cache) Configure(o Options) {

@@ -301,6 +301,37 @@ func TestEncodedContentThatEndsEarly(t *testing.T) {
 	}
 }
 
+// A node that sheds encodes nothing for one client; a form that is there for all goes on being used.
+func TestSheddingPassesUnencoded(t *testing.T) {
+	control := "no-store"
+	c := newCache(t)
+	h := handle(c, &originFunc{answer: func(*http.Request) (*http.Response, error) {
+		return respondText(page(20_000), "Content-Type: text/html", "Cache-Control: "+control), nil
+	}})
+	coding := func(path string) string {
+		return get(h, "http://example.com/"+path, "Accept-Encoding: gzip").Header().Get("Content-Encoding")
+	}
+	if got := coding("mine"); got != "gzip" {
+		t.Errorf("before: %q", got)
+	}
+	c.Shed(true)
+	if got := coding("mine"); got != "" {
+		t.Errorf("while it sheds: %q", got)
+	}
+	if c.Stats().Unencoded["busy"] != 1 {
+		t.Errorf("%v", c.Stats().Unencoded)
+	}
+	c.Shed(false)
+	control = "max-age=60"
+	get(h, "http://example.com/ours")
+	coding("ours")
+	waitFor(t, func() bool { return c.Stats().Encoding["gzip"].Made == 1 })
+	c.Shed(true)
+	if got := coding("ours"); got != "gzip" {
+		t.Errorf("a stored form: %q", got)
+	}
+}
+
 type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }

@@ -102,9 +102,9 @@ func (x *exchange) encodePassing(r representation, coding encoding.Coding, now t
 	return representation{s: s, addFields: describe, from: &encodingSource{source: r.from, coding: coding}}, true
 }
 
-// takeStream takes one of the turns for contents that are encoded as they pass.
+// takeStream takes one of the turns for contents that are encoded as they pass; there are none while the node sheds.
 func (x *exchange) takeStream() bool {
-	x.encodes = x.coder.streams.take()
+	x.encodes = !x.c.shedding.Load() && x.coder.streams.take()
 	if !x.encodes {
 		x.c.figures.encoding.skipped(skipBusy)
 	}

@@ -199,7 +199,7 @@ func (c *Controller) Consult(v View) {
 	c.others = v
 }
 
-// Shedding says whether the node should refuse locally what it can: it has too much to do. It costs one atomic load.
+// Shedding says whether the node should do without what it can: it has too much to do. It costs one atomic load.
 func (c *Controller) Shedding() bool { return c.shedding.Load() }
 
 // Force puts vip at level for d, whatever the signals say; reason is for explain and events. It holds for a VIP that has

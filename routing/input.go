@@ -99,7 +99,7 @@ type Decision struct {
 	Next    []Next          `json:"next,omitempty"`    // what would change the level, the likeliest first
 	// Withheld are the classes of peers that don't get the routes, at PartlyWithdrawn.
 	Withheld []string `json:"withheld,omitempty"`
-	// Shed asks the node to refuse locally what it can, before any route changes and while they do.
+	// Shed asks the node to do without what it can, before any route changes and while they do.
 	Shed bool `json:"shed,omitempty"`
 	// Guard is whether the other nodes could take over, where that was asked.
 	Guard *Guard `json:"guard,omitempty"`

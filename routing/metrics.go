@@ -31,7 +31,7 @@ func newMetrics() *metrics {
 		level: prometheus.NewDesc("anyedge_routing_level",
 			"A VIP's level: 0 announced, 1 lightly depreferred, 2 depreferred, 3 partly withdrawn, 4 withdrawn.", []string{"vip"}, nil),
 		penalty:  prometheus.NewDesc("anyedge_routing_penalty", "What the changes of a VIP's routes have cost; above 1200 no rise begins.", []string{"vip"}, nil),
-		shedding: prometheus.NewDesc("anyedge_routing_shedding", "1 while load asks the node to refuse locally what it can.", nil, nil),
+		shedding: prometheus.NewDesc("anyedge_routing_shedding", "1 while load asks the node to do without what it can.", nil, nil),
 	}
 }
 

@@ -58,7 +58,7 @@ func (e *Explanation) writeWhy(w io.Writer) {
 		fmt.Fprintf(w, "shared\t%s: it fails for other nodes too\n", sentence(e.Shared))
 	}
 	if e.Shed {
-		fmt.Fprintf(w, "shed\tload asks the node to refuse locally what it can\n")
+		fmt.Fprintf(w, "shed\tload asks the node to do without what it can: contents pass as they came instead of being encoded for one client\n")
 	}
 	if e.Force != nil {
 		fmt.Fprintf(w, "force\tto %s from %s until %s: %s\n", e.Force.Level, e.clock(e.Force.Since), e.clock(e.Force.Until), e.Force.Reason)

@@ -30,6 +30,7 @@ func (n *node) measureLoad(ctx context.Context) error {
 		o := n.config().Health.Load
 		n.tracker.Load(sampler.Sample(time.Now(), &o))
 		n.sent.set(sampler.Sent())
+		n.cache.Shed(n.control.Shedding())
 		select {
 		case <-ctx.Done():
 			return nil
