@@ -12,41 +12,76 @@ import (
 	"github.com/anyedge/anyedge/cache"
 )
 
-// logAccess writes one line for a request that is over; complete is false where it ended in an abort. Durations are in
-// milliseconds; ttfb is from the request's header section to the first octet of the response.
+// accessLine is what the access log says of every request, whoever answered it.
+type accessLine struct {
+	client, host, method, target string
+	status                       int
+	out, in                      int64 // octets of the contents
+	took                         time.Duration
+	ttfb                         time.Duration // from the request's header section to the first octet of the response; below 0: none
+	proto, vip, site, node, id   string
+	tls                          uint16 // the version; 0: none
+	outcome                      *cache.Outcome
+	userAgent, referer           string
+}
+
+// begin are the attributes that every line begins with. Durations are in milliseconds.
+func (l *accessLine) begin() []slog.Attr {
+	attrs := make([]slog.Attr, 0, 24)
+	attrs = append(attrs,
+		slog.String("client", l.client),
+		slog.String("host", l.host),
+		slog.String("method", l.method),
+		slog.String("target", l.target),
+		slog.Int("status", l.status),
+		slog.Int64("bytes_out", l.out),
+		slog.Int64("bytes_in", l.in),
+		slog.Float64("duration_ms", milliseconds(l.took)),
+		slog.String("proto", l.proto),
+		slog.String("vip", l.vip),
+		slog.String("site", l.site),
+		slog.String("node", l.node),
+		slog.String("request_id", l.id),
+	)
+	if l.ttfb >= 0 {
+		attrs = append(attrs, slog.Float64("ttfb_ms", milliseconds(l.ttfb)))
+	}
+	if l.tls != 0 {
+		attrs = append(attrs, slog.String("tls", strings.TrimPrefix(tls.VersionName(l.tls), "TLS ")))
+	}
+	return appendOutcome(attrs, l.outcome)
+}
+
+// write ends the line and writes it.
+func (l *accessLine) write(log *slog.Logger, attrs []slog.Attr) {
+	if l.userAgent != "" {
+		attrs = append(attrs, slog.String("user_agent", l.userAgent))
+	}
+	if l.referer != "" {
+		attrs = append(attrs, slog.String("referer", l.referer))
+	}
+	log.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs...)
+}
+
+// logAccess writes one line for a request that is over; complete is false where it ended in an abort.
 func (c *Chain) logAccess(ex *exchange, r *http.Request, complete bool) {
 	if c.options.AccessLog == nil {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 24)
-	attrs = append(attrs,
-		slog.String("client", clientAddress(r.RemoteAddr)),
-		slog.String("host", ex.inbound.Host),
-		slog.String("method", r.Method),
-		slog.String("target", ex.inbound.RequestURI),
-		slog.Int("status", ex.status(complete)),
-		slog.Int64("bytes_out", ex.recorder.written),
-		slog.Int64("bytes_in", ex.received()),
-		slog.Float64("duration_ms", milliseconds(time.Since(ex.started))),
-		slog.String("proto", string(httpVersion(r))),
-		slog.String("vip", ex.info.VIP),
-		slog.String("site", ex.siteName()),
-		slog.String("node", c.options.Node),
-		slog.String("request_id", ex.requestID()),
-	)
+	line := accessLine{
+		client: clientAddress(r.RemoteAddr), host: ex.inbound.Host, method: r.Method, target: ex.inbound.RequestURI,
+		status: ex.status(complete), out: ex.recorder.written, in: ex.received(), took: time.Since(ex.started), ttfb: -1,
+		proto: string(httpVersion(r)), vip: ex.info.VIP, site: ex.siteName(), node: c.options.Node, id: ex.requestID(),
+		outcome: &ex.outcome, userAgent: ex.inbound.Header.Get("User-Agent"), referer: ex.inbound.Header.Get("Referer"),
+	}
 	if !ex.recorder.firstByte.IsZero() {
-		attrs = append(attrs, slog.Float64("ttfb_ms", milliseconds(ex.recorder.firstByte.Sub(ex.started))))
+		line.ttfb = ex.recorder.firstByte.Sub(ex.started)
 	}
-	attrs = appendTLS(attrs, r.TLS)
-	attrs = appendOutcome(attrs, &ex.outcome)
-	attrs = ex.appendOrigin(attrs)
-	attrs = ex.appendFailure(attrs, complete)
-	for _, f := range [...]struct{ attr, field string }{{"user_agent", "User-Agent"}, {"referer", "Referer"}} {
-		if v := ex.inbound.Header.Get(f.field); v != "" {
-			attrs = append(attrs, slog.String(f.attr, v))
-		}
+	if r.TLS != nil {
+		line.tls = r.TLS.Version
 	}
-	c.options.AccessLog.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs...)
+	attrs := ex.appendOrigin(line.begin())
+	line.write(c.options.AccessLog, ex.appendFailure(attrs, complete))
 }
 
 // status is what the client got; statusClientGone where it left before it got anything.
@@ -64,13 +99,6 @@ func (ex *exchange) status(complete bool) int {
 
 // received is the number of octets that came as content, or through a tunnel.
 func (ex *exchange) received() int64 { return ex.content.received() + ex.tunneled.Load() }
-
-func appendTLS(attrs []slog.Attr, state *tls.ConnectionState) []slog.Attr {
-	if state == nil {
-		return attrs
-	}
-	return append(attrs, slog.String("tls", strings.TrimPrefix(tls.VersionName(state.Version), "TLS ")))
-}
 
 // appendOutcome adds what the cache did, in the words of Cache-Status; nothing where the cache was not asked.
 func appendOutcome(attrs []slog.Attr, o *cache.Outcome) []slog.Attr {

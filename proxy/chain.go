@@ -15,7 +15,8 @@ import (
 // defaultTunnelIdle is longer than the pings of the WebSocket libraries in use, which come every 20 s to 2 min.
 const defaultTunnelIdle = 5 * time.Minute
 
-// Cache answers requests from stored responses and fills them from next; *cache.Cache fulfils it.
+// Cache answers requests from stored responses and fills them from next; *cache.Cache fulfils it. A handler of its that is
+// a hitter as well answers plain hits without net/http.
 type Cache interface {
 	Handler(site string, p cache.Policy, next cache.Origin, fail cache.ErrorWriter) http.Handler
 }

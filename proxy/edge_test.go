@@ -48,12 +48,14 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 type edge struct {
 	*proxy.Server
 	addr  string // of H1 and H2 over TLS, and of H3
+	loop  string // of H1 over TLS with the loop for hits before net/http
+	hits  *countingFinder
 	plain string
 	roots *x509.CertPool
 }
 
-// protocols are the ways to an edge.
-var protocols = []string{"h1", "h2", "h3"}
+// protocols are the ways to an edge. h1-loop is H1 with the loop for hits.
+var protocols = []string{"h1", "h1-loop", "h2", "h3"}
 
 const vip = "www"
 
@@ -107,6 +109,7 @@ func (e *edge) serveTCP(t *testing.T) {
 	e.addr = s.Listener.Addr().String()
 	e.roots.AddCert(s.Certificate())
 	e.serveQUIC(t, s.TLS.Certificates, info)
+	e.serveLoop(t, s.TLS.Certificates, info)
 }
 
 func (e *edge) serveQUIC(t *testing.T, certs []tls.Certificate, info *listener.Info) {
@@ -153,6 +156,11 @@ func (e *edge) client(t *testing.T, protocol string) *http.Client {
 		c.Transport = transport
 	default:
 		transport := &http.Transport{TLSClientConfig: config, DisableCompression: true, ForceAttemptHTTP2: protocol == "h2"}
+		if protocol == "h1-loop" {
+			transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, e.loop)
+			}
+		}
 		t.Cleanup(transport.CloseIdleConnections)
 		c.Transport = transport
 	}

@@ -49,13 +49,17 @@ func exchangeFrom(ctx context.Context) *exchange {
 // requestID is what a client can tell the operator, to be found in the access log. It is no secret.
 func (ex *exchange) requestID() string {
 	if ex.id == "" {
-		var b [12]byte
-		for i := range b {
-			b[i] = byte(rand.Uint32())
-		}
-		ex.id = hex.EncodeToString(b[:])
+		ex.id = newRequestID()
 	}
 	return ex.id
+}
+
+func newRequestID() string {
+	var b [12]byte
+	for i := range b {
+		b[i] = byte(rand.Uint32())
+	}
+	return hex.EncodeToString(b[:])
 }
 
 func (ex *exchange) siteName() string {

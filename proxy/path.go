@@ -39,7 +39,7 @@ func readPath(target string) (strict, loose string, ok bool) {
 		return "/", "/", true
 	}
 	raw, _, _ := strings.Cut(target, "?")
-	if !hasControls(raw) && !strings.ContainsAny(raw, suspicious) && !strings.Contains(raw, "//") && !strings.Contains(raw, "/.") {
+	if isPlainPath(raw) {
 		return raw, raw, true
 	}
 	strict, ok = readStrictly(raw)
@@ -50,6 +50,11 @@ func readPath(target string) (strict, loose string, ok bool) {
 		return "", "", false
 	}
 	return strict, loose, true
+}
+
+// isPlainPath reports whether a path is the same in both readings, and in every one between.
+func isPlainPath(raw string) bool {
+	return !hasControls(raw) && !strings.ContainsAny(raw, suspicious) && !strings.Contains(raw, "//") && !strings.Contains(raw, "/.")
 }
 
 // readStrictly decodes each segment on its own; a slash in one stays %2F.

@@ -12,7 +12,12 @@ import (
 // dial opens an H1 connection over TLS.
 func (e *edge) dial(t *testing.T) *tls.Conn {
 	t.Helper()
-	conn, err := tls.Dial("tcp", e.addr, &tls.Config{RootCAs: e.roots, ServerName: "example.com", NextProtos: []string{"http/1.1"}})
+	return e.dialAt(t, e.addr)
+}
+
+func (e *edge) dialAt(t *testing.T, addr string) *tls.Conn {
+	t.Helper()
+	conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: e.roots, ServerName: "example.com", NextProtos: []string{"http/1.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}

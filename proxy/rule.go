@@ -17,5 +17,8 @@ func (c *Chain) newRule(site string, o *SiteOptions, p PathOptions) (*rule, erro
 		policy = *p.Cache
 	}
 	f := NewForwarder(c.options.Node, origin, pool)
-	return &rule{origin: origin, forwarder: f, handler: c.options.Cache.Handler(site, policy, f, c.fail)}, nil
+	r := &rule{site: site, origin: origin, forwarder: f, handler: c.options.Cache.Handler(site, policy, f, c.fail)}
+	r.hits, _ = r.handler.(hitter)
+	r.ledgers = newLedgers(c, r)
+	return r, nil
 }

@@ -19,9 +19,12 @@ type site struct {
 
 // rule says what becomes of the requests below a path prefix.
 type rule struct {
+	site      string // its name
 	origin    string
 	forwarder *Forwarder
 	handler   http.Handler // the cache before the forwarder
+	hits      hitter       // the same for what needs no forwarder; nil: it can't
+	ledgers   *ledgers     // of hits
 }
 
 // match returns the rule with the longest prefix of path, which has no empty or dot segments but may end in a slash.

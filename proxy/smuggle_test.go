@@ -78,6 +78,13 @@ func TestSmuggling(t *testing.T) {
 		"connection: te":            post("Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n", "2b\r\n"+hidden+"\r\n0\r\n\r\n"),
 		"expect with a bad content": post("Expect: 100-continue\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\nG"),
 	}
+	for _, door := range [...]string{"net/http", "loop"} {
+		t.Run(door, func(t *testing.T) { smuggle(t, corpus, door == "loop") })
+	}
+}
+
+// smuggle sends each of corpus on a connection of its own, with the loop for hits before net/http or without.
+func smuggle(t *testing.T, corpus map[string]string, loop bool) {
 	origin := newRecordingOrigin(t)
 	meant := &meantRequests{next: newPool(t, origin.URL)}
 	e := newEdge(t, withPool(meant))
@@ -85,7 +92,11 @@ func TestSmuggling(t *testing.T) {
 		for name, octets := range corpus {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				conn := e.dial(t)
+				addr := e.addr
+				if loop {
+					addr = e.loop
+				}
+				conn := e.dialAt(t, addr)
 				_ = conn.SetDeadline(time.Now().Add(150 * time.Millisecond)) // no answer is an answer
 				_, _ = io.WriteString(conn, octets)
 				_, _ = io.Copy(io.Discard, conn)

@@ -198,12 +198,12 @@ func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 	}
 	c.Addresses = []netip.Addr{s.at.Addr()}
 	if s.tls {
-		c.HTTPS = s.at.Port()
+		c.HTTPS, c.Hits = s.at.Port(), n.server
 	} else {
 		c.HTTP, c.Handler = s.at.Port(), n.plain(s.vip)
 	}
 	if s.vip == "" {
-		c.Handler = n.atOwnDoor()
+		c.Handler, c.Hits = n.atOwnDoor(), nil
 	}
 	return listener.Open(c)
 }

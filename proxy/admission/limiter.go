@@ -2,6 +2,7 @@ package admission
 
 import (
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,38 @@ func (l *Limiter) Configure(o Options) { l.options.Store(&o) }
 // InFlight is the number of requests being answered.
 func (l *Limiter) InFlight() int64 { return l.inFlight.Load() }
 
+// Enter counts a request without content as in flight, if the limits allow it; Leave must follow. What it turns away is
+// Handler's to refuse, which counts it.
+func (l *Limiter) Enter(client netip.Addr) bool {
+	o := l.options.Load()
+	return l.take(client, o) == 0 && l.begin(o)
+}
+
+// Leave ends what Enter began. stalled tells that the client was cut off because it took nothing for SendIdle.
+func (l *Limiter) Leave(stalled bool) {
+	l.inFlight.Add(-1)
+	if stalled {
+		l.refused[ReasonSendIdle].Inc()
+	}
+}
+
+// take takes one of the client's turns, or returns how long until there is one.
+func (l *Limiter) take(addr netip.Addr, o *Options) time.Duration {
+	if o.Rate <= 0 {
+		return 0
+	}
+	return l.clients.take(subscriber(addr), o.Rate, o.Burst, time.Now())
+}
+
+// begin counts a request, unless there are too many.
+func (l *Limiter) begin(o *Options) bool {
+	if l.inFlight.Add(1) > int64(o.Requests) {
+		l.inFlight.Add(-1)
+		return false
+	}
+	return true
+}
+
 // Handler passes on to next what the limits allow. refuse answers the rest; its error is an [*Error].
 func (l *Limiter) Handler(next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,15 +98,14 @@ func (l *Limiter) Handler(next http.Handler, refuse func(http.ResponseWriter, *h
 // admit returns nil after counting r as in flight, or says why not. The cheapest refusal comes first.
 func (l *Limiter) admit(r *http.Request, o *Options) *Error {
 	if o.Rate > 0 {
-		if wait := l.clients.take(client(r.RemoteAddr), o.Rate, o.Burst, time.Now()); wait > 0 {
+		if wait := l.take(addressOf(r.RemoteAddr), o); wait > 0 {
 			return &Error{Reason: ReasonRate, Status: http.StatusTooManyRequests, RetryAfter: wait}
 		}
 	}
 	if o.Content > 0 && r.ContentLength > o.Content {
 		return contentTooLarge()
 	}
-	if l.inFlight.Add(1) > int64(o.Requests) {
-		l.inFlight.Add(-1)
+	if !l.begin(o) {
 		return &Error{Reason: ReasonRequests, Status: http.StatusServiceUnavailable, RetryAfter: overloadRetry}
 	}
 	return nil

@@ -75,14 +75,19 @@ func (s *shard) forget(now time.Time) {
 	}
 }
 
-// client is whom a request counts for: an IPv4 address, or the IPv6 /64 that one subscriber has.
-func client(remoteAddr string) netip.Addr {
+// addressOf is the address of a peer; the zero one for a unix socket: all count as one.
+func addressOf(remoteAddr string) netip.Addr {
 	ap, err := netip.ParseAddrPort(remoteAddr)
 	if err != nil {
-		return netip.Addr{} // a unix socket: all count as one
+		return netip.Addr{}
 	}
-	addr := ap.Addr().Unmap().WithZone("")
-	if addr.Is4() {
+	return ap.Addr()
+}
+
+// subscriber is whom a request counts for: an IPv4 address, or the IPv6 /64 that one subscriber has.
+func subscriber(addr netip.Addr) netip.Addr {
+	addr = addr.Unmap().WithZone("")
+	if !addr.Is6() {
 		return addr
 	}
 	return netip.PrefixFrom(addr, 64).Masked().Addr()

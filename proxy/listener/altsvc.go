@@ -19,29 +19,47 @@ const altSvcAge = 86400
 //   - It answers: h3=":443"; ma=86400.
 //   - It answers no longer: clear, since a client that remembers H3 would go on trying what is broken.
 type altSvc struct {
-	offer []string
-	value atomic.Pointer[[]string] // nil: no field
+	offer *altSvcValue
+	value atomic.Pointer[altSvcValue] // nil: no field
 }
 
-var altSvcClear = []string{"clear"}
+// altSvcValue is the field's value in the forms that it is sent in.
+type altSvcValue struct {
+	values []string
+	line   string
+}
+
+func newAltSvcValue(value string) *altSvcValue {
+	return &altSvcValue{values: []string{value}, line: altSvcField + ": " + value + "\r\n"}
+}
+
+var altSvcClear = newAltSvcValue("clear")
 
 func newAltSvc(port uint16) *altSvc {
-	return &altSvc{offer: []string{fmt.Sprintf(`h3=":%d"; ma=%d`, port, altSvcAge)}}
+	return &altSvc{offer: newAltSvcValue(fmt.Sprintf(`h3=":%d"; ma=%d`, port, altSvcAge))}
 }
 
 func (a *altSvc) set(answers bool) {
 	if answers {
-		a.value.Store(&a.offer)
+		a.value.Store(a.offer)
 		return
 	}
 	if a.value.Load() != nil {
-		a.value.Store(&altSvcClear)
+		a.value.Store(altSvcClear)
 	}
 }
 
 // add sets the field in h. The value is shared; its capacity makes an append copy it.
 func (a *altSvc) add(h http.Header) {
 	if v := a.value.Load(); v != nil {
-		h[altSvcField] = (*v)[:1:1]
+		h[altSvcField] = v.values[:1:1]
 	}
+}
+
+// line is the field as a line of H1; empty for none.
+func (a *altSvc) line() string {
+	if v := a.value.Load(); v != nil {
+		return v.line
+	}
+	return ""
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/proxy/admission"
+	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
 // Config is what a Listener is made of.
@@ -17,6 +18,8 @@ type Config struct {
 	// TLS is the configuration of both TCP and QUIC, which take clones. Required with an HTTPS port.
 	TLS     *tls.Config
 	Handler http.Handler
+	// Hits answers plain requests over TLS without the Handler; nil: nothing does.
+	Hits    hitpath.Finder
 	Gate    *Gate           // TCP connections of all listeners; nil: one of its own, of Limits.Connections
 	Metrics *Metrics        // shared by all listeners; nil: counted nowhere
 	Journal *health.Journal // nil: none

@@ -3,9 +3,13 @@ package listener
 import (
 	"errors"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
+
+	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
 // conn is a client's TCP connection: it holds a place in the gate and is counted until it is closed, by whoever has it
@@ -13,7 +17,9 @@ import (
 type conn struct {
 	*net.TCPConn
 	set      *connSet
-	protocol Protocol // empty until the handshake is done
+	protocol Protocol      // empty until the handshake is done
+	held     *[]byte       // see Hold; nil: nothing is held
+	front    *hitpath.Conn // what serves it; nil: net/http alone. connSet.mu guards it
 	lost     sync.Once
 	closed   sync.Once
 	closeErr error
@@ -26,6 +32,9 @@ func (c *conn) Read(b []byte) (int, error) {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
+	if c.held != nil {
+		return c.hold(b)
+	}
 	n, err := c.TCPConn.Write(b)
 	c.note(err)
 	return n, err
@@ -119,14 +128,37 @@ func (s *connSet) none() <-chan struct{} {
 	return s.empty
 }
 
+// front notes what serves c.
+func (s *connSet) front(c *conn, f *hitpath.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.front = f
+}
+
+// leave asks those connections to close that net/http doesn't know to be in use.
+func (s *connSet) leave() {
+	for _, c := range s.all() {
+		if f := s.frontOf(c); f != nil {
+			f.Leave()
+		}
+	}
+}
+
+func (s *connSet) frontOf(c *conn) *hitpath.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return c.front
+}
+
+func (s *connSet) all() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.conns))
+}
+
 // abort closes every connection and returns how many there were.
 func (s *connSet) abort() int {
-	s.mu.Lock()
-	all := make([]*conn, 0, len(s.conns))
-	for c := range s.conns {
-		all = append(all, c)
-	}
-	s.mu.Unlock()
+	all := s.all()
 	for _, c := range all {
 		_ = c.Close()
 	}

@@ -64,6 +64,7 @@ func newEdge(t *testing.T, h http.Handler, adjust ...func(*listener.Config)) *ed
 		Log:     slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	e.config.Limits.SetDefaults()
+	e.config.Hits = noHits{} // all that follows holds with the loop before net/http
 	for _, f := range adjust {
 		f(&e.config)
 	}

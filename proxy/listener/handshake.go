@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
 // handshakeResult is how a handshake ended, for metrics.
@@ -30,7 +32,8 @@ type tlsListener struct {
 	*acceptor
 	config  *tls.Config
 	timeout time.Duration
-	ready   chan *tls.Conn
+	ready   chan net.Conn
+	hits    *hitpath.Server // nil: net/http answers everything
 	shakes  sync.WaitGroup
 }
 
@@ -71,10 +74,20 @@ func (l *tlsListener) shake(c *conn) {
 	l.metrics.handshake(overTCP, &state)
 	l.set.serve(c, protocolOf(&state))
 	select {
-	case l.ready <- t:
+	case l.ready <- l.front(c, t, &state):
 	case <-l.ctx.Done():
 		_ = t.Close()
 	}
+}
+
+// front puts what answers hits between an H1 connection and net/http.
+func (l *tlsListener) front(c *conn, t *tls.Conn, state *tls.ConnectionState) net.Conn {
+	if p := state.NegotiatedProtocol; l.hits == nil || p != "" && p != "http/1.1" {
+		return t
+	}
+	f := l.hits.NewConn(t, c)
+	l.set.front(c, f)
+	return f
 }
 
 func (l *tlsListener) refuse(c *conn, err error) {

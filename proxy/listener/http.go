@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/anyedge/anyedge/proxy/hitpath"
 	_ "github.com/anyedge/anyedge/proxy/listener/xconnect" // extended CONNECT over H2
 )
 
@@ -28,6 +29,7 @@ func (l *Listener) newHTTPServer() *http.Server {
 			WriteByteTimeout:     limits.SendIdle,
 		},
 		ConnContext: l.connContext,
+		ConnState:   connState,
 		// OPTIONS * is the handler's like any other request.
 		DisableGeneralOptionsHandler: true,
 		// What is logged there is the client's doing: handshakes and panics are dealt with elsewhere.
@@ -36,8 +38,28 @@ func (l *Listener) newHTTPServer() *http.Server {
 }
 
 func (l *Listener) connContext(ctx context.Context, c net.Conn) context.Context {
-	if _, ok := c.(*tls.Conn); ok {
+	switch c.(type) {
+	case *tls.Conn, *hitpath.Conn:
 		return WithInfo(ctx, l.secure)
 	}
 	return WithInfo(ctx, l.cleartext)
+}
+
+// connState tells the loop of an H1 connection what net/http makes of it.
+func connState(c net.Conn, state http.ConnState) {
+	if f, ok := c.(*hitpath.Conn); ok {
+		f.State(state)
+	}
+}
+
+// newHits returns what answers plain hits on one socket; nil for nothing.
+func (l *Listener) newHits() *hitpath.Server {
+	if l.config.Hits == nil {
+		return nil
+	}
+	limits := l.config.Limits
+	return &hitpath.Server{
+		Finder: l.config.Hits, VIP: l.config.VIP, MoreFields: l.altSvc.line,
+		Header: limits.Header, HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, SendIdle: limits.SendIdle,
+	}
 }

@@ -2,7 +2,6 @@ package listener
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -73,7 +72,7 @@ func (l *Listener) build() {
 	for _, socket := range l.sockets.https {
 		l.https = append(l.https, &tlsListener{
 			acceptor: l.newAcceptor(socket), config: l.config.TLS.Clone(),
-			timeout: l.config.Limits.HeaderTimeout, ready: make(chan *tls.Conn),
+			timeout: l.config.Limits.HeaderTimeout, ready: make(chan net.Conn), hits: l.newHits(),
 		})
 	}
 	for _, socket := range l.sockets.http {

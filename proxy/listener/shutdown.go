@@ -44,6 +44,7 @@ func (l *Listener) leave(ctx context.Context) {
 		all.Go(s.leave)
 	}
 	all.Go(func() {
+		l.conns.leave()
 		_ = l.http.Shutdown(ctx) // its error is ctx's, which the caller sees
 		<-l.conns.none()
 	})

@@ -1,0 +1,24 @@
+// Package hitpath answers plain requests for what is stored in memory without net/http: it reads the request, asks a
+// [Finder], which is the proxy's chain, and writes the stored field section and content as they are.
+//
+//	tls.Conn ─► Conn.Read ─► parse ─ plain? ─► Finder.Find ─ hit ─► batch ─► one TLS write ─┐
+//	               │           │                   │                                        │
+//	               │           └ anything else     └ anything but a hit                     └─► the next request
+//	               ▼                 ▼                   ▼
+//	           net/http, which reads from Conn, gets the same octets as if this package weren't there
+//
+// net/http owns the connection: it calls Conn.Read when it wants a request, and that is where the loop is. So a hand-over
+// is a Read that returns, and the loop goes on when net/http asks for the next request. It must know that net/http asks for
+// a new one, and not for more of the last. So there are two ways to hand over:
+//
+//	looping ─ a GET or HEAD without content ─▶ lent    net/http gets that head, and not an octet more before it is idle
+//	 │ ▲                                          │
+//	 │ └────────── http.StateIdle ────────────────┘
+//	 └─ anything else: POST, HTTP/1.0, odd heads ─▶ given, for good: where it ends is net/http's to say
+//
+// What is plain is a narrow form of what RFC 9112 allows, see parse.go. The parser doesn't refuse anything: what it doesn't
+// recognise is net/http's to judge, so that there is one judge of malformed requests.
+//
+// Which stored response answers, and whether one may, is decided by cache, as for every other request. The package imports
+// cache for its types, and nothing else of anyedge.
+package hitpath

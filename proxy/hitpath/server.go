@@ -1,0 +1,61 @@
+package hitpath
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Server is what the connections of one VIP have in common. Its fields are set before the first connection and not
+// changed afterwards.
+type Server struct {
+	Finder Finder
+	VIP    string
+
+	Header        int64         // a request's target and fields, in octets, as RFC 9113 §6.5.2 counts them
+	HeaderTimeout time.Duration // from a head's first octet to its last
+	IdleTimeout   time.Duration // between requests
+	SendIdle      time.Duration // a client that takes nothing for that long is cut off
+
+	// MoreFields returns lines, each with its CRLF, that every answer has; nil: none.
+	MoreFields func() string
+
+	batches sync.Pool // of *batch
+}
+
+// Wire is the connection below TLS. Between Hold and Release it collects what TLS writes, so that records leave together.
+type Wire interface {
+	Hold()
+	Release() error
+}
+
+// NewConn returns a connection for net/http whose handshake is done, and whose protocol is HTTP/1.1.
+func (s *Server) NewConn(t *tls.Conn, w Wire) *Conn {
+	// net/http has set the deadline of the first head.
+	c := &Conn{Conn: t, server: s, wire: w, looping: true, heading: true, tls: t.ConnectionState().Version}
+	c.patience.init()
+	if a, err := netip.ParseAddrPort(t.RemoteAddr().String()); err == nil {
+		c.client = a.Addr().Unmap().WithZone("")
+	}
+	return c
+}
+
+func (s *Server) moreFields() string {
+	if s.MoreFields == nil {
+		return ""
+	}
+	return s.MoreFields()
+}
+
+func (s *Server) batch() *batch {
+	if b, ok := s.batches.Get().(*batch); ok {
+		return b
+	}
+	return &batch{}
+}
+
+func (s *Server) release(b *batch) {
+	b.reset()
+	s.batches.Put(b)
+}

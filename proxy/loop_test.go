@@ -1,0 +1,260 @@
+package proxy_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anyedge/anyedge/proxy"
+	"github.com/anyedge/anyedge/proxy/hitpath"
+	"github.com/anyedge/anyedge/proxy/listener"
+)
+
+// countingFinder counts what the loop answers.
+type countingFinder struct {
+	hitpath.Finder
+	found atomic.Int64
+}
+
+func (f *countingFinder) Find(r *hitpath.Request, a *hitpath.Answer) bool {
+	ok := f.Finder.Find(r, a)
+	if ok {
+		f.found.Add(1)
+	}
+	return ok
+}
+
+// serveLoop serves H1 the way listener does with Hits.
+func (e *edge) serveLoop(t *testing.T, certs []tls.Certificate, info *listener.Info) {
+	e.hits = &countingFinder{Finder: e.Server}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.loop = ln.Addr().String()
+	s := &http.Server{
+		Handler: e.Server, DisableGeneralOptionsHandler: true,
+		BaseContext: func(net.Listener) context.Context { return listener.WithInfo(context.Background(), info) },
+		ConnState:   func(c net.Conn, state http.ConnState) { c.(*hitpath.Conn).State(state) },
+	}
+	served := make(chan struct{})
+	go func() { // ends with Close
+		defer close(served)
+		_ = s.Serve(&loopListener{Listener: ln, config: &tls.Config{Certificates: certs}, server: &hitpath.Server{
+			Finder: e.hits, VIP: info.VIP, Header: 64 << 10,
+			HeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, SendIdle: time.Minute,
+		}})
+	}()
+	t.Cleanup(func() {
+		_ = s.Close()
+		<-served
+	})
+}
+
+type loopListener struct {
+	net.Listener
+	config *tls.Config
+	server *hitpath.Server
+}
+
+func (l *loopListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	s := tls.Server(c, l.config)
+	_ = s.Handshake() // the next Read has the error
+	return l.server.NewConn(s, unheld{}), nil
+}
+
+// unheld is a wire that holds nothing back.
+type unheld struct{}
+
+func (unheld) Hold()          {}
+func (unheld) Release() error { return nil }
+
+// stored is an origin that lets everything be stored; the path says what comes: /SIZE/... octets, or a page.
+func stored(t *testing.T, hits *atomic.Int64) string {
+	return serve(t, func(w http.ResponseWriter, r *http.Request) {
+		hits.Add(1)
+		w.Header().Set("Cache-Control", "max-age=600")
+		w.Header().Set("Content-Type", "image/png")
+		w.Header().Set("Etag", `"1"`)
+		w.Header()["X-Two"] = []string{"a", "b"}
+		if strings.HasPrefix(r.URL.Path, "/private") {
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		size, _ := strconv.Atoi(strings.Split(r.URL.Path, "/")[1])
+		if size == 0 {
+			size = 20
+		}
+		content, _ := io.ReadAll(r.Body)
+		_, _ = fmt.Fprintf(w, "%-*s", size, r.Method+" "+r.URL.RequestURI()+" "+string(content))
+	}).URL
+}
+
+// session is an H1 connection to the loop.
+type session struct {
+	t *testing.T
+	*tls.Conn
+	r *bufio.Reader
+}
+
+func (e *edge) session(t *testing.T) *session {
+	conn := e.dialAt(t, e.loop)
+	return &session{t, conn, bufio.NewReader(conn)}
+}
+
+func (s *session) send(octets string) {
+	s.t.Helper()
+	if _, err := io.WriteString(s.Conn, octets); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// answer reads a response to a request of that method.
+func (s *session) answer(method string) (*http.Response, string) {
+	s.t.Helper()
+	resp, err := http.ReadResponse(s.r, &http.Request{Method: method})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	content, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp, strings.TrimRight(string(content), " ")
+}
+
+// wants reads an answer to a GET, and holds its content to want.
+func (s *session) wants(want string) {
+	s.t.Helper()
+	if _, content := s.answer("GET"); content != want {
+		s.t.Fatalf("got %q, want %q", content, want)
+	}
+}
+
+func get(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: example.com\r\n\r\n" }
+
+// warmEdge is an edge that has /a, /b, /c and a large content stored.
+func warmEdge(t *testing.T, adjust ...func(*proxy.ChainOptions)) (*edge, *atomic.Int64) {
+	fills := new(atomic.Int64)
+	o := onlyOrigin(t, stored(t, fills))
+	for _, f := range adjust {
+		f(&o)
+	}
+	e := newEdge(t, o)
+	s := e.session(t)
+	for _, target := range []string{"/a", "/b", "/c", "/200000/large"} {
+		s.send(get(target))
+		s.wants("GET " + target)
+	}
+	if e.hits.found.Load() != 0 {
+		t.Fatal("a miss was a hit")
+	}
+	fills.Store(0)
+	return e, fills
+}
+
+// TestLoopAnswersAlike compares hits of the loop with those of net/http, field by field.
+func TestLoopAnswersAlike(t *testing.T) {
+	e, fills := warmEdge(t)
+	for _, method := range []string{"GET", "HEAD"} {
+		for _, target := range []string{"/a", "/200000/large"} {
+			before := e.hits.found.Load()
+			loop, loopContent := do(t, e.client(t, "h1-loop"), e.request(t, method, "example.com", target, nil))
+			long, longContent := do(t, e.client(t, "h1"), e.request(t, method, "example.com", target, nil))
+			if e.hits.found.Load() != before+1 {
+				t.Errorf("%s %s: the loop didn't answer", method, target)
+			}
+			if loop.StatusCode != long.StatusCode || loop.ContentLength != long.ContentLength || loopContent != longContent {
+				t.Errorf("%s %s: status %d and %d, length %d and %d", method, target, loop.StatusCode, long.StatusCode, loop.ContentLength, long.ContentLength)
+			}
+			for _, h := range []http.Header{loop.Header, long.Header} {
+				h.Set("Cache-Status", strings.TrimRight(h.Get("Cache-Status"), "0123456789"))
+				h.Set("Age", "") // a second may begin between
+			}
+			if !maps.EqualFunc(loop.Header, long.Header, slices.Equal) {
+				t.Errorf("%s %s: the loop sends\n%v\nnet/http\n%v", method, target, loop.Header, long.Header)
+			}
+		}
+	}
+	if fills.Load() != 0 {
+		t.Error("the origin was asked")
+	}
+}
+
+// TestLoopSequences sends requests on one connection, in one write and octet by octet, and reads the answers in order.
+func TestLoopSequences(t *testing.T) {
+	const inner = "GET /hidden HTTP/1.1\r\nHost: example.com\r\n\r\n"
+	post := fmt.Sprintf("POST /private HTTP/1.1\r\nHost: example.com\r\nContent-Length: %d\r\n\r\n%s", len(inner), inner)
+	chunked := "POST /private HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: chunked\r\n\r\n" + "5\r\nGET /\r\n0\r\n\r\n"
+	tests := []struct {
+		name     string
+		requests []string
+		answers  []string
+		hits     int64 // the least that the loop answers when each request waits for the answer before
+	}{
+		{"hits", []string{get("/a"), get("/b"), get("/200000/large"), get("/c")}, []string{"GET /a", "GET /b", "GET /200000/large", "GET /c"}, 4},
+		{"a miss between", []string{get("/a"), get("/private"), get("/b"), get("/c")}, []string{"GET /a", "GET /private", "GET /b", "GET /c"}, 3},
+		{"misses", []string{get("/private"), get("/private/2"), get("/a")}, []string{"GET /private", "GET /private/2", "GET /a"}, 1},
+		{"content", []string{get("/a"), chunked, get("/b"), get("/c")}, []string{"GET /a", "POST /private GET /", "GET /b", "GET /c"}, 1},
+		{"content that looks like a request", []string{get("/a"), post, get("/b")}, []string{"GET /a", "POST /private " + inner, "GET /b"}, 1},
+		{"fields in any case", []string{"GET /a HTTP/1.1\r\nhOST:example.com\r\nconnection:\tKeep-Alive\r\nuser-agent: x\r\n\r\n", get("/b")}, []string{"GET /a", "GET /b"}, 2},
+		{"other names of the host", []string{"GET /a HTTP/1.1\r\nHost: EXAMPLE.com.:443\r\n\r\n", get("/b")}, []string{"GET /a", "GET /b"}, 2},
+		{"a query", []string{get("/a?x"), get("/a"), get("/a?x")}, []string{"GET /a?x", "GET /a", "GET /a?x"}, 1},
+		{"bare line feeds", []string{get("/a"), "GET /b HTTP/1.1\nHost: example.com\n\n", get("/c")}, []string{"GET /a", "GET /b", "GET /c"}, 1},
+		{"a long head", []string{get("/a"), "GET /b HTTP/1.1\r\nHost: example.com\r\nCookie: " + strings.Repeat("x", 9000) + "\r\n\r\n", get("/c")}, []string{"GET /a", "GET /b", "GET /c"}, 1},
+		{"many fields", []string{"GET /b HTTP/1.1\r\nHost: example.com\r\n" + strings.Repeat("X: y\r\n", 200) + "\r\n", get("/c")}, []string{"GET /b", "GET /c"}, 0},
+		{"absolute target", []string{"GET https://example.com/b HTTP/1.1\r\nHost: example.com\r\n\r\n", get("/c")}, []string{"GET /b", "GET /c"}, 0},
+		{"spoofed field", []string{"GET /b HTTP/1.1\r\nHost: example.com\r\nX-Forwarded-Proto: http\r\n\r\n", get("/c")}, []string{"GET /b", "GET /c"}, 1},
+		{"condition", []string{get("/a"), "GET /b HTTP/1.1\r\nHost: example.com\r\nIf-None-Match: \"1\"\r\n\r\n", get("/c")}, []string{"GET /a", "", "GET /c"}, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e, _ := warmEdge(t)
+			t.Run("one by one", func(t *testing.T) {
+				s := e.session(t)
+				before := e.hits.found.Load()
+				for i, r := range tt.requests {
+					s.send(r)
+					s.wants(tt.answers[i])
+				}
+				if got := e.hits.found.Load() - before; got < tt.hits {
+					t.Errorf("the loop answered %d, want %d at least", got, tt.hits)
+				}
+			})
+			t.Run("pipelined", func(t *testing.T) {
+				s := e.session(t)
+				s.send(strings.Join(tt.requests, ""))
+				for _, want := range tt.answers {
+					s.wants(want)
+				}
+			})
+			t.Run("octet by octet", func(t *testing.T) {
+				s := e.session(t)
+				all := strings.Join(tt.requests, "")
+				if len(all) > 2000 {
+					t.Skip("long")
+				}
+				for i := range len(all) {
+					s.send(all[i : i+1])
+				}
+				for _, want := range tt.answers {
+					s.wants(want)
+				}
+			})
+		})
+	}
+}
