@@ -20,6 +20,11 @@ func (u Unit) Format(v float64) string {
 			return "1 failure in a row"
 		}
 		return fmt.Sprintf("%.0f failures in a row", v)
+	case Names:
+		if v == 1 {
+			return "1 name"
+		}
+		return fmt.Sprintf("%.0f names", v)
 	case PerSecond:
 		return strconv.FormatFloat(v, 'f', 1, 64) + "/s"
 	case BitsPerSecond:

@@ -7,6 +7,8 @@ type Options struct {
 	Signals   SignalOptions    `yaml:"signals"`
 	SelfCheck SelfCheckOptions `yaml:"self_check"`
 	Load      LoadOptions      `yaml:"load"`
+	// CertificateExpiry is how long before its end a certificate is to be renewed; less is a warning.
+	CertificateExpiry time.Duration `yaml:"certificate_expiry"`
 }
 
 // SignalOptions holds the thresholds of every measured signal.
@@ -63,7 +65,8 @@ func (o *Options) SetDefaults() {
 			FillLatency: LatencyThreshold{Warn: 500 * time.Millisecond, Crit: 2 * time.Second, Quantile: 0.9, Window: 10 * time.Second, MinSamples: 50},
 			OriginProbe: ShareThreshold{Warn: 0.34, Crit: 1},
 		},
-		SelfCheck: SelfCheckOptions{Interval: time.Second, Timeout: time.Second, Fall: 3, Rise: 3},
+		SelfCheck:         SelfCheckOptions{Interval: time.Second, Timeout: time.Second, Fall: 3, Rise: 3},
+		CertificateExpiry: 7 * 24 * time.Hour,
 	}
 	o.Load.SetDefaults()
 }
@@ -102,6 +105,9 @@ func (o *Options) Check(report func(key, problem string)) {
 		if w.n < 1 {
 			report(key+".min_samples", "must be at least 1")
 		}
+	}
+	if o.CertificateExpiry < 0 {
+		report("certificate_expiry", "must not be negative; 0 warns once it has expired")
 	}
 	c := o.SelfCheck
 	if c.Interval < 50*time.Millisecond || c.Interval > time.Minute {

@@ -11,8 +11,26 @@ import (
 // vip is what this node found when it asked itself through one VIP.
 type vip struct {
 	name   string
-	mu     sync.Mutex // guards checks and what they point to
+	mu     sync.Mutex // guards the following fields and what they point to
 	checks map[SignalName]*streak
+	names  *names // nil until somebody has looked
+}
+
+// names are how many of a VIP's host names clients get a good certificate for.
+type names struct {
+	bad, all int
+	detail   string
+	mark     mark
+}
+
+// covered takes what was found of the names.
+func (v *vip) covered(bad, all int, detail string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.names == nil {
+		v.names = &names{}
+	}
+	v.names.bad, v.names.all, v.names.detail = bad, all, detail
 }
 
 func newVIP(name string) *vip { return &vip{name: name, checks: map[SignalName]*streak{}} }
@@ -88,6 +106,12 @@ func (v *vip) signals(r *report, o SelfCheckOptions) {
 			sig.Detail = silence(age)
 		}
 		r.enter(sig, g, &s.mark)
+	}
+	if n := v.names; n != nil {
+		r.grade(Signal{
+			Name: Certificate, Subject: v.name, Cause: Local, Value: float64(n.bad), Unit: Names,
+			Samples: n.all, MinSamples: 1, Detail: n.detail,
+		}, bounds{warn: 1, warnExit: 1}, &n.mark)
 	}
 }
 

@@ -62,6 +62,9 @@ const (
 	SelfQUIC    SignalName = "self_quic"    // per VIP: the same over QUIC; at most warn, since TCP still serves
 	// ServiceProbe is per VIP: rounds in a row in which a probe of its co-located service failed.
 	ServiceProbe SignalName = "service_probe"
+	// Certificate is per VIP: names of its sites that no certificate covers, or not for long any more; at most warn, since
+	// another node would hardly have a better one, and the other names still serve.
+	Certificate SignalName = "certificate"
 	// The rest are of the whole node; see the package load.
 	CPU         SignalName = "cpu"          // share of the time in which work waits for a processor
 	Memory      SignalName = "memory"       // share of the memory that is used
@@ -83,6 +86,7 @@ const (
 	Ratio    Unit = "ratio"    // 0..1, printed as a percentage
 	Seconds  Unit = "seconds"  // printed as a duration
 	Failures Unit = "failures" // failures in a row
+	Names    Unit = "names"    // host names
 	// PerSecond counts events, BitsPerSecond what is sent.
 	PerSecond     Unit = "per_second"
 	BitsPerSecond Unit = "bits_per_second"

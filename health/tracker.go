@@ -73,6 +73,15 @@ func (t *Tracker) SelfCheck(vip string, name SignalName, err error) {
 	}
 }
 
+// Certificates takes how many of all names of a VIP's sites no certificate covers, or not for long any more, and which in
+// words.
+func (t *Tracker) Certificates(vip string, bad, all int, detail string) {
+	if v := t.vips.get(vip); v != nil {
+		v.covered(bad, all, detail)
+		t.notify()
+	}
+}
+
 // Changed holds a token when a probe or a self check may have changed a grade. What only windows can tell, fills,
 // shows by the next look: they are too many to wake anybody.
 func (t *Tracker) Changed() <-chan struct{} { return t.changed }

@@ -35,15 +35,15 @@ const (
 
 var reasonTexts = map[Reason]string{
 	Stopped:            "the node is stopping: nothing is announced any more",
-	NotProven:          "nothing is announced before the node has served itself through the VIP",
+	NotProven:          "nothing is announced before what the node asks through the VIP has succeeded",
 	Forced:             "an operator has set the level, whatever the signals say, until it expires or anyedge unforce",
 	Quarantined:        "processes died one after the other, and routers shall not see every one come and go",
-	SelfCheckFailed:    "the node no longer serves itself through the VIP, so nobody else can be served",
+	SelfCheckFailed:    "what the node asks through the VIP fails, so nobody else can be served either",
 	Draining:           "an operator takes it out of service by degrees",
 	Drained:            "an operator took it out of service",
 	OriginPathCritical: "origins with at least half of its requests are critical; it is used only where nobody else is",
 	OriginPathWarning:  "origins with at least half of its requests warn; where another node is as good, that one is used",
-	SelfCheckWarning:   "nothing says any more that the node serves itself; where another node does, that one is used",
+	SelfCheckWarning:   "nothing says any more that the VIP serves; where another node does, that one is used",
 	Guarded:            "it would go further, but the last good door never closes by itself",
 	Overloaded:         "more comes than the node can serve well; after shedding locally, it sends some of it to other nodes",
 	Easing:             "the load is lower, but what has moved away would have to fit for a while before it is called back",
