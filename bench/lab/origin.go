@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -32,6 +33,7 @@ type Origin struct {
 	requests map[string]int
 	uploads  []Upload
 	paused   chan struct{} // closed when requests may go on; nil: not paused
+	delays   map[netip.Addr]time.Duration
 }
 
 // Upload is one request's content.
@@ -99,6 +101,31 @@ func (o *Origin) Resume() {
 	}
 }
 
+// Delay makes the requests of one client wait for d before they are answered, except for /healthz; 0 ends that.
+func (o *Origin) Delay(client netip.Addr, d time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.delays == nil {
+		o.delays = map[netip.Addr]time.Duration{}
+	}
+	o.delays[client] = d
+}
+
+// delayed waits as Delay says.
+func (o *Origin) delayed(r *http.Request) {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || r.URL.Path == "/healthz" {
+		return
+	}
+	o.mu.Lock()
+	d := o.delays[from.Addr().Unmap()]
+	o.mu.Unlock()
+	select {
+	case <-time.After(d):
+	case <-r.Context().Done():
+	}
+}
+
 // Requests is how many requests for a path came.
 func (o *Origin) Requests(path string) int {
 	o.mu.Lock()
@@ -123,6 +150,7 @@ func (o *Origin) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-o.count(r.URL.Path):
+			o.delayed(r)
 			mux.ServeHTTP(w, r)
 		case <-r.Context().Done():
 		}

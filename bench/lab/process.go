@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -91,6 +92,15 @@ func (p *Process) WaitLog(text string, limit time.Duration) {
 		case <-deadline:
 			p.lab.Fatalf("%s didn't say %q within %v\n%s", p.Name, text, limit, p.log.tail())
 		}
+	}
+}
+
+// Descriptors limits how many files and sockets the process may have open, those that it has among them.
+func (p *Process) Descriptors(most int) {
+	p.lab.Helper()
+	limit := fmt.Sprintf("--nofile=%d:", most) // the soft limit alone
+	if out, err := exec.Command("prlimit", "--pid", strconv.Itoa(p.cmd.Process.Pid), limit).CombinedOutput(); err != nil {
+		p.lab.Fatalf("limit the descriptors of %s: %v %s", p.Name, err, out)
 	}
 }
 
