@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os/signal"
 	"strings"
@@ -183,17 +184,18 @@ func (d *demo) choosePorts() (demoPorts, error) {
 	return demoPorts{HTTPS: https, HTTP: http, BGP: d.router.Port(), Origin: d.origin.address, Admin: admin}, errors.Join(err1, err2)
 }
 
-// freePort returns a port of loopback that is free for TCP and UDP.
+// freePort returns a port of loopback that is free for TCP and UDP. It isn't one of those that the kernel gives to whoever
+// asks for any, which somebody may get before it is bound again.
 func freePort() (uint16, error) {
-	const tries = 20
+	const tries, from, to = 100, 10_000, 30_000
 	for range tries {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		port := from + rand.IntN(to-from)
+		ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		if err != nil {
-			return 0, fmt.Errorf("find a free port: %w", err)
+			continue
 		}
-		defer ln.Close()
-		port := ln.Addr().(*net.TCPAddr).Port
 		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		_ = ln.Close()
 		if err != nil {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -70,16 +71,21 @@ func selfSigned(t *testing.T, hosts ...string) tls.Certificate {
 	return c
 }
 
+// freePort returns a port of 127.0.0.1 that is free for TCP and UDP. It isn't one of those that the kernel gives to whoever
+// asks for any, which another test may get before it is bound again.
 func freePort(t *testing.T) uint16 {
 	t.Helper()
-	for range 50 {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
+	for range 100 {
+		port := uint16(10_000 + rand.IntN(20_000))
+		ln, err := net.Listen("tcp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port).String())
+		if err != nil {
+			continue
+		}
 		udp, err := net.ListenPacket("udp", ln.Addr().String())
 		must(t, ln.Close())
 		if err == nil {
 			must(t, udp.Close())
-			return ln.Addr().(*net.TCPAddr).AddrPort().Port()
+			return port
 		}
 	}
 	t.Fatal("no port is free for both TCP and UDP")

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -184,13 +185,16 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// freePort returns a port of 127.0.0.1 that is free for TCP and UDP.
+// freePort returns a port of 127.0.0.1 that is free for TCP and UDP. It isn't one of those that the kernel gives to whoever
+// asks for any, which another test may get before it is bound again.
 func freePort(t *testing.T) uint16 {
 	t.Helper()
-	for range 50 {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		port := ln.Addr().(*net.TCPAddr).AddrPort().Port()
+	for range 100 {
+		port := uint16(10_000 + rand.IntN(20_000))
+		ln, err := net.Listen("tcp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port).String())
+		if err != nil {
+			continue
+		}
 		udp, err := net.ListenPacket("udp", ln.Addr().String())
 		must(t, ln.Close())
 		if err == nil {
