@@ -140,8 +140,14 @@ func TestRotation(t *testing.T) {
 		cid  []byte
 		want bool
 	}{
-		{both, was, true}, {both, is, true}, {one, was, false}, {one, is, true}, {none, is, false}, {both, nil, false},
-		{both, append([]byte{0xff}, is[1:]...), false}, {both, append([]byte{0x00}, is[1:]...), false},
+		{both, was, true},
+		{both, is, true},
+		{one, was, false},
+		{one, is, true},
+		{none, is, false},
+		{both, nil, false},
+		{both, append([]byte{0xff}, is[1:]...), false},
+		{both, append([]byte{0x00}, is[1:]...), false},
 	} {
 		got := c.set.ServerID(nil, c.cid)
 		if (got != nil) != c.want || c.want && !bytes.Equal(got, sid) {
@@ -159,8 +165,10 @@ func TestRotation(t *testing.T) {
 // No nonce comes twice, whoever asks at the same time.
 func TestNoncesAreUsedOnce(t *testing.T) {
 	for _, c := range []quiclb.Config{
-		{ServerIDLen: 8, NonceLen: 8, Key: unhex(t, key1)}, {ServerIDLen: 3, NonceLen: 4, Key: unhex(t, key1)},
-		{ServerIDLen: 1, NonceLen: 18, Key: unhex(t, key1)}, {ServerIDLen: 8, NonceLen: 8},
+		{ServerIDLen: 8, NonceLen: 8, Key: unhex(t, key1)},
+		{ServerIDLen: 3, NonceLen: 4, Key: unhex(t, key1)},
+		{ServerIDLen: 1, NonceLen: 18, Key: unhex(t, key1)},
+		{ServerIDLen: 8, NonceLen: 8},
 	} {
 		codec := codec(t, c)
 		g, err := quiclb.NewGenerator(codec, []byte("metro-1x")[:c.ServerIDLen])
