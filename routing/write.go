@@ -117,17 +117,25 @@ func (e *Explanation) writeFleet(w io.Writer) {
 
 // verdict says whether n could take over, and what is in the way.
 func (n *Node) verdict() string {
+	if problem := n.Unable(); problem != "" {
+		return "no: " + problem
+	}
+	return "yes"
+}
+
+// Unable says what is in the way of n's taking over; empty if nothing is.
+func (n *Node) Unable() string {
 	switch {
 	case n.able():
-		return "yes"
+		return ""
 	case n.Problem != "":
-		return "no: " + n.Problem
+		return n.Problem
 	case !n.fresh():
-		return "no: it doesn't tell"
+		return "it doesn't tell"
 	case n.Level > LightlyDepref:
-		return "no: it is " + n.Level.String() + " itself"
+		return "it is " + n.Level.String() + " itself"
 	}
-	return "no: its data plane doesn't answer"
+	return "its data plane doesn't answer"
 }
 
 // ago prints an age; a negative one is of what never was.

@@ -37,6 +37,41 @@ func (n *node) report(cfg *configs.Config) *routing.Report {
 	return r
 }
 
+// nodeStatus is what is known of the other nodes, by name.
+func (n *node) nodeStatus() (list []NodeStatus) {
+	all, _ := n.control.Explain("") // fails for a name that isn't there, and this is none
+	able := map[string]int{}
+	for _, e := range all {
+		if e.Fleet == nil {
+			continue
+		}
+		for _, other := range e.Fleet.Nodes {
+			i := slices.IndexFunc(list, func(s NodeStatus) bool { return s.Name == other.Name })
+			if i < 0 {
+				i = len(list)
+				list = append(list, NodeStatus{Name: other.Name, Metro: other.Metro})
+			}
+			problem := other.Unable()
+			if problem == "" {
+				able[other.Name]++
+				problem = "can take over"
+			}
+			list[i].Text = strings.TrimPrefix(list[i].Text+"; "+e.VIP+" "+other.Level.String()+", "+problem, "; ")
+		}
+	}
+	for i := range list {
+		switch able[list[i].Name] {
+		case len(all):
+			list[i].State = "up"
+		case 0:
+			list[i].State = "down"
+		default:
+			list[i].State = "warn"
+		}
+	}
+	return list
+}
+
 // asked are the VIPs that others are asked for.
 func asked(cfg *configs.Config) (list []fleet.VIP) {
 	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {

@@ -65,6 +65,10 @@ func TestTheOtherNodeCounts(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 
+	if _, out := a.command("status"); !strings.Contains(out, "node    test-2") || !strings.Contains(out, "www announced, can take over") {
+		t.Errorf("status doesn't tell of the other node:\n%s", out)
+	}
+
 	broken := func() {
 		for range 3 {
 			a.node.tracker.SelfCheck("www", health.SelfCheck, errors.New("broken"))
@@ -79,6 +83,9 @@ func TestTheOtherNodeCounts(t *testing.T) {
 
 	b.end()
 	a.await("the last door opens", func() bool { return a.level() == routing.Depreferred && len(a.router.Table()) == 1 })
+	if _, out := a.command("status", "--json"); !strings.Contains(out, `"state": "down"`) {
+		t.Errorf("status doesn't tell that the other node is gone:\n%s", out)
+	}
 	if _, out := a.command("explain"); !strings.Contains(out, "guarded") || !strings.Contains(out, "no: ") {
 		t.Errorf("explain doesn't tell:\n%s", out)
 	}

@@ -33,6 +33,15 @@ type Status struct {
 	Disks        []disk.Stats              `json:"disks,omitempty"`
 	Certificates []edgetls.CertificateInfo `json:"certificates"`
 	Report       *routing.Report           `json:"report,omitempty"` // what other nodes read of it
+	Nodes        []NodeStatus              `json:"nodes,omitempty"`  // the others
+}
+
+// NodeStatus is what this node knows of another one, over all VIPs.
+type NodeStatus struct {
+	Name  string `json:"name"`
+	Metro string `json:"metro,omitempty"`
+	State string `json:"state"` // up: it could take over for every VIP; warn: for some; down: for none
+	Text  string `json:"text"`  // for each VIP its level there, and what is in the way of its taking over
 }
 
 // ConfigStatus says which configuration is live, and what was wrong with the last that was refused.
@@ -97,6 +106,9 @@ func (s Status) write(out io.Writer, now time.Time) error {
 		for _, server := range o.Servers {
 			fmt.Fprintf(w, "origin\t%s\t%s\tfor %s\t%s, %d in flight%s\n", o.Name, server.State, age(now, server.Since), server.URL, server.InFlight, dash(server.LastError))
 		}
+	}
+	for _, n := range s.Nodes {
+		fmt.Fprintf(w, "node\t%s\t%s\t%s\t%s\n", n.Name, n.State, firstOf(n.Metro, "no metro"), n.Text)
 	}
 	fmt.Fprintf(w, "cache\t%s\t%s\t%s\t%s; %s\n", count(s.Cache.Responses, "response"), size(s.Cache.Bytes), count(s.Cache.Hits, "hit"),
 		ratios(s.Cache.SiteStats), forwarded(s.Cache))
