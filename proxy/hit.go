@@ -32,11 +32,11 @@ func (s *Server) Find(r *hitpath.Request, a *hitpath.Answer) bool {
 //	redirect                                      r came over TLS
 //	admit                                         last, since what is admitted is answered: a miss is admitted once
 func (c *Chain) find(r *hitpath.Request, a *hitpath.Answer) bool {
-	t, ok := plainTarget(r)
+	t, host, ok := plainTarget(r)
 	if !ok || !plainFields(r.Fields) {
 		return false
 	}
-	site := c.sites.lookup(r.VIP, t.Authority)
+	site := c.sites.lookup(r.VIP, host)
 	if site == nil {
 		return false
 	}
@@ -64,13 +64,15 @@ func (c *Chain) admitHit(client netip.Addr) bool {
 }
 
 // plainTarget reads the target URI of r where nothing about it is out of the ordinary; see readTarget and readPath.
-func plainTarget(r *hitpath.Request) (t cache.Target, ok bool) {
+func plainTarget(r *hitpath.Request) (t cache.Target, host string, ok bool) {
 	host, port, ok := splitHost(r.Host)
-	if !ok || port != "" && port != "443" {
-		return t, false
+	authority := host
+	if port != "" && port != defaultPort("https") {
+		authority = r.Host // the cache ignores its case
+		ok = ok && len(authority) == len(host)+len(":")+len(port)
 	}
 	path, query, hasQuery := strings.Cut(r.Target, "?")
-	return cache.Target{Scheme: "https", Authority: host, Path: path, Query: query, HasQuery: hasQuery}, isPlainPath(path)
+	return cache.Target{Scheme: "https", Authority: authority, Path: path, Query: query, HasQuery: hasQuery}, host, ok && isPlainPath(path)
 }
 
 // plainFields reports whether every field goes to the cache as it came.

@@ -16,7 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/anyedge/anyedge/proxy"
+	"github.com/anyedge/anyedge/proxy/admission"
 	"github.com/anyedge/anyedge/proxy/hitpath"
 	"github.com/anyedge/anyedge/proxy/listener"
 )
@@ -213,6 +216,10 @@ func TestLoopSequences(t *testing.T) {
 		{"content that looks like a request", []string{get("/a"), post, get("/b")}, []string{"GET /a", "POST /private " + inner, "GET /b"}, 1},
 		{"fields in any case", []string{"GET /a HTTP/1.1\r\nhOST:example.com\r\nconnection:\tKeep-Alive\r\nuser-agent: x\r\n\r\n", get("/b")}, []string{"GET /a", "GET /b"}, 2},
 		{"other names of the host", []string{"GET /a HTTP/1.1\r\nHost: EXAMPLE.com.:443\r\n\r\n", get("/b")}, []string{"GET /a", "GET /b"}, 2},
+		{"another port", []string{
+			"GET /a HTTP/1.1\r\nHost: example.com:8443\r\n\r\n", "GET /a HTTP/1.1\r\nHost: EXAMPLE.com:8443\r\n\r\n",
+			"GET /a HTTP/1.1\r\nHost: example.com.:8443\r\n\r\n", get("/a"),
+		}, []string{"GET /a", "GET /a", "GET /a", "GET /a"}, 2},
 		{"a query", []string{get("/a?x"), get("/a"), get("/a?x")}, []string{"GET /a?x", "GET /a", "GET /a?x"}, 1},
 		{"bare line feeds", []string{get("/a"), "GET /b HTTP/1.1\nHost: example.com\n\n", get("/c")}, []string{"GET /a", "GET /b", "GET /c"}, 1},
 		{"a long head", []string{get("/a"), "GET /b HTTP/1.1\r\nHost: example.com\r\nCookie: " + strings.Repeat("x", 9000) + "\r\n\r\n", get("/c")}, []string{"GET /a", "GET /b", "GET /c"}, 1},
@@ -256,5 +263,117 @@ func TestLoopSequences(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestLoopThenWebSocket upgrades a connection that had hits before, with octets sent ahead.
+func TestLoopThenWebSocket(t *testing.T) {
+	e := newEdge(t, onlyOrigin(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			wsOrigin(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "max-age=60")
+		_, _ = io.WriteString(w, "page")
+	}).URL))
+	s := e.session(t)
+	for range 3 {
+		s.send(get("/a"))
+		s.wants("page")
+	}
+	if e.hits.found.Load() != 2 {
+		t.Fatalf("the loop answered %d, want 2", e.hits.found.Load())
+	}
+	checkWebSocket(t, s.Conn)
+}
+
+// TestLoopKeepsAccounts compares what is logged and counted of a hit by either way.
+func TestLoopKeepsAccounts(t *testing.T) {
+	lines, logger := newLog()
+	registry := prometheus.NewRegistry()
+	e, _ := warmEdge(t, func(o *proxy.ChainOptions) { o.AccessLog, o.Metrics = logger, proxy.NewMetrics(registry) })
+	for range 4 {
+		lines.next(t)
+	}
+	var logged [2]map[string]any
+	for i, way := range [...]string{"h1", "h1-loop"} {
+		r := e.request(t, "GET", "EXAMPLE.com", "/a", nil)
+		r.Header.Set("User-Agent", "test/1")
+		r.Header.Set("Referer", "https://example.com/")
+		do(t, e.client(t, way), r)
+		logged[i] = lines.next(t)
+		if got := metric(t, registry, "anyedge_proxy_requests_total", "class=2xx", "proto=h1", "site=shop", "vip=www"); got != float64(5+i) {
+			t.Errorf("%s: counted %v", way, got)
+		}
+		if got := metric(t, registry, "anyedge_proxy_requests_in_flight"); got != 0 {
+			t.Errorf("%s: %v requests in flight", way, got)
+		}
+	}
+	if logged[1]["cache"] != "hit" || e.hits.found.Load() != 1 {
+		t.Fatalf("no hit of the loop: %v", logged[1])
+	}
+	for _, line := range logged {
+		for _, changing := range []string{"time", "duration_ms", "ttfb_ms", "request_id"} {
+			if line[changing] == nil {
+				t.Errorf("no %s in %v", changing, line)
+			}
+			delete(line, changing)
+		}
+	}
+	if !maps.Equal(logged[0], logged[1]) {
+		t.Errorf("the loop logs\n%v\nnet/http\n%v", logged[1], logged[0])
+	}
+}
+
+// TestLoopIsAdmitted holds hits of the loop to the limits.
+func TestLoopIsAdmitted(t *testing.T) {
+	var limits admission.Options
+	limits.SetDefaults()
+	limits.Rate, limits.Burst = 0.001, 7
+	limiter := admission.New(limits, prometheus.NewRegistry())
+	e, _ := warmEdge(t, func(o *proxy.ChainOptions) { o.Admission = limiter }) // takes 4
+	s := e.session(t)
+	for i, want := range []int{200, 200, 200, 429} {
+		s.send(get("/a"))
+		if resp, _ := s.answer("GET"); resp.StatusCode != want {
+			t.Errorf("answer %d: %d, want %d", i, resp.StatusCode, want)
+		}
+	}
+	if n := limiter.InFlight(); n != 0 {
+		t.Errorf("%d requests in flight", n)
+	}
+}
+
+// TestLoopLeavesWhatItDoesNotKnow sends, to what is stored, each field that a step of the chain looks at. The loop must
+// leave the request to the chain.
+func TestLoopLeavesWhatItDoesNotKnow(t *testing.T) {
+	e, _ := warmEdge(t)
+	for _, field := range []string{
+		"Anyedge-Self: x", "Cdn-Loop: other", "Expect: 100-continue", "Te: trailers", "Trailer: x", "Keep-Alive: timeout=5",
+		"Proxy-Connection: x", "Proxy-Authorization: x", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk", "Forwarded: for=x",
+		"x-forwarded-for: 192.0.2.1", "X-FORWARDED-ANYTHING: x", "X-Real-IP: x", "X-Original-URL: /b", "X-Rewrite-URL: /b",
+		"X-HTTP-Method-Override: POST", "X-HTTP-Method: POST", "X-Method-Override: POST", "Proxy: x", "Content_Length: 5",
+		"X_Forwarded_For: x", "Early-Data: 1", "Range: bytes=0-1", "If-Range: x", "If-Match: x", "If-None-Match: x",
+		"If-Modified-Since: x", "If-Unmodified-Since: x", "Authorization: x", "Cache-Control: only-if-cached, no-cache",
+		"Connection: close", "Connection: x", "Connection: upgrade",
+	} {
+		s := e.session(t)
+		before := e.hits.found.Load()
+		s.send("GET /a HTTP/1.1\r\nHost: example.com\r\n" + field + "\r\n\r\n")
+		s.answer("GET")
+		if found := e.hits.found.Load() != before; found != strings.HasPrefix(field, "Cache-Control") {
+			t.Errorf("%s: the loop answered: %v", field, found)
+		}
+	}
+	for _, target := range []string{"/a//", "/./a", "/a;x", "/%61", `/x\a`, "/a?x#y", "//a"} {
+		before := e.hits.found.Load()
+		for range 2 { // stored by the first
+			s := e.session(t)
+			s.send(get(target))
+			s.answer("GET")
+		}
+		if e.hits.found.Load() != before {
+			t.Errorf("%s: the loop answered", target)
+		}
 	}
 }

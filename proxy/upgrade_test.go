@@ -46,7 +46,13 @@ const wsRequest = "GET /chat?x=%2F HTTP/1.1\r\nHost: example.com\r\nConnection: 
 
 func TestWebSocketOverH1(t *testing.T) {
 	e := newEdge(t, onlyOrigin(t, serve(t, wsOrigin).URL))
-	conn := e.dial(t)
+	for _, door := range [...]string{e.addr, e.loop} {
+		checkWebSocket(t, e.dialAt(t, door))
+	}
+}
+
+func checkWebSocket(t *testing.T, conn *tls.Conn) {
+	t.Helper()
 	_, _ = io.WriteString(conn, wsRequest+"\r\nsent ahead ") // before the 101: it must not be lost
 	answers := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(answers, nil)

@@ -15,7 +15,7 @@ const (
 	// maxCopied is the largest content that is copied behind its head, in octets: copying costs less than a record of its own.
 	maxCopied = 16 << 10
 	// keptOut is how large a buffer may be that is kept for other connections, in octets.
-	keptOut = maxOut + maxCopied
+	keptOut = maxCopied + 4<<10
 	// scratch has room for most cache keys, in octets.
 	scratch = 256
 )

@@ -73,6 +73,7 @@ type connSet struct {
 	gate    *Gate
 	metrics *vipMetrics
 	losses  *losses
+	held    held
 
 	mu    sync.Mutex // guards the following fields
 	conns map[*conn]struct{}

@@ -1,9 +1,10 @@
 // Package listener binds the sockets of a VIP and serves H1, H2 and H3 on them.
 //
-//	TCP https ─► accept ─► gate ─► TLS handshake ─┐
-//	TCP http  ─► accept ─► gate ──────────────────┼─► net/http: H1, H2 ─┐
-//	                                              │                     ├─► Info, Alt-Svc ─► Config.Handler
-//	UDP https ─► quic.Transport ─► connection ────┴─► http3.Server: H3 ─┘
+//	TCP https ─► accept ─► gate ─► TLS handshake ─┬─► hitpath: plain hits of H1
+//	                                              ▼
+//	TCP http  ─► accept ─► gate ─────────────────────► net/http: H1, H2 ─┐
+//	                                                                     ├─► Info, Alt-Svc ─► Config.Handler
+//	UDP https ─► quic.Transport ─► connection ───────► http3.Server: H3 ─┘
 //
 // One socket is bound to each address and protocol, never the wildcard: replies leave from the VIP whatever the routes
 // of the host, and quic-go does not pin a connection to the interface that its first packet came by. Addresses need not
@@ -21,5 +22,6 @@
 //   - A header that doesn't come in time: H1 is closed without an answer; an H2 or H3 connection without a complete
 //     request is idle, and closed as such.
 //
-// It is the home of quic-go's server side. It imports admission for its limits and health for the journal.
+// It is the home of quic-go's server side. It imports admission for its limits, hitpath for what answers hits,
+// and health for the journal.
 package listener

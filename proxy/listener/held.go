@@ -1,29 +1,58 @@
 package listener
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// maxHeld is how much of what TLS writes is held for one write to the socket, in octets: four of its largest records.
-// crypto/tls writes each by itself, and the first of a connection are small ones.
-const maxHeld = 64 << 10
+const (
+	// maxHeld is how much of what TLS writes is held for one write to the socket, in octets: four of its largest records.
+	// crypto/tls writes each by itself, and the first of a connection are small ones.
+	maxHeld = 64 << 10
+	// tlsRecord is the size of the largest TLS record, in octets (RFC 8446, section 5.2).
+	tlsRecord = 5 + 1<<14 + 256
+	// maxHolding is how many connections of a listener hold something at a time: 80 MB of what clients don't take must be
+	// enough. The others write record by record.
+	maxHolding = 1 << 10
+)
 
-// heldBuffers are what is held is held in; a connection has one only while it writes.
-var heldBuffers = sync.Pool{New: func() any {
+// held are the buffers for what is held; a connection has one only while it writes.
+type held struct {
+	used    atomic.Int64
+	buffers sync.Pool // of *[]byte
+}
+
+// get returns an empty buffer, or nil when there are enough.
+func (h *held) get() *[]byte {
+	if h.used.Add(1) > maxHolding {
+		h.used.Add(-1)
+		return nil
+	}
+	if b, ok := h.buffers.Get().(*[]byte); ok {
+		return b
+	}
 	b := make([]byte, 0, maxHeld+tlsRecord)
 	return &b
-}}
+}
 
-// tlsRecord is the size of the largest TLS record (RFC 8446, section 5.2).
-const tlsRecord = 5 + 1<<14 + 256
+func (h *held) put(b *[]byte) {
+	*b = (*b)[:0]
+	h.buffers.Put(b)
+	h.used.Add(-1)
+}
 
 // Hold begins to collect what is written. It and Release are called by whoever writes, with nobody beside.
-func (c *conn) Hold() { c.held = heldBuffers.Get().(*[]byte) }
+func (c *conn) Hold() { c.held = c.set.held.get() }
 
 // Release writes what was collected; from then on writes are written at once.
 func (c *conn) Release() error {
+	b := c.held
+	if b == nil {
+		return nil
+	}
 	err := c.flushHeld()
-	held := c.held
 	c.held = nil
-	heldBuffers.Put(held)
+	c.set.held.put(b)
 	return err
 }
 
@@ -40,12 +69,12 @@ func (c *conn) hold(b []byte) (int, error) {
 }
 
 func (c *conn) flushHeld() error {
-	held := *c.held
-	*c.held = held[:0]
-	if len(held) == 0 {
+	b := *c.held
+	*c.held = b[:0]
+	if len(b) == 0 {
 		return nil
 	}
-	_, err := c.TCPConn.Write(held)
+	_, err := c.TCPConn.Write(b)
 	c.note(err)
 	return err
 }
