@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -90,6 +91,25 @@ func (n *Node) Reload(config string) {
 	n.lab.Helper()
 	n.lab.write(filepath.Base(n.file), config)
 	n.Signal(syscall.SIGHUP)
+}
+
+// Metric is the value of a metric without labels.
+func (n *Node) Metric(name string) float64 {
+	n.lab.Helper()
+	text, err := n.Get("/metrics")
+	if err != nil {
+		n.lab.Fatalf("%v", err)
+	}
+	for line := range strings.Lines(text) {
+		var value float64
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			if _, err := fmt.Sscan(rest, &value); err == nil {
+				return value
+			}
+		}
+	}
+	n.lab.Fatalf("no metric %s", name)
+	return 0
 }
 
 // Explain is why the node announces what it does, in its own words.

@@ -122,6 +122,23 @@ func (p *Process) PeakMemory() int64 {
 	return kib << 10
 }
 
+// CPU is the processor time that the process has used so far.
+func (p *Process) CPU() time.Duration {
+	p.lab.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		p.lab.Fatalf("%s: %v", p.Name, err)
+	}
+	_, after, _ := strings.Cut(string(stat), ") ") // behind the name, which may have blanks
+	fields := strings.Fields(after)
+	var user, system int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		p.lab.Fatalf("%s: processor time: %v", p.Name, err)
+	}
+	const tick = 10 * time.Millisecond // proc(5)
+	return time.Duration(user+system) * tick
+}
+
 // end stops the process at the end of the test.
 func (p *Process) end(show bool) {
 	select {
