@@ -3,7 +3,14 @@
 package lab_test
 
 import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -89,4 +96,77 @@ func TestOutOfDescriptors(t *testing.T) {
 	back := f.waitNormal(upLimit)
 	t.Logf("descriptors again → back at ams: %v", ms(back.Sub(begin)))
 	checkFailures(t, "stored", load.Stop(), f.failover(begin, inCore)...)
+}
+
+// Somebody fills the disk that the cache and the state file are on: the node goes on from memory, and says so.
+func TestDiskFull(t *testing.T) {
+	dir := mountSmall(t)
+	s := lab.Quick()
+	s.More = strings.Replace(s.More, "routing: {", "routing: {state_file: "+dir+"/state.json, ", 1) +
+		"cache: {disk: {path: " + dir + "/cache, size: 40MiB, segment: 4MiB}, max_object: 1MiB}\n"
+	f := assemble(t)
+	f.Start(s, f.Ams)
+	f.waitAnnounced(f.Ams, upLimit)
+	stored := f.Load(vip4, "/page", 20*time.Millisecond)
+	f.waitAnswersBy(stored, "ams-1", time.Now(), 10)
+
+	ballast(t, filepath.Join(dir, "ballast"))
+	sizes := 0
+	f.Await("the disk tier is full", moveLimit, func() bool {
+		sizes++
+		resp, err := f.HTTP(vip4).Get(fmt.Sprintf("https://%s/bytes/%d", lab.SiteName, 200_000+sizes))
+		if err != nil {
+			t.Errorf("a page that isn't stored: %v", err)
+			return true
+		}
+		_, _ = io.Copy(io.Discard, resp.Body) // to its end, so that it is stored
+		resp.Body.Close()
+		text, err := f.Ams.Node.CLI("status")
+		return err == nil && strings.Contains(text, "disk    "+dir) && strings.Contains(text, " full ")
+	})
+	f.cli(t, "force", "www", "1", "--for", "1m", "--reason", "the state file can't be written")
+	f.Ams.Node.WaitLog("a restart would forget the damping", moveLimit)
+	f.cli(t, "unforce", "www")
+
+	if err := os.Remove(filepath.Join(dir, "ballast")); err != nil {
+		t.Fatal(err)
+	}
+	f.Await("the disk tier works again", upLimit, func() bool {
+		text, err := f.Ams.Node.CLI("events")
+		return err == nil && strings.Contains(text, "works again")
+	})
+	f.waitAnnounced(f.Ams, upLimit)
+	checkFailures(t, "stored", stored.Stop())
+}
+
+// mountSmall mounts a file system of 64 MiB for the time of the test, and returns where.
+func mountSmall(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64m", "lab", dir).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v %s", err, out)
+		}
+	})
+	return dir
+}
+
+// ballast fills a file system with one file.
+func ballast(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	block := make([]byte, 1<<20)
+	for err == nil {
+		_, err = file.Write(block)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
 }
