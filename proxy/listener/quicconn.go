@@ -82,6 +82,9 @@ func (q *quicConn) settle() {
 
 // finish closes the accounts of a connection that has ended.
 func (q *quicConn) finish() {
+	if !shaken(q.conn) {
+		<-q.conn.Context().Done() // streams end a moment before their connection, which knows why; the timeout sees to it
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.linger != nil {
