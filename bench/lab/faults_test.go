@@ -98,11 +98,12 @@ func TestOutOfDescriptors(t *testing.T) {
 	checkFailures(t, "stored", load.Stop(), f.failover(begin, inCore)...)
 }
 
-// Somebody fills the disk that the cache and the state file are on: the node goes on from memory, and says so.
+// Somebody fills the disks that the cache and the state file are on: the node goes on from memory, and says so. They are
+// two, since the cache makes room on its own.
 func TestDiskFull(t *testing.T) {
-	dir := mountSmall(t)
+	dir, states := mountSmall(t), mountSmall(t)
 	s := lab.Quick()
-	s.More = strings.Replace(s.More, "routing: {", "routing: {state_file: "+dir+"/state.json, ", 1) +
+	s.More = strings.Replace(s.More, "routing: {", "routing: {state_file: "+states+"/state.json, ", 1) +
 		"cache: {disk: {path: " + dir + "/cache, size: 40MiB, segment: 4MiB}, max_object: 1MiB}\n"
 	f := assemble(t)
 	f.Start(s, f.Ams)
@@ -111,8 +112,9 @@ func TestDiskFull(t *testing.T) {
 	f.waitAnswersBy(stored, "ams-1", time.Now(), 10)
 
 	ballast(t, filepath.Join(dir, "ballast"))
+	ballast(t, filepath.Join(states, "ballast"))
 	sizes := 0
-	f.Await("the disk tier is full", moveLimit, func() bool {
+	f.Await("the disk tier is full", upLimit, func() bool {
 		sizes++
 		resp, err := f.HTTP(vip4).Get(fmt.Sprintf("https://%s/bytes/%d", lab.SiteName, 200_000+sizes))
 		if err != nil {
