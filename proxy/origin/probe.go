@@ -108,7 +108,11 @@ func (p *Pool) tell(s *server, state State, err error) {
 		s.closeIdle() // connections to a server that went away; a new one finds it when it is back
 	}
 	p.journal.Add(health.EventOrigin, p.name, text)
-	p.log.Info("server "+string(state), "origin", p.name, "server", s.url.String(), "error", err)
+	attrs := []any{"origin", p.name, "server", s.url.String()}
+	if err != nil {
+		attrs = append(attrs, "error", err)
+	}
+	p.log.Info("server "+string(state), attrs...)
 }
 
 // ask makes one probe; nil is a 2xx or 3xx.
