@@ -53,7 +53,7 @@ func (c *Cache) invalidateGroups(key string, response http.Header) {
 func (c *Cache) groupsOf(ctx context.Context, key []byte) (tags []string) {
 	hash := c.index.hash(key)
 	if c.tier != nil {
-		c.recall(ctx, hash, key)
+		c.recall(ctx, hash, key, false)
 	}
 	if s := c.index.get(hash, key); s != nil {
 		for _, r := range s.list() {

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -81,14 +82,18 @@ func (t *recalls) oldest() uint64 {
 	return oldest
 }
 
-// recall looks in the store for what memory doesn't have. It takes what it finds into the index.
-func (c *Cache) recall(ctx context.Context, hash uint64, key []byte) []*Response {
+// recall looks in the store for what memory doesn't have. It takes what it finds into the index. absent tells that memory
+// had nothing of the key a moment ago: if it has now, another's recall has just ended, and this one needn't begin.
+func (c *Cache) recall(ctx context.Context, hash uint64, key []byte, absent bool) []*Response {
 	id := idOf(key)
 	if !c.tier.store.Has(id) {
 		return nil
 	}
 	r, leads := c.tier.recalls.join(id, c.purges.last.Load)
-	if leads {
+	switch came := c.living(hash, key); {
+	case leads && absent && len(came) > 0:
+		c.tier.recalls.finish(id, r, came, func() {})
+	case leads:
 		c.load(id, hash, string(key), r)
 	}
 	select {
@@ -97,6 +102,15 @@ func (c *Cache) recall(ctx context.Context, hash uint64, key []byte) []*Response
 	case <-ctx.Done():
 		return nil
 	}
+}
+
+// living are the responses in memory that no purge has killed.
+func (c *Cache) living(hash uint64, key []byte) []*Response {
+	s := c.index.get(hash, key)
+	if s == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.list()), func(r *Response) bool { return !c.alive(r) })
 }
 
 // load carries a recall out, whatever becomes of the request that began it.
@@ -162,7 +176,7 @@ func (s *Response) usefulAt(now time.Time) bool {
 
 // recall looks for the request in the store.
 func (x *exchange) recall() {
-	list := x.c.recall(x.r.Context(), x.hash, x.key)
+	list := x.c.recall(x.r.Context(), x.hash, x.key, x.found.Fwd == FwdURIMiss)
 	if len(list) == 0 {
 		return
 	}

@@ -51,7 +51,7 @@ func (x *exchange) recallSlice(of *sliced, index int64) *Response {
 		return nil
 	}
 	key := of.appendKey(nil, x.key, index)
-	for _, s := range x.c.recall(x.r.Context(), x.c.index.hash(key), key) {
+	for _, s := range x.c.recall(x.r.Context(), x.c.index.hash(key), key, true) {
 		if s.isSlice() && s.length == of.span(index).Length && x.c.purges.alive(string(key), s) {
 			return s
 		}
