@@ -20,11 +20,15 @@ type assessment struct {
 	unsure []health.Signal // proofs that warn for want of results: nothing says any more that the VIP is served
 	shared []health.Signal // of origins that fail for everyone; not among the others
 	load   congestion
-	next   State // what becomes of Input.State before the level is chosen
+	ended  *Drain // one that was asked for and is over
+	next   State  // what becomes of Input.State before the level is chosen
 }
 
 func assess(in Input) *assessment {
 	a := &assessment{Input: in, next: in.State}
+	if !in.Drain.holds(in.Now) {
+		a.Drain, a.ended = nil, in.Drain
+	}
 	for _, s := range in.Signals {
 		switch {
 		case s.Grade == health.Crit && s.Cause == health.Local:
@@ -56,7 +60,7 @@ func assess(in Input) *assessment {
 func (a *assessment) age() {
 	in, n := a.Input, &a.next
 	n.Proven = n.Proven || !in.SelfChecks || slices.ContainsFunc(in.Signals, proves) && !slices.ContainsFunc(in.Signals, unproven)
-	able := in.Stop == "" && n.Proven && len(a.local) == 0 && in.Drain == nil
+	able := in.Stop == "" && n.Proven && len(a.local) == 0 && a.Drain == nil
 	n.AbleSince = a.since(able, n.AbleSince)
 	n.BadSince = a.since(a.bad, n.BadSince)
 	n.GoodSince = a.since(able && !a.bad, n.GoodSince)

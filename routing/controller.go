@@ -174,10 +174,19 @@ func (c *Controller) remove(t *tracked) {
 	c.tell(t.Name, d)
 }
 
-// Drain takes vip, or all if it is empty, out of service by degrees, until Undrain, across restarts with a Memory; reason
-// is for explain and events. Asked again it changes nothing but the reason. The error names the VIPs that there are.
-func (c *Controller) Drain(vip, reason string) error {
-	return c.operate(vip, "drain", reason, func(now time.Time, _ []string) { c.operator.drain(vip, reason, now) })
+// Drain takes vip, or all if it is empty, out of service by degrees for d, or until Undrain if that is 0, across restarts
+// with a Memory; reason is for explain and events. Asked again it changes only the reason and the end. The error says what
+// is wrong with d, or names the VIPs that there are.
+func (c *Controller) Drain(vip string, d time.Duration, reason string) error {
+	asked, err := newDrain(d, reason, c.clock())
+	if err != nil {
+		return err
+	}
+	text := "drain"
+	if d > 0 {
+		text += " for " + setting(d)
+	}
+	return c.operate(vip, text, reason, func(time.Time, []string) { c.operator.drain(vip, asked) })
 }
 
 // Leave takes all VIPs out of service as Drain does, because the process is about to stop: the next one doesn't inherit it.

@@ -304,7 +304,7 @@ func TestSharedPrefixTakesTheWorseLevel(t *testing.T) {
 		b.pass(time.Minute)
 		b.wantRoutes("198.51.101.0/24 dns 0") // www isn't proven yet
 		b.proveWWW("198.51.100.0/24 www 2, 198.51.101.0/24 dns 0, 2001:db8:100::/48 www 2")
-		if err := b.Drain("dns", "work"); err != nil {
+		if err := b.Drain("dns", 0, "work"); err != nil {
 			t.Fatal(err)
 		}
 		b.pass(20 * time.Second)
@@ -376,7 +376,7 @@ func TestConfigureKeepsWhatStays(t *testing.T) {
 		since := b.explanation("www").Since
 		moved := www
 		moved.Prefixes = []netip.Prefix{v4}
-		if err := b.Drain("dns", "work"); err != nil {
+		if err := b.Drain("dns", 0, "work"); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -408,7 +408,7 @@ func TestConfigureKeepsWhatStays(t *testing.T) {
 func TestDrainAndUndrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, www, dns)
-		if err := b.Drain("", "before it runs"); err != nil {
+		if err := b.Drain("", 0, "before it runs"); err != nil {
 			t.Fatal(err)
 		}
 		b.run()
@@ -422,13 +422,13 @@ func TestDrainAndUndrain(t *testing.T) {
 		b.pass(time.Minute)
 		b.wantRoutes("198.51.100.0/24 www 0, 198.51.101.0/24 dns 0, 2001:db8:100::/48 www 0")
 
-		for _, err := range []error{b.Drain("ww", ""), b.Undrain("ww"), second(b.Explain("ww"))} {
+		for _, err := range []error{b.Drain("ww", 0, ""), b.Undrain("ww"), second(b.Explain("ww"))} {
 			if err == nil || err.Error() != `no VIP "ww": there are dns, www` {
 				t.Errorf("an unknown VIP: %v", err)
 			}
 		}
 
-		if err := b.Drain("www", "a new switch"); err != nil {
+		if err := b.Drain("www", 0, "a new switch"); err != nil {
 			t.Fatal(err)
 		}
 		e := b.explanation("www") // at once, before anything was said
@@ -436,7 +436,7 @@ func TestDrainAndUndrain(t *testing.T) {
 			t.Errorf("right after drain: %s", e)
 		}
 		b.pass(9 * time.Second)
-		if err := b.Drain("www", ""); err != nil { // again: it doesn't start anew, nor forget the reason
+		if err := b.Drain("www", 0, ""); err != nil { // again: it doesn't start anew, nor forget the reason
 			t.Fatal(err)
 		}
 		b.pass(time.Second)
@@ -446,7 +446,7 @@ func TestDrainAndUndrain(t *testing.T) {
 		}
 
 		// All but one.
-		if err := errors.Join(b.Drain("", "power"), b.Undrain("www")); err != nil {
+		if err := errors.Join(b.Drain("", 0, "power"), b.Undrain("www")); err != nil {
 			t.Fatal(err)
 		}
 		b.pass(time.Minute)
@@ -459,6 +459,35 @@ func TestDrainAndUndrain(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
+func TestDrainForATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, www, dns)
+		b.run()
+		defer b.stop()
+		b.prove("www")
+		b.pass(time.Minute)
+		for d, want := range map[time.Duration]string{-time.Second: "drain for -1s: ", 8 * 24 * time.Hour: "up to 168h"} {
+			if err := b.Drain("www", d, "x"); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("drain for %s: %v", d, err)
+			}
+		}
+		if err := errors.Join(b.Drain("", 30*time.Minute, "new fans"), b.Drain("dns", 0, "")); err != nil {
+			t.Fatal(err)
+		}
+		b.pass(29 * time.Minute)
+		b.wantRoutes("")
+		e := b.explanation("www")
+		if len(e.Next) != 1 || e.Next[0].Condition != "when the drain ends" || !strings.Contains(e.String(), "new fans") {
+			t.Errorf("%s", e)
+		}
+		b.pass(10 * time.Minute)
+		b.wantRoutes("198.51.100.0/24 www 0, 2001:db8:100::/48 www 0") // the last word on dns has no end
+		if e := b.explanation("dns"); e.Text != "drained: new fans" {
+			t.Errorf("%s", e)
+		}
+	})
+}
+
 // TestDrainOfAllHoldsForNewVIPs: a reload on a drained node announces nothing.
 func TestDrainOfAllHoldsForNewVIPs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -466,7 +495,7 @@ func TestDrainOfAllHoldsForNewVIPs(t *testing.T) {
 		b.run()
 		defer b.stop()
 		b.announce()
-		if err := b.Drain("", "power"); err != nil {
+		if err := b.Drain("", 0, "power"); err != nil {
 			t.Fatal(err)
 		}
 		b.Configure(options(), []routing.VIP{www, dns})
@@ -620,7 +649,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	all.Go(func() { _ = b.Run(ctx) })
 	for _, do := range []func(i int){
-		func(int) { _ = b.Drain("www", "x"); _ = b.Undrain("") },
+		func(int) { _ = b.Drain("www", 0, "x"); _ = b.Undrain("") },
 		func(int) { b.Configure(options(), []routing.VIP{www}); b.Configure(options(), []routing.VIP{dns, www}) },
 		func(int) { _ = b.text() },
 		func(i int) { b.tracker.Servers("shop", i%3, 2, "down"); b.tracker.Request("shop") },

@@ -114,7 +114,11 @@ func (a *assessment) quarantined() bool {
 func (a *assessment) drain() verdict {
 	out := a.Force.holds(a.Now) && a.Force.Level == Withdrawn
 	if out || a.State.Level == Withdrawn || a.reached(a.Drain.Since.Add(a.Options.DrainLead)) {
-		return verdict{level: Withdrawn, reason: Drained, next: []Next{{Level: Depreferred, Condition: "after undrain"}}}
+		v := verdict{level: Withdrawn, reason: Drained}
+		if a.Drain.Until.IsZero() {
+			v.next = []Next{{Level: Depreferred, Condition: "after undrain"}}
+		}
+		return v
 	}
 	return verdict{level: max(a.State.Level, Depreferred), reason: Draining}
 }

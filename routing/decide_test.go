@@ -113,6 +113,9 @@ func mutate(in *routing.Input, roll dice) {
 		in.Force = &routing.Force{Level: level, Since: in.Now, Until: in.Now.Add(1 + seconds(roll, 40)), Reason: "a try"}
 	case 0:
 		in.Drain = &routing.Drain{Since: in.Now.Add(-seconds(roll, 30)), Reason: "work"}
+		if roll(2) == 0 {
+			in.Drain.Until = in.Now.Add(seconds(roll, 40) - seconds(roll, 20))
+		}
 	case 1:
 		in.Stop = "the node is stopping"
 	}

@@ -71,7 +71,7 @@ func TestExplain(t *testing.T) {
 		},
 		"draining": func(b *bench) {
 			b.announce()
-			_ = b.Drain("", "replace the switch")
+			_ = b.Drain("", 0, "replace the switch")
 			b.pass(4 * time.Second)
 		},
 	} {

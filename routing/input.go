@@ -27,6 +27,7 @@ type Input struct {
 // Drain is an operator's wish to take a VIP out of service.
 type Drain struct {
 	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until,omitzero"` // zero: until it is undrained
 	Reason string    `json:"reason,omitempty"`
 }
 
@@ -44,6 +45,11 @@ type Blackhole struct {
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until"`
 	Reason string    `json:"reason"`
+}
+
+// holds says whether d is there and hasn't expired.
+func (d *Drain) holds(now time.Time) bool {
+	return d != nil && (d.Until.IsZero() || now.Before(d.Until))
 }
 
 // holds says whether f is there and hasn't expired.

@@ -127,7 +127,7 @@ func (s *saved) read(b []byte, now time.Time) error {
 		}
 	}
 	for name, d := range s.Drains {
-		if d == nil {
+		if d == nil || d.Until.Sub(now) > longestForce {
 			return fmt.Errorf("the drain of VIP %q", name)
 		}
 	}

@@ -264,6 +264,37 @@ func TestForce(t *testing.T) {
 	})
 }
 
+// A drain for a time ends at its time in whatever process that is, and not before.
+func TestDrainForATimeOutlivesTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t)
+		l.begin()
+		l.announce()
+		if err := l.Drain("www", time.Hour, "new fans"); err != nil {
+			t.Fatal(err)
+		}
+		l.pass(30 * time.Minute)
+		l.goodbye()
+
+		l.begin()
+		l.prove("www")
+		l.pass(29 * time.Minute)
+		l.wantLevel(routing.Withdrawn, routing.Drained)
+		l.pass(2 * time.Minute)
+		l.wantLevel(routing.Announced, routing.Well)
+		if err := l.Drain("", time.Minute, "new fans"); err != nil {
+			t.Fatal(err)
+		}
+		l.goodbye()
+		time.Sleep(time.Hour)
+
+		l.begin()
+		l.announce()
+		l.wantLevel(routing.Announced, routing.Well)
+		l.goodbye()
+	})
+}
+
 // A drain ends when the operator says so, not with the process. That of a process that stops is over with it.
 func TestDrainOutlivesTheProcess(t *testing.T) {
 	for _, vip := range []string{"www", ""} {
@@ -271,7 +302,7 @@ func TestDrainOutlivesTheProcess(t *testing.T) {
 			l := newLife(t)
 			l.begin()
 			l.announce()
-			if err := l.Drain(vip, "replace the switch"); err != nil {
+			if err := l.Drain(vip, 0, "replace the switch"); err != nil {
 				t.Fatal(err)
 			}
 			l.pass(time.Minute)

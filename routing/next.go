@@ -48,6 +48,7 @@ func (a *assessment) waits(s *State) (times []time.Time) {
 	wait(s.Damper.below(refuseLimit), 0)
 	if a.Drain != nil {
 		wait(a.Drain.Since, o.DrainLead)
+		wait(a.Drain.Until, 0)
 	}
 	if a.Force != nil {
 		wait(a.Force.Until, 0)
@@ -63,6 +64,8 @@ func (a *assessment) condition(v verdict) string {
 	switch {
 	case v.reason == Drained:
 		return "unless it is undrained"
+	case a.ended != nil && a.Now.Equal(a.ended.Until):
+		return "when the drain ends"
 	case a.Force != nil && a.Now.Equal(a.Force.Until):
 		return "when the force expires"
 	case v.level > a.State.Level && len(v.because) > 0:

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,24 +20,22 @@ type operator struct {
 	stop  string // why the node is stopping; empty unless it is
 }
 
-// drain asks for vip, or for all if it is empty. Asked again, the first time counts, and the last reason given.
-func (o *operator) drain(vip, reason string, now time.Time) {
+// drain asks for vip, or for all if it is empty. Asked again, the first time counts, the last reason given, and the last
+// end, even if that is none.
+func (o *operator) drain(vip string, asked Drain) {
 	was := o.all
 	if vip != "" {
 		was = o.of(vip)
 	}
-	d := &Drain{Since: now, Reason: reason}
 	if was != nil {
-		d.Since = was.Since
-		if reason == "" {
-			d.Reason = was.Reason
-		}
+		asked.Since = was.Since
+		asked.Reason = cmp.Or(asked.Reason, was.Reason)
 	}
 	if vip == "" {
-		o.all = d
+		o.all = &asked
 		return
 	}
-	o.byVIP[vip] = d
+	o.byVIP[vip] = &asked
 }
 
 // undrain takes back what was asked for vip, or everything if it is empty. Of a drain of all, the other vips' part stays.
@@ -75,10 +74,11 @@ func (o *operator) drains() map[string]*Drain {
 	return list
 }
 
-// resume takes up what an earlier process was asked for, as far as there still are such VIPs.
-func (o *operator) resume(drains map[string]*Drain, vips []string) {
+// resume takes up what an earlier process was asked for, as far as it still holds and there still are such VIPs.
+func (o *operator) resume(drains map[string]*Drain, vips []string, now time.Time) {
 	for vip, d := range drains {
 		switch {
+		case !d.holds(now):
 		case vip == "":
 			o.all = d
 		case slices.Contains(vips, vip):
@@ -87,7 +87,7 @@ func (o *operator) resume(drains map[string]*Drain, vips []string) {
 	}
 }
 
-// longestForce bounds how long a force, or a blackhole, can be forgotten.
+// longestForce bounds how long a force, a blackhole, or a drain that ends can be forgotten.
 const longestForce = 7 * 24 * time.Hour
 
 // newBlackhole checks what an operator asks for.
@@ -96,6 +96,17 @@ func newBlackhole(d time.Duration, reason string, now time.Time) (*Blackhole, er
 		return nil, err
 	}
 	return &Blackhole{Since: now, Until: now.Add(d), Reason: reason}, nil
+}
+
+// newDrain checks what an operator asks for; a d of 0 is without end.
+func newDrain(d time.Duration, reason string, now time.Time) (Drain, error) {
+	switch {
+	case d == 0:
+		return Drain{Since: now, Reason: reason}, nil
+	case d < 0 || d > longestForce:
+		return Drain{}, fmt.Errorf("drain for %s: give a time up to %s, or none to drain until undrain", setting(d), setting(longestForce))
+	}
+	return Drain{Since: now, Until: now.Add(d), Reason: reason}, nil
 }
 
 // checkForced reports what is wrong with the end of what an operator asks for, or with the reason.
@@ -143,6 +154,16 @@ func (o *operator) unblackhole(vip string) {
 
 // expire drops what has ended by now and tells of each whose it was.
 func (o *operator) expire(now time.Time, tell func(vip, what string)) {
+	if o.all != nil && !o.all.holds(now) {
+		o.all = nil
+		tell("", "drain of all")
+	}
+	for vip, d := range o.byVIP {
+		if !d.holds(now) {
+			delete(o.byVIP, vip)
+			tell(vip, "drain")
+		}
+	}
 	for vip, f := range o.force {
 		if !f.holds(now) {
 			delete(o.force, vip)

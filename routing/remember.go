@@ -13,7 +13,7 @@ func (c *Controller) Remember(m *Memory) {
 	now := c.clock()
 	c.memory = m
 	c.operator.force, c.operator.holes = m.forces(now), m.blackholes(now)
-	c.operator.resume(m.drains(), c.names())
+	c.operator.resume(m.drains(), c.names(), now)
 	for _, t := range c.vips {
 		t.state, t.last, t.history = m.state(t.Name, now), Record{}, nil
 	}

@@ -123,7 +123,7 @@ func (s *scenario) do(command string) {
 		origin, rest, _ := strings.Cut(rest, " ")
 		s.grade(map[string]health.SignalName{"probe": health.OriginProbe, "fills": health.FillErrors, "latency": health.FillLatency}[verb], origin, rest)
 	case "drain":
-		s.in.Drain = &routing.Drain{Since: s.in.Now, Reason: rest}
+		s.drain(rest)
 	case "undrain":
 		s.in.Drain = nil
 	case "force":
@@ -211,6 +211,15 @@ func (s *scenario) node(words []string) {
 	}
 	f.Nodes = slices.DeleteFunc(slices.Clone(f.Nodes), func(o routing.Node) bool { return o.Name == n.Name })
 	f.Nodes = append(f.Nodes, n)
+}
+
+// drain reads "REASON", or "for 1h REASON".
+func (s *scenario) drain(text string) {
+	s.in.Drain = &routing.Drain{Since: s.in.Now, Reason: text}
+	if span, ok := strings.CutPrefix(text, "for "); ok {
+		span, reason, _ := strings.Cut(span, " ")
+		s.in.Drain.Until, s.in.Drain.Reason = s.in.Now.Add(s.duration(span)), reason
+	}
 }
 
 func (s *scenario) force(text string) {

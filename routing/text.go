@@ -46,9 +46,9 @@ func (a *assessment) figures(d Decision, v verdict) string {
 	case Stopped:
 		return a.Stop
 	case Draining, Drained:
-		return a.Drain.Reason
+		return a.asked(a.Drain.Until, a.Drain.Reason)
 	case Forced:
-		return fmt.Sprintf("until %s (%s): %s", a.Force.Until.Format(time.DateTime), setting(a.Force.Until.Sub(a.Now).Round(time.Second)), a.Force.Reason)
+		return a.asked(a.Force.Until, a.Force.Reason)
 	case Quarantined:
 		return a.Quarantine + "; " + a.apart()
 	case NotProven:
@@ -81,6 +81,18 @@ func (a *assessment) figures(d Decision, v verdict) string {
 		return a.well(d)
 	}
 	return ""
+}
+
+// asked is an operator's reason, with the end of what was asked for where it has one.
+func (a *assessment) asked(until time.Time, reason string) string {
+	if until.IsZero() {
+		return reason
+	}
+	text := fmt.Sprintf("until %s (%s)", until.Format(time.DateTime), setting(until.Sub(a.Now).Round(time.Second)))
+	if reason != "" {
+		text += ": " + reason
+	}
+	return text
 }
 
 // apart is how far the quarantine has come.

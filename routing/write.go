@@ -67,8 +67,16 @@ func (e *Explanation) writeWhy(w io.Writer) {
 		fmt.Fprintf(w, "blackhole\tpeers shall drop what is sent to its addresses, from %s until %s: %s\n", e.clock(h.Since), e.clock(h.Until), h.Reason)
 	}
 	if e.Drain != nil {
-		fmt.Fprintf(w, "drain\tasked for at %s\n", e.clock(e.Drain.Since))
+		fmt.Fprintf(w, "drain\tasked for at %s%s\n", e.clock(e.Drain.Since), e.until(e.Drain.Until))
 	}
+}
+
+// until names the end of what an operator asked for, where there is one.
+func (e *Explanation) until(t time.Time) string {
+	if t.IsZero() {
+		return ", until undrain"
+	}
+	return ", until " + e.clock(t)
 }
 
 // unheard says whether there are routes for peers, and none of them can have got one.

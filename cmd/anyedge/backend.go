@@ -84,8 +84,10 @@ func (n *node) Purge(_ context.Context, p cache.PurgeRequest) (cache.PurgeResult
 	return n.cache.Purge(p)
 }
 
-// Drain takes vip, or all, out of service.
-func (n *node) Drain(vip, reason string) error { return n.control.Drain(vip, reason) }
+// Drain takes vip, or all, out of service for d, or until Undrain if that is 0.
+func (n *node) Drain(vip string, d time.Duration, reason string) error {
+	return n.control.Drain(vip, d, reason)
+}
 
 // Undrain puts vip, or all, back into service.
 func (n *node) Undrain(vip string) error { return n.control.Undrain(vip) }

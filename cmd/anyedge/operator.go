@@ -13,16 +13,19 @@ import (
 
 func newDrain() *cobra.Command {
 	var reason string
+	var d time.Duration
 	c := newOperate("drain [VIP]", "Take a VIP, or all, out of service by degrees: depreferred, then withdrawn",
-		func(args []string) (any, error) { return admin.DrainRequest{VIP: first(args), Reason: reason}, nil })
-	c.Example = "  anyedge drain --reason 'replace the switch'\n  anyedge drain www"
+		func(args []string) (any, error) {
+			return admin.DrainRequest{VIP: first(args), For: d.String(), Reason: reason}, nil
+		})
+	c.Example = "  anyedge drain --reason 'replace the switch'\n  anyedge drain www --for 2h"
+	c.Flags().DurationVar(&d, "for", 0, "how long: 30m, 2h; else until undrain")
 	c.Flags().StringVar(&reason, "reason", "", "why, for explain and events")
 	return c
 }
 
 func newUndrain() *cobra.Command {
-	return newOperate("undrain [VIP]", "Put a drained VIP, or all, back into service",
-		func(args []string) (any, error) { return admin.DrainRequest{VIP: first(args)}, nil })
+	return newOfVIP("undrain [VIP]", "Put a drained VIP, or all, back into service")
 }
 
 func newForce() *cobra.Command {
@@ -58,7 +61,8 @@ func newBlackhole() *cobra.Command {
 	})
 	c.Long = `Blackhole announces a VIP's single addresses with the community BLACKHOLE (RFC 7999) to the peers with
 blackhole: true, which then drop what is sent there: against an attack that fills the line to this node. The VIP's own
-prefixes stay announced as before. It ends when the time is over, with anyedge unblackhole, or when the node stops.`
+prefixes stay announced as before. It ends when the time is over, or with anyedge unblackhole. While the node is stopped nobody announces it; with
+routing.state_file the next process takes it up again.`
 	c.Example = "  anyedge blackhole www --for 30m --reason 'flood of 40 Gbit/s'"
 	c.Args = cobra.ExactArgs(1)
 	c.Flags().DurationVar(&d, "for", 0, "how long: 30m, 2h")

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -20,9 +21,10 @@ import (
 // maxRequest bounds a request's content: the largest is a purge of many URLs.
 const maxRequest = 1 << 20
 
-// DrainRequest is the content of POST /v1/drain and /v1/undrain.
+// DrainRequest is the content of POST /v1/drain.
 type DrainRequest struct {
 	VIP    string `json:"vip,omitempty"` // empty: all
+	For    string `json:"for,omitempty"` // how long: 30m, 2h; empty or 0s: until it is undrained
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -41,7 +43,7 @@ type BlackholeRequest struct {
 	Reason string `json:"reason"`
 }
 
-// VIPRequest is the content of POST /v1/unforce, /v1/unblackhole and /v1/undamp.
+// VIPRequest is the content of POST /v1/undrain, /v1/unforce, /v1/unblackhole and /v1/undamp.
 type VIPRequest struct {
 	VIP string `json:"vip,omitempty"` // empty: all
 }
@@ -60,7 +62,7 @@ func (s *Server) routes(reg prometheus.Gatherer) http.Handler {
 	guarded.HandleFunc("GET /v1/live", s.live)
 	guarded.HandleFunc("POST /v1/purge", s.purge)
 	guarded.HandleFunc("POST /v1/drain", s.drain)
-	guarded.HandleFunc("POST /v1/undrain", s.undrain)
+	guarded.HandleFunc("POST /v1/undrain", s.ofVIP(s.backend.Undrain))
 	guarded.HandleFunc("POST /v1/force", s.force)
 	guarded.HandleFunc("POST /v1/unforce", s.ofVIP(s.backend.Unforce))
 	guarded.HandleFunc("POST /v1/undamp", s.ofVIP(s.backend.Undamp))
@@ -175,15 +177,11 @@ func (s *Server) purge(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
 	var d DrainRequest
-	if read(w, r, &d) {
-		s.operated(w, d.VIP, s.backend.Drain(d.VIP, d.Reason))
+	if !read(w, r, &d) {
+		return
 	}
-}
-
-func (s *Server) undrain(w http.ResponseWriter, r *http.Request) {
-	var d DrainRequest
-	if read(w, r, &d) {
-		s.operated(w, d.VIP, s.backend.Undrain(d.VIP))
+	if long, ok := howLong(w, cmp.Or(d.For, "0s")); ok {
+		s.operated(w, d.VIP, s.backend.Drain(d.VIP, long, d.Reason))
 	}
 }
 

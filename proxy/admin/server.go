@@ -32,8 +32,8 @@ type Backend interface {
 	ExplainURL(url string, fields http.Header) (cache.URLExplanation, error)
 	// Purge drops stored responses.
 	Purge(ctx context.Context, p cache.PurgeRequest) (cache.PurgeResult, error)
-	// Drain takes a VIP, or all where vip is empty, out of service by degrees; Undrain takes that back.
-	Drain(vip, reason string) error
+	// Drain takes a VIP, or all where vip is empty, out of service by degrees, for d or until Undrain if that is 0.
+	Drain(vip string, d time.Duration, reason string) error
 	Undrain(vip string) error
 	// Force sets a VIP's level for a time, whatever its signals say; Unforce takes that back, of all where vip is empty.
 	Force(vip string, level uint8, d time.Duration, reason string) error

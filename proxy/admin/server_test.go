@@ -64,11 +64,11 @@ func (b *backend) Purge(_ context.Context, p cache.PurgeRequest) (cache.PurgeRes
 	return cache.PurgeResult{Count: 3}, nil
 }
 
-func (b *backend) Drain(vip, reason string) error {
+func (b *backend) Drain(vip string, d time.Duration, reason string) error {
 	if vip == "nope" {
 		return errors.New("no VIP nope")
 	}
-	b.drained = admin.DrainRequest{VIP: vip, Reason: reason}
+	b.drained = admin.DrainRequest{VIP: vip, For: d.String(), Reason: reason}
 	return nil
 }
 
@@ -186,7 +186,7 @@ func TestAnswers(t *testing.T) {
 		{"purge by GET", "GET", "/v1/purge", "", 405, ""},
 		{"purge with too much", "POST", "/v1/purge", `{"tag":"` + strings.Repeat("a", 2<<20) + `"}`, 400, "too large"},
 		{"drain an unknown VIP", "POST", "/v1/drain", `{"vip":"nope"}`, 404, "no VIP nope"},
-		{"drain", "POST", "/v1/drain", `{"vip":"www","reason":"switch"}`, 200, `"vip": "www"`},
+		{"drain", "POST", "/v1/drain", `{"vip":"www","for":"2h","reason":"switch"}`, 200, `"vip": "www"`},
 		{"undrain", "POST", "/v1/undrain", `{}`, 200, `"vip": "www"`},
 		{"force", "POST", "/v1/force", `{"vip":"www","level":2,"for":"90m","reason":"r"}`, 200, `"vip": "www"`},
 		{"force for how long", "POST", "/v1/force", `{"vip":"www","level":2,"reason":"r"}`, 400, "how long"},
@@ -210,7 +210,7 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
-	if !slices.Equal(a.backend.purged.Tags, []string{"a", "b"}) || a.backend.drained != (admin.DrainRequest{VIP: "www", Reason: "switch"}) || len(a.backend.undrains) != 1 {
+	if !slices.Equal(a.backend.purged.Tags, []string{"a", "b"}) || a.backend.drained != (admin.DrainRequest{VIP: "www", For: "2h0m0s", Reason: "switch"}) || len(a.backend.undrains) != 1 {
 		t.Errorf("the backend was asked for %+v, %+v, %v", a.backend.purged, a.backend.drained, a.backend.undrains)
 	}
 	if got := fmt.Sprintf("%q", a.backend.forced); got != `["force www 2 1h30m0s r" "unforce www" "blackhole www 30m0s flood" "unblackhole www" "undamp "]` {
