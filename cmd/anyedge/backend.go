@@ -48,7 +48,7 @@ func (n *node) vipStatus(cfg *configs.Config) []VIPStatus {
 	all, _ := n.control.Explain("") // fails for a name that isn't there, and this is none
 	var list []VIPStatus
 	for _, e := range all {
-		v := VIPStatus{Name: e.VIP, Level: e.Level, LevelName: e.Level.String(), Since: e.Since, Text: e.Text}
+		v := VIPStatus{Name: e.VIP, Level: e.Level, LevelName: e.Level.String(), Since: e.Since, Text: e.Text, Blackhole: e.Blackhole}
 		if c := cfg.VIPs[e.VIP]; c != nil {
 			v.Addresses, v.Announce = texts(c.Addresses), texts(c.Announce)
 		}

@@ -22,6 +22,9 @@ func TestBlackhole(t *testing.T) {
 	if _, out := e.command("explain"); !strings.Contains(out, "peers shall drop what is sent to its addresses") || !strings.Contains(out, "flood") {
 		t.Errorf("explain:\n%s", out)
 	}
+	if _, out := e.command("status"); !strings.Contains(out, "blackholed") || !strings.Contains(out, ": flood") {
+		t.Errorf("status:\n%s", out)
+	}
 	if code, out := e.command("unblackhole"); code != exitGood {
 		t.Fatalf("%d %s", code, out)
 	}

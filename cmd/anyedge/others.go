@@ -40,7 +40,7 @@ func (n *node) report(cfg *configs.Config) *routing.Report {
 // nodeStatus is what is known of the other nodes, by name.
 func (n *node) nodeStatus() (list []NodeStatus) {
 	all, _ := n.control.Explain("") // fails for a name that isn't there, and this is none
-	able := map[string]int{}
+	able, now := map[string]int{}, time.Now()
 	for _, e := range all {
 		if e.Fleet == nil {
 			continue
@@ -49,7 +49,10 @@ func (n *node) nodeStatus() (list []NodeStatus) {
 			i := slices.IndexFunc(list, func(s NodeStatus) bool { return s.Name == other.Name })
 			if i < 0 {
 				i = len(list)
-				list = append(list, NodeStatus{Name: other.Name, Metro: other.Metro})
+				list = append(list, NodeStatus{Name: other.Name, Metro: other.Metro, Told: before(now, other.Age), Answered: before(now, other.Verified)})
+			}
+			if answered := before(now, other.Verified); answered.Before(list[i].Answered) {
+				list[i].Answered = answered
 			}
 			problem := other.Unable()
 			if problem == "" {
@@ -70,6 +73,14 @@ func (n *node) nodeStatus() (list []NodeStatus) {
 		}
 	}
 	return list
+}
+
+// before is the time of what has that age; zero for a negative one, which is of what never was.
+func before(now time.Time, age time.Duration) time.Time {
+	if age < 0 {
+		return time.Time{}
+	}
+	return now.Add(-age)
 }
 
 // asked are the VIPs that others are asked for.

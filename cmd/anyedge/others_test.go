@@ -65,7 +65,7 @@ func TestTheOtherNodeCounts(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 
-	if _, out := a.command("status"); !strings.Contains(out, "node    test-2") || !strings.Contains(out, "www announced, can take over") {
+	if _, out := a.command("status"); !strings.Contains(out, "node    test-2") || !strings.Contains(out, "www announced, can take over; told ") {
 		t.Errorf("status doesn't tell of the other node:\n%s", out)
 	}
 

@@ -23,6 +23,8 @@ type SnapshotVIP struct {
 	Text      string           `json:"text"`
 	Next      []routing.Next   `json:"next"`
 	Signals   []SnapshotSignal `json:"signals"`
+
+	Blackhole *routing.Blackhole `json:"blackhole,omitempty"`
 }
 
 // SnapshotSignal is a signal with its last samples: all that are kept, or the newest alone.
@@ -41,7 +43,7 @@ func (n *node) Snapshot(whole bool) any {
 	s := Snapshot{Now: time.Now(), Status: status}
 	all, _ := n.control.Explain("") // fails for a name that isn't there, and this is none
 	for _, e := range all {
-		v := SnapshotVIP{Name: e.VIP, Level: e.Level, LevelName: e.LevelName, Since: e.Since, Text: e.Text, Next: e.Next}
+		v := SnapshotVIP{Name: e.VIP, Level: e.Level, LevelName: e.LevelName, Since: e.Since, Text: e.Text, Next: e.Next, Blackhole: e.Blackhole}
 		for _, signal := range e.Signals {
 			v.Signals = append(v.Signals, SnapshotSignal{signal, n.series.last(seriesKey{signal.Name, signal.Subject}, count)})
 		}

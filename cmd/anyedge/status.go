@@ -42,6 +42,10 @@ type NodeStatus struct {
 	Metro string `json:"metro,omitempty"`
 	State string `json:"state"` // up: it could take over for every VIP; warn: for some; down: for none
 	Text  string `json:"text"`  // for each VIP its level there, and what is in the way of its taking over
+	// Told is when it last told about itself, Answered when its data plane last answered this node for every VIP; zero: it
+	// never has.
+	Told     time.Time `json:"told,omitzero"`
+	Answered time.Time `json:"answered,omitzero"`
 }
 
 // ConfigStatus says which configuration is live, and what was wrong with the last that was refused.
@@ -61,6 +65,8 @@ type VIPStatus struct {
 	LevelName string        `json:"level_name"`
 	Since     time.Time     `json:"since"`
 	Text      string        `json:"text"` // the reason, in words
+	// Blackhole is there while peers are asked to drop what is sent to its addresses.
+	Blackhole *routing.Blackhole `json:"blackhole,omitempty"`
 }
 
 func newStatus() *cobra.Command {
@@ -98,6 +104,9 @@ func (s Status) write(out io.Writer, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, v := range s.VIPs {
 		fmt.Fprintf(w, "vip\t%s\t%s\tfor %s\t%s\n", v.Name, v.LevelName, age(now, v.Since), v.Text)
+		if h := v.Blackhole; h != nil {
+			fmt.Fprintf(w, "\t\tblackholed\tfor %s\tanother %s: %s\n", age(now, h.Since), age(h.Until, now), h.Reason)
+		}
 	}
 	for _, p := range s.Peers {
 		fmt.Fprintf(w, "peer\t%s\t%s\tfor %s\tAS%d, %s%s\n", p.Name, p.State, age(now, p.Since), p.ASN, count(len(p.AdjOut), "route"), dash(p.LastError))
@@ -108,7 +117,8 @@ func (s Status) write(out io.Writer, now time.Time) error {
 		}
 	}
 	for _, n := range s.Nodes {
-		fmt.Fprintf(w, "node\t%s\t%s\t%s\t%s\n", n.Name, n.State, firstOf(n.Metro, "no metro"), n.Text)
+		fmt.Fprintf(w, "node\t%s\t%s\t%s\t%s; told %s, answered here %s\n", n.Name, n.State, firstOf(n.Metro, "no metro"), n.Text,
+			ago(now, n.Told), ago(now, n.Answered))
 	}
 	fmt.Fprintf(w, "cache\t%s\t%s\t%s\t%s; %s\n", count(s.Cache.Responses, "response"), size(s.Cache.Bytes), count(s.Cache.Hits, "hit"),
 		ratios(s.Cache.SiteStats), forwarded(s.Cache))
@@ -159,6 +169,14 @@ func forwarded(s cache.Stats) string {
 }
 
 // age is how long ago t was, to the second.
+// ago prints how long t is past; never for the zero time.
+func ago(now, t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return age(now, t).String() + " ago"
+}
+
 func age(now, t time.Time) time.Duration { return now.Sub(t).Round(time.Second) }
 
 // count is n of what, in a word that ends with s when there are several.
