@@ -24,7 +24,9 @@ func (c *Codec) Append(dst, serverID, nonce []byte, random byte) []byte {
 }
 
 // ServerID writes the server ID of a connection ID of this configuration into dst and returns it; nil for one that is too
-// short. What follows the nonce is left to the server. dst should have room for it, so that nothing is allocated.
+// short. What follows the nonce is left to the server. dst should have room for it, so that nothing is allocated; with
+// room for an AES block, 16 octets, and a server ID and nonce that fill one, it is also where they are decrypted, which is
+// faster.
 func (c *Codec) ServerID(dst, cid []byte) []byte {
 	if len(cid) < c.Len() || cid[0]>>5 != c.id {
 		return nil
@@ -32,6 +34,10 @@ func (c *Codec) ServerID(dst, cid []byte) []byte {
 	text := cid[1:c.Len()]
 	if c.block == nil {
 		return append(dst[:0], text[:c.sid]...)
+	}
+	if len(text) == aes.BlockSize && cap(dst) >= aes.BlockSize {
+		c.block.Decrypt(dst[:aes.BlockSize], text)
+		return dst[:c.sid]
 	}
 	s := c.scratch.Get().(*scratch)
 	defer c.scratch.Put(s)

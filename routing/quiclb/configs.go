@@ -22,7 +22,7 @@ func NewConfigs(codecs ...*Codec) (*Configs, error) {
 
 // ServerID writes the server ID of a connection ID into dst and returns it, or nil where no configuration made it: the
 // packet can't be routed by it, section 3.2 of the draft. A connection ID that a client chose may look like one. It
-// allocates nothing if dst has room for MaxServerIDLen octets.
+// allocates nothing if dst has room for MaxServerIDLen octets; see Codec.ServerID.
 func (s *Configs) ServerID(dst, cid []byte) []byte {
 	if len(cid) == 0 {
 		return nil

@@ -61,6 +61,9 @@ func TestVectors(t *testing.T) {
 		if got := c.ServerID(nil, cid); !bytes.Equal(got, sid) {
 			t.Errorf("%s: server ID %x, want %x", v.name, got, sid)
 		}
+		if got := c.ServerID(make([]byte, 0, 16), cid); !bytes.Equal(got, sid) {
+			t.Errorf("%s: server ID %x with room for a block, want %x", v.name, got, sid)
+		}
 		if s, n := c.Decode(cid); !bytes.Equal(s, sid) || !bytes.Equal(n, nonce) {
 			t.Errorf("%s: decoded %x %x", v.name, s, n)
 		}

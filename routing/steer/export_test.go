@@ -1,0 +1,32 @@
+package steer
+
+// Reader reads connection IDs as the sockets do.
+type Reader struct {
+	ids *ids
+	classifier
+}
+
+// NewReader returns a reader of k's connection IDs; those that it makes are self's.
+func NewReader(k Keys, self ServerID) (*Reader, error) {
+	i, err := newIDs(k, self)
+	return &Reader{ids: i}, err
+}
+
+// Make makes a connection ID.
+func (r *Reader) Make() []byte {
+	b, err := r.ids.generator.Append(nil)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+var kindNames = [...]string{
+	kindRouted: "routed", kindInitial: "initial", kindUnroutable: "unroutable", kindTooShort: "too short", kindNotQUIC: "not QUIC",
+}
+
+// Classify returns the kind of datagram, by name, and its owner.
+func (r *Reader) Classify(b []byte) (string, ServerID) {
+	k, id := r.classify(r.ids, b)
+	return kindNames[k], id
+}
