@@ -212,6 +212,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.start("disks", n.watchDisks)
 	n.start("certificates", n.watchCertificates)
 	n.start("status page's samples", n.sample)
+	n.start("events around route changes", n.watchChanges)
 	n.start("watchdog", watchdog{beat: n.control.LastRound, alive: func() { n.supervisor.alive(n.summary()) }, abort: n.freeze}.run)
 	n.start("certificates", func(ctx context.Context) error { return n.certs.Watch(ctx, certInterval, n.certsChanged) })
 	n.journal.Add(health.EventNode, n.config().Node.Name, "started "+version())

@@ -1,6 +1,12 @@
 package listener
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics counts what all listeners of a node do. It is made once and shared.
 type Metrics struct {
@@ -13,6 +19,9 @@ type Metrics struct {
 	sendErrs   *prometheus.CounterVec // vip
 	panics     *prometheus.CounterVec // vip
 	tooLarge   *prometheus.CounterVec // vip
+
+	mu     sync.Mutex                // guards the following field
+	losses map[string]map[string]int // by VIP and "h1 reset", as lost has them
 }
 
 // NewMetrics returns metrics that are registered on reg.
@@ -22,8 +31,27 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
+// Lost returns how many of vip's connections have been lost, by protocol and reason, "h3 timeout". The map is the
+// caller's. It may be called at any time by anyone.
+func (m *Metrics) Lost(vip string) map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.losses[vip])
+}
+
+func (m *Metrics) noteLost(vip string, p Protocol, reason loss) {
+	m.lost.WithLabelValues(vip, string(p), string(reason)).Inc()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.losses[vip] == nil {
+		m.losses[vip] = map[string]int{}
+	}
+	m.losses[vip][fmt.Sprintf("%s %s", p, reason)]++
+}
+
 func newMetrics() *Metrics {
 	return &Metrics{
+		losses: map[string]map[string]int{},
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "anyedge_listener_connections",
 			Help: "Open client connections.",

@@ -45,7 +45,7 @@ func (m *vipMetrics) closed(p Protocol) {
 }
 
 func (m *vipMetrics) lost(p Protocol, reason loss) {
-	m.all.lost.WithLabelValues(m.vip, string(p), string(reason)).Inc()
+	m.all.noteLost(m.vip, p, reason)
 }
 
 func (m *vipMetrics) handshake(t transport, s *tls.ConnectionState) {

@@ -39,7 +39,7 @@ type Pool struct {
 
 // counts are the pool's figures since it was made.
 type counts struct {
-	retries, ejections, refused atomic.Int64
+	sent, failed, retries, ejections, refused atomic.Int64
 }
 
 // New makes the pool of the origin with that name, from options that Check found good. It reads the CA file, and
@@ -119,6 +119,7 @@ func (p *Pool) Close() {
 
 // canceled counts a request to s whose client left, which says nothing about s.
 func (p *Pool) canceled(s *server) {
+	p.counts.sent.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.results["canceled"]++
@@ -126,6 +127,8 @@ func (p *Pool) canceled(s *server) {
 
 // failed takes note of a request that failed at s, and ejects s where it is one too many.
 func (p *Pool) failed(s *server, began time.Time, result string, err error) {
+	p.counts.sent.Add(1)
+	p.counts.failed.Add(1)
 	p.mu.Lock()
 	s.results[result]++
 	ejected := s.failed(time.Now(), began, p.options.Ejection, err)
@@ -138,6 +141,7 @@ func (p *Pool) failed(s *server, began time.Time, result string, err error) {
 }
 
 func (p *Pool) succeeded(s *server, began time.Time, result string) {
+	p.counts.sent.Add(1)
 	p.mu.Lock()
 	s.results[result]++
 	readmitted := s.succeeded(time.Now(), began)

@@ -18,6 +18,18 @@ type ServerStatus struct {
 	LastError string    `json:"last_error,omitempty"`
 }
 
+// Totals count a pool's requests since it was made.
+type Totals struct {
+	Sent    int64 // to some server, and over: answered, failed, or given up since the client had left
+	Failed  int64 // of these: an error or a response that counts as one
+	Retries int64 // that were sent again
+}
+
+// Totals returns the pool's counts as they are now. It costs three atomic loads.
+func (p *Pool) Totals() Totals {
+	return Totals{Sent: p.counts.sent.Load(), Failed: p.counts.failed.Load(), Retries: p.counts.retries.Load()}
+}
+
 // Status returns how the pool does now.
 func (p *Pool) Status() Status {
 	p.mu.Lock()
