@@ -29,6 +29,7 @@ type Cache struct {
 	searches  *searches
 	coder     atomic.Pointer[coder] // nil when nothing is encoded
 	shedding  atomic.Bool           // see Shed
+	refusing  atomic.Bool           // see Refuse
 	keyParts  atomic.Bool           // some keys have parts behind their target URI
 	figures   counters
 	sites     sites
@@ -76,6 +77,10 @@ func (c *Cache) Stored() int64 { return c.index.bytes.Load() }
 // Shed says whether the node has too much to do. Meanwhile contents that are encoded for one client pass as they are;
 // forms that are made once for all go on being made, since they save more than they cost.
 func (c *Cache) Shed(on bool) { c.shedding.Store(on) }
+
+// Refuse says whether requests that would begin a fill are refused with [ErrOverloaded], or answered with what is stored
+// and may be used on an error (RFC 5861 §4). Fills under way are joined as ever, and what the cache has no part in passes.
+func (c *Cache) Refuse(on bool) { c.refusing.Store(on) }
 
 // Configure swaps the options in. The memory budget stays: SetMemory changes that.
 func (c *Cache) Configure(o Options) {

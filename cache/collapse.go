@@ -11,6 +11,9 @@ import (
 
 // fetch joins a fill that another request began, or begins one.
 func fetch(x *exchange) step {
+	if x.c.refusing.Load() {
+		return refused
+	}
 	x.interim = newInterim(x.w, x.r)
 	begin := func() *fill { return x.newFill(x.interim.traced(x.r.Context())) }
 	if x.collapses() {
@@ -34,6 +37,15 @@ func fetch(x *exchange) step {
 		return pass
 	}
 	return await
+}
+
+// refused joins a fill that is under way, and begins none.
+func refused(x *exchange) step {
+	if x.join() {
+		return await
+	}
+	x.err = ErrOverloaded
+	return fail
 }
 
 // join enters a fill that is under way already, for a request that begins none.
@@ -134,7 +146,7 @@ func (x *exchange) accepts(f *fill) bool {
 // validateBehind validates a stale response behind the client's back, RFC 5861 §3, once at a time.
 func (x *exchange) validateBehind() {
 	s := x.found.Response
-	if !s.revalidating.CompareAndSwap(false, true) {
+	if x.c.refusing.Load() || !s.revalidating.CompareAndSwap(false, true) {
 		return
 	}
 	f := x.newFill(x.r.Context())

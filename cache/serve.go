@@ -77,6 +77,10 @@ func serveResponse(x *exchange) step {
 	return nil
 }
 
+// ErrOverloaded is the error for an ErrorWriter while fills are refused: nothing stored may answer, and the node has too
+// much to do to ask.
+var ErrOverloaded = errors.New("fill refused: the node is overloaded")
+
 // staleUsable tells whether what was found may answer although the origin failed, and notes what lets it. The origin
 // didn't answer when there is an error, except for an answer that made no sense.
 func (x *exchange) staleUsable() bool {
@@ -84,7 +88,7 @@ func (x *exchange) staleUsable() bool {
 	if s == nil {
 		return false
 	}
-	disconnected := x.err != nil && !errors.Is(x.err, errUnasked)
+	disconnected := x.err != nil && !errors.Is(x.err, errUnasked) && !errors.Is(x.err, ErrOverloaded)
 	x.status.detail = usableOnError(x.preset, &x.query, &s.figures, disconnected, time.Now())
 	return x.status.detail != ""
 }

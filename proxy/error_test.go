@@ -47,6 +47,7 @@ func TestErrors(t *testing.T) {
 	f(&origin.Error{Type: origin.ConnectionLimitReached, Status: 503, Err: inner}, 503, "ams-1; error=connection_limit_reached; next-hop=backend")
 	f(fmt.Errorf("read: %w", context.DeadlineExceeded), 504, "ams-1; error=http_response_timeout; next-hop=backend")
 	f(inner, 502, "ams-1; error=connection_terminated; next-hop=backend")
+	f(cache.ErrOverloaded, 503, "ams-1; error=proxy_internal_response; next-hop=backend")
 	f(fmt.Errorf("%w: %w", cache.ErrMustRevalidate, inner), 504, "ams-1; error=connection_terminated; next-hop=backend")
 }
 

@@ -41,6 +41,9 @@ func failureOf(err error) *failure {
 	return &f
 }
 
+// overloadedRetry is about how long routes take to follow an overload, to a node with room.
+const overloadedRetry = 30 * time.Second
+
 func classify(err error) *failure {
 	var own *failure
 	var limit *admission.Error
@@ -57,6 +60,8 @@ func classify(err error) *failure {
 		return refusal(http.StatusBadRequest, content.Error())
 	case errors.As(err, &pool):
 		return &failure{status: pool.Status, kind: string(pool.Type), reason: pool.Error()}
+	case errors.Is(err, cache.ErrOverloaded):
+		return &failure{status: http.StatusServiceUnavailable, kind: "proxy_internal_response", reason: "overloaded", retryAfter: overloadedRetry}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{status: http.StatusGatewayTimeout, kind: "http_response_timeout", reason: err.Error()}
 	}

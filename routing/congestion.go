@@ -129,6 +129,16 @@ func (a *assessment) room(to Level) (*Guard, bool) {
 	return g, g.Allowed
 }
 
+// refuses says whether fills are refused: load is critical, the operator wants it, and whoever is turned away finds
+// another node with room.
+func (a *assessment) refuses() bool {
+	if !a.Options.RefuseFills || !a.load.crit {
+		return false
+	}
+	_, room := a.room(PartlyWithdrawn)
+	return room
+}
+
 // overload is the level that load calls for: by the steps taken, and for a VIP that rises by the load as it is.
 func (a *assessment) overload() (due, present verdict) {
 	level, _ := a.Options.loadLevel(len(a.next.Steps))

@@ -43,6 +43,7 @@ type Controller struct {
 	start     time.Time     // of clock
 	kick      chan struct{} // wakes Run
 	shedding  atomic.Bool
+	refusing  atomic.Bool
 	view      atomic.Pointer[[]view] // the last round, for readers; immutable
 	lastRound atomic.Value           // time.Time: when Run last ended a round
 
@@ -211,6 +212,9 @@ func (c *Controller) Consult(v View) {
 // Shedding says whether the node should do without what it can: it has too much to do. It costs one atomic load.
 func (c *Controller) Shedding() bool { return c.shedding.Load() }
 
+// Refusing says whether the node should refuse what only an origin could answer. It costs one atomic load.
+func (c *Controller) Refusing() bool { return c.refusing.Load() }
+
 // Force puts vip at level for d, whatever the signals say; reason is for explain and events. It holds for a VIP that has
 // proven itself, and a drain outranks it. Asked again, the last one counts.
 func (c *Controller) Force(vip string, level Level, d time.Duration, reason string) error {
@@ -327,6 +331,14 @@ func (c *Controller) round(now time.Time) {
 
 // shed publishes whether anything asks for that, and notes when it changes.
 func (c *Controller) shed(views []view) {
+	refuse := slices.ContainsFunc(views, func(v view) bool { return v.record.Decision.Refuse })
+	if c.refusing.Swap(refuse) != refuse {
+		text := "load: fills are no longer refused"
+		if refuse {
+			text = "load: fills are refused"
+		}
+		c.journal.Add(health.EventDecision, "", text)
+	}
 	shed := slices.ContainsFunc(views, func(v view) bool { return v.record.Decision.Shed })
 	if c.shedding.Swap(shed) == shed {
 		return

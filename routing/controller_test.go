@@ -584,6 +584,7 @@ func TestMetrics(t *testing.T) {
 			"anyedge_routing_level{vip=www} 2",
 			"anyedge_routing_penalty{vip=dns} 0",
 			"anyedge_routing_penalty{vip=www} 0",
+			"anyedge_routing_refusing_fills{} 0",
 			"anyedge_routing_shedding{} 0",
 			"anyedge_routing_speaker_errors_total{} 0",
 			"anyedge_routing_transitions_total{from=4,reason=warming_up,to=2,vip=dns} 1",
@@ -606,7 +607,7 @@ func TestOverloadIsSentElsewhere(t *testing.T) {
 		b := newBench(t, www)
 		b.Consult(&others{&routing.Fleet{Metro: "ams", Load: 1e9, Nodes: []routing.Node{{Name: "fra-1", Metro: "fra", Headroom: 5e9}}}})
 		o := options()
-		o.Shed = []string{"peering"}
+		o.Shed, o.RefuseFills = []string{"peering"}, true
 		b.Configure(o, []routing.VIP{www})
 		b.run()
 		defer b.stop()
@@ -619,6 +620,9 @@ func TestOverloadIsSentElsewhere(t *testing.T) {
 			b.pass(time.Second)
 		}
 		e := b.explanation("www")
+		if !b.Refusing() || !strings.Contains(e.String(), "what only an origin could answer is refused") {
+			t.Errorf("fills aren't refused: %s", e)
+		}
 		if !b.Shedding() || e.Level != routing.PartlyWithdrawn || !strings.Contains(e.Text, "withheld from peering") {
 			t.Errorf("%s", e)
 		}
@@ -632,7 +636,7 @@ func TestOverloadIsSentElsewhere(t *testing.T) {
 			b.tracker.Load([]health.Figure{{Name: health.CPU, Subject: health.WholeNode, Value: .1}})
 			b.pass(time.Second)
 		}
-		if b.Shedding() {
+		if b.Shedding() || b.Refusing() {
 			t.Error("still sheds")
 		}
 		if got := b.events(health.EventDecision); !slices.Contains(got, "load: the node should shed locally") || !slices.Contains(got, "load: nothing needs to be shed any more") {

@@ -276,7 +276,7 @@ func (a *assessment) decision(v verdict) Decision {
 	}
 	d := Decision{
 		From: from, To: v.level, Reason: v.reason, Because: v.because, Withheld: n.Withheld, Shed: len(a.load.signals) > 0,
-		Guard: v.guard, Shared: a.shared, State: n,
+		Refuse: a.refuses(), Guard: v.guard, Shared: a.shared, State: n,
 	}
 	d.Text = a.text(d, v)
 	return d

@@ -72,6 +72,7 @@ func walk(t *testing.T, roll dice, steps int) {
 		checkMonotone(t, in, d, roll)
 		checkUnknown(t, in)
 		checkDrain(t, in)
+		checkRefusal(t, in)
 		checkNext(t, in, d)
 		if t.Failed() {
 			t.Fatalf("input %s\ndecision %s", before, asJSON(t, d))
@@ -238,6 +239,21 @@ func checkUnknown(t *testing.T, in routing.Input) {
 	in.Drain, in.Force, in.Stop, in.Quarantine = nil, nil, "", ""
 	if d := routing.Decide(in); d.To > d.From {
 		t.Errorf("nothing is known, and %s falls to %s: %s", d.From, d.To, d.Text)
+	}
+}
+
+// Fills are refused only where the operator wants it, for a load that is critical, with somebody else to ask.
+func checkRefusal(t *testing.T, in routing.Input) {
+	t.Helper()
+	in.Options.RefuseFills = true
+	d := routing.Decide(in)
+	crit := slices.ContainsFunc(in.Signals, func(s health.Signal) bool { return s.Cause == health.Load && s.Grade == health.Crit })
+	if d.Refuse && (!crit || in.Fleet == nil || len(in.Fleet.Nodes) == 0) {
+		t.Errorf("fills are refused: critical %t, others %+v", crit, in.Fleet)
+	}
+	in.Options.RefuseFills = false
+	if routing.Decide(in).Refuse {
+		t.Error("fills are refused though nobody wants that")
 	}
 }
 

@@ -29,6 +29,7 @@ type Explanation struct {
 	Damping  float64         `json:"damping"`
 	Withheld []string        `json:"withheld,omitempty"` // classes of peers that don't get the routes
 	Shed     bool            `json:"shed,omitempty"`
+	Refuse   bool            `json:"refuse,omitempty"` // what only an origin could answer is refused
 	Guard    *Guard          `json:"guard,omitempty"`
 	Shared   []health.Signal `json:"shared,omitempty"` // bad signals that other nodes have too
 	Fleet    *Fleet          `json:"fleet,omitempty"`  // what is known of the other nodes
@@ -77,7 +78,7 @@ func (v *view) explain(now time.Time, held map[netip.Prefix]*view) Explanation {
 	e := Explanation{
 		Now: now, VIP: v.vip.Name, Level: d.To, LevelName: d.To.String(), Since: d.State.Since, Reason: d.Reason, Text: d.Text,
 		Because: d.Because, Next: d.Next, Signals: in.Signals, Shares: in.Shares, Drain: in.Drain, Force: in.Force, Blackhole: v.hole,
-		Withheld: d.Withheld, Shed: d.Shed, Guard: d.Guard, Shared: d.Shared, Fleet: in.Fleet,
+		Withheld: d.Withheld, Shed: d.Shed, Refuse: d.Refuse, Guard: d.Guard, Shared: d.Shared, Fleet: in.Fleet,
 		Damping: d.State.Damper.Value(now), History: slices.Clone(v.history),
 	}
 	slices.Reverse(e.History)

@@ -107,6 +107,8 @@ type Decision struct {
 	Withheld []string `json:"withheld,omitempty"`
 	// Shed asks the node to do without what it can, before any route changes and while they do.
 	Shed bool `json:"shed,omitempty"`
+	// Refuse asks it to refuse what only an origin could answer, besides.
+	Refuse bool `json:"refuse,omitempty"`
 	// Guard is whether the other nodes could take over, where that was asked.
 	Guard *Guard `json:"guard,omitempty"`
 	// Shared are bad signals that don't count, since other nodes have the same: it is the origin's fault.

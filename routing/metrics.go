@@ -14,6 +14,7 @@ type metrics struct {
 	level       *prometheus.Desc
 	penalty     *prometheus.Desc
 	shedding    *prometheus.Desc
+	refusing    *prometheus.Desc
 }
 
 func newMetrics() *metrics {
@@ -32,6 +33,7 @@ func newMetrics() *metrics {
 			"A VIP's level: 0 announced, 1 lightly depreferred, 2 depreferred, 3 partly withdrawn, 4 withdrawn.", []string{"vip"}, nil),
 		penalty:  prometheus.NewDesc("anyedge_routing_penalty", "What the changes of a VIP's routes have cost; above 1200 no rise begins.", []string{"vip"}, nil),
 		shedding: prometheus.NewDesc("anyedge_routing_shedding", "1 while load asks the node to do without what it can.", nil, nil),
+		refusing: prometheus.NewDesc("anyedge_routing_refusing_fills", "1 while load is critical and what only an origin could answer is refused.", nil, nil),
 	}
 }
 
@@ -54,6 +56,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	descs <- m.level
 	descs <- m.penalty
 	descs <- m.shedding
+	descs <- m.refusing
 }
 
 func (c *collector) Collect(out chan<- prometheus.Metric) {
@@ -65,7 +68,12 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	if c.controller.Shedding() {
 		shedding = 1
 	}
+	refusing := 0.0
+	if c.controller.Refusing() {
+		refusing = 1
+	}
 	out <- prometheus.MustNewConstMetric(m.shedding, prometheus.GaugeValue, shedding)
+	out <- prometheus.MustNewConstMetric(m.refusing, prometheus.GaugeValue, refusing)
 	now := c.controller.clock()
 	for _, v := range *c.controller.view.Load() {
 		penalty := v.record.Decision.State.Damper.Value(now)

@@ -27,6 +27,9 @@ type Options struct {
 	LoadRise time.Duration `yaml:"load_rise" json:"load_rise"`
 	// Shed are the classes of peers that may lose the routes while the node is overloaded, the first to go first.
 	Shed []string `yaml:"shed" json:"shed,omitempty"`
+	// RefuseFills has the node refuse what only the origin could answer while load is critical and another node has room,
+	// so that those who ask for what is stored are served.
+	RefuseFills bool `yaml:"refuse_fills" json:"refuse_fills,omitempty"`
 	// MinNodes is how many other nodes must be able to take over before this one withdraws. It counts where fleet.nodes
 	// says who they are.
 	MinNodes int `yaml:"min_nodes" json:"min_nodes"`

@@ -259,6 +259,8 @@ func (s *scenario) set(verb, key, value string) {
 		s.in.SelfChecks = value == "yes"
 	case key == "shed":
 		s.in.Options.Shed = strings.Split(value, ",")
+	case key == "refuse_fills":
+		s.in.Options.RefuseFills = value == "yes"
 	case key == "on_last":
 		s.in.Options.OnLast = value
 	case durations[key] != nil:

@@ -60,6 +60,9 @@ func (e *Explanation) writeWhy(w io.Writer) {
 	if e.Shed {
 		fmt.Fprintf(w, "shed\tload asks the node to do without what it can: contents pass as they came instead of being encoded for one client\n")
 	}
+	if e.Refuse {
+		fmt.Fprintf(w, "refuse\twhat only an origin could answer is refused: load is critical, and other nodes have room\n")
+	}
 	if e.Force != nil {
 		fmt.Fprintf(w, "force\tto %s from %s until %s: %s\n", e.Force.Level, e.clock(e.Force.Since), e.clock(e.Force.Until), e.Force.Reason)
 	}

@@ -31,6 +31,7 @@ func (n *node) measureLoad(ctx context.Context) error {
 		n.tracker.Load(sampler.Sample(time.Now(), &o))
 		n.sent.set(sampler.Sent())
 		n.cache.Shed(n.control.Shedding())
+		n.cache.Refuse(n.control.Refusing())
 		select {
 		case <-ctx.Done():
 			return nil
