@@ -1,9 +1,12 @@
 // Package bfd is Bidirectional Forwarding Detection (RFC 5880): it notices within a second that the way to a router, or
 // the router itself, is dead, where BGP's hold timer takes many.
 //
-//	Parse          what RFC 5880 §6.8.6 discards goes no further             packet.go
-//	  └► Machine   packet, time or goodbye in; packet, change of state out   machine.go, timing.go
-//	       └► Change   is it a failure?                                      state.go
+//	Monitor.Set(peers)     one session per peer, sockets for the families in use        monitor.go
+//	 ├ reader ◄─ UDP 3784 │ 4784   from a peer? from next door (GTSM)?                  monitor.go, udp.go
+//	 │  └► Parse           what RFC 5880 §6.8.6 discards goes no further                packet.go
+//	 └ session             a goroutine that owns a machine and its timer                session.go
+//	    └► Machine         packet, time or goodbye in; packet, change of state out      machine.go, timing.go
+//	        └► Change      is it a failure?                                             state.go
 //
 // The machine is pure: the time is passed in, and it does nothing by itself.
 //

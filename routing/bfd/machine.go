@@ -78,7 +78,7 @@ func (m *Machine) Receive(now time.Time, p Packet) (Output, error) {
 	if m.interval() != before { // §6.8.7: at once
 		m.draw()
 	}
-	m.expires = now.Add(m.detection())
+	m.expires = now.Add(m.Detection())
 	out := m.follow(now, p.State)
 	if p.Poll {
 		answer := m.packet()
@@ -114,7 +114,7 @@ func (m *Machine) Tick(now time.Time) Output {
 
 // expire takes in that nothing came for the detection time (§6.8.4). Who is heard next may be another system: §6.8.1.
 func (m *Machine) expire(now time.Time) Output {
-	detection := m.detection()
+	detection := m.Detection()
 	m.expires, m.remote.mine = time.Time{}, 0
 	if m.state != Init && m.state != Up {
 		return Output{}
@@ -152,7 +152,7 @@ func (m *Machine) enter(now time.Time, to State, why Diagnostic) Output {
 	slow := m.minTx()
 	m.state, m.why = to, why
 	m.polling = to == Up && m.minTx() != slow
-	change := Change{From: from, To: to, Diagnostic: why, Remote: m.remote.state, RemoteWhy: m.remote.why, Detection: m.detection()}
+	change := Change{From: from, To: to, Diagnostic: why, Remote: m.remote.state, RemoteWhy: m.remote.why, Detection: m.Detection()}
 	return Output{Send: m.transmit(now), Change: &change}
 }
 

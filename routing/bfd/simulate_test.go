@@ -23,8 +23,6 @@ type net struct {
 type end struct {
 	*bfd.Machine
 	options  bfd.Options
-	sent     time.Time // the last packet
-	interval time.Duration
 	failures int
 }
 
@@ -170,7 +168,7 @@ func TestSilenceIsNoticed(t *testing.T) {
 		limit := time.Duration(0)
 		for _, e := range n.ends {
 			e.failures = 0 // packets that overtake each other may cost an attempt at the start
-			limit = max(limit, e.Expires().Sub(n.now))
+			limit = max(limit, e.Detection())
 		}
 		n.loss = 1
 		n.run(limit + 5*ms)

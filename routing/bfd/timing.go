@@ -16,9 +16,9 @@ func (m *Machine) minTx() time.Duration {
 // interval is how often periodic packets are sent, before jitter: as both systems can bear.
 func (m *Machine) interval() time.Duration { return max(m.minTx(), m.remote.minRx) }
 
-// detection is how long the other system may be silent (§6.8.4): as many of its packets as it says, at the rate that both
+// Detection is how long the other system may be silent (§6.8.4): as many of its packets as it says, at the rate that both
 // systems bear.
-func (m *Machine) detection() time.Duration {
+func (m *Machine) Detection() time.Duration {
 	return time.Duration(m.remote.multiplier) * max(m.options.MinRx, m.remote.minTx)
 }
 
