@@ -72,17 +72,23 @@ Begin with:  anyedge demo`,
 		&cobra.Group{ID: "client", Title: "Ask and steer a running node:"},
 	)
 	root.AddCommand(
-		newRun(), newCheck(), newDemo(), newVersion(),
+		newRun(), newCheck(), newDemo(), newSecret(), newVersion(),
 		newStatus(), newExplain(), newEvents(), newPurge(), newDrain(), newUndrain(),
 		newForce(), newUnforce(), newUndamp(), newBlackhole(), newUnblackhole(),
 	)
 	ran := new(bool)
-	for _, c := range root.Commands() {
+	noteRun(root.Commands(), ran)
+	return root, ran
+}
+
+// noteRun makes each of the commands, and those below them, say that it got to run.
+func noteRun(commands []*cobra.Command, ran *bool) {
+	for _, c := range commands {
+		noteRun(c.Commands(), ran)
 		run := c.RunE
 		c.RunE = func(c *cobra.Command, args []string) error {
 			*ran = true
 			return run(c, args)
 		}
 	}
-	return root, ran
 }
