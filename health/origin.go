@@ -19,6 +19,7 @@ type Fill struct {
 type origin struct {
 	name   string
 	demand counter
+	errors counter // of the demand, what got an error of this node's
 
 	mu       sync.Mutex // guards the following fields
 	outcomes window[outcomes]
@@ -26,8 +27,9 @@ type origin struct {
 	failure  string // the last failed fill, in words
 	servers  servers
 	probe    mark
-	errors   mark
+	failures mark
 	firsts   mark // of the latency
+	answers  mark
 }
 
 // servers is what the active probes found.
@@ -64,9 +66,26 @@ func (o *origin) found(s servers) bool {
 func (o *origin) signals(r *report, clock time.Duration, t *SignalOptions) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	r.grade(o.fillErrors(clock, t.FillErrors), t.FillErrors.bounds(), &o.errors)
+	r.grade(o.fillErrors(clock, t.FillErrors), t.FillErrors.bounds(), &o.failures)
 	r.grade(o.fillLatency(clock, t.FillLatency), t.FillLatency.bounds(), &o.firsts)
 	r.grade(o.originProbe(), t.OriginProbe.bounds(), &o.probe)
+	if max(o.failures.grade, o.firsts.grade, o.probe.grade) < Warn {
+		o.answers = mark{}
+		return
+	}
+	b := t.FillErrors.bounds()
+	r.grade(o.unanswered(clock, t.FillErrors.MinSamples), bounds{warn: b.warn, warnExit: b.warnExit}, &o.answers)
+}
+
+// unanswered is what clients see of a bad path: what is stored may still serve them.
+func (o *origin) unanswered(clock time.Duration, least int) Signal {
+	failed, all := o.errors.sum(clock), o.demand.sum(clock)
+	s := Signal{Name: Unanswered, Unit: Ratio, Samples: int(all), MinSamples: least}
+	if all > 0 {
+		s.Value = min(float64(failed)/float64(all), 1)
+		s.Detail = fmt.Sprintf("%d of %d requests got an error", failed, all)
+	}
+	return o.path(s)
 }
 
 func (o *origin) fillErrors(clock time.Duration, t RatioThreshold) Signal {

@@ -58,8 +58,11 @@ const (
 	OriginProbe SignalName = "origin_probe" // per origin: share of servers that probes find down
 	FillErrors  SignalName = "fill_errors"  // per origin: share of fills that failed
 	FillLatency SignalName = "fill_latency" // per origin: quantile of the time to first byte, in seconds
-	SelfCheck   SignalName = "self_check"   // per VIP: failures in a row of a request to ourselves through the VIP
-	SelfQUIC    SignalName = "self_quic"    // per VIP: the same over QUIC; at most warn, since TCP still serves
+	// Unanswered is per origin, while its path isn't ok: share of the requests for its content, hits included, that got an
+	// error of this node's own. At most warn, and it drives nothing: it says what the cache can still do.
+	Unanswered SignalName = "unanswered"
+	SelfCheck  SignalName = "self_check" // per VIP: failures in a row of a request to ourselves through the VIP
+	SelfQUIC   SignalName = "self_quic"  // per VIP: the same over QUIC; at most warn, since TCP still serves
 	// ServiceProbe is per VIP: rounds in a row in which a probe of its co-located service failed.
 	ServiceProbe SignalName = "service_probe"
 	// Certificate is per VIP: names of its sites that no certificate covers, or not for long any more; at most warn, since

@@ -49,6 +49,13 @@ func (t *Tracker) Request(origin string) {
 	}
 }
 
+// Unanswered counts a request that Request has counted, and that got an error of this node's.
+func (t *Tracker) Unanswered(origin string) {
+	if o := t.origins.get(origin); o != nil {
+		o.errors.add(time.Since(t.start))
+	}
+}
+
 // Fill takes how a fetch from origin ended.
 func (t *Tracker) Fill(origin string, f Fill) {
 	if o := t.origins.get(origin); o != nil {

@@ -75,6 +75,34 @@ func (b *bench) events() []string {
 	return texts
 }
 
+// Beside a path that fails stands what its clients see of that: the cache may still answer.
+func TestUnanswered(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		there := func() bool {
+			return slices.ContainsFunc(b.Signals(time.Now()), func(s health.Signal) bool { return s.Name == health.Unanswered })
+		}
+		for range 100 {
+			b.Request("shop")
+		}
+		b.Unanswered("shop")
+		b.Unanswered("nowhere")
+		b.Servers("shop", 1, 1, "")
+		if there() {
+			t.Error("a path that is well has it")
+		}
+		b.Servers("shop", 0, 1, "connection refused")
+		b.want(health.Unanswered, "shop", health.OK, "origin shop: unanswered 1% < warn 2% (1 of 100 requests got an error)")
+		for range 9 {
+			b.Unanswered("shop")
+		}
+		b.want(health.Unanswered, "shop", health.Warn, "origin shop: unanswered 10% >= warn 2% (10 of 100 requests got an error)")
+		b.Servers("shop", 1, 1, "")
+		if there() {
+			t.Error("a path that is well again has it")
+		}
+	})
+}
+
 func TestFillErrors(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.fills("shop", 29, 20, time.Millisecond)

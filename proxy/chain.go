@@ -38,6 +38,7 @@ type ChainOptions struct {
 	Admission  *admission.Limiter  // nil: no limits
 	SelfToken  string              // proves that a request is the node's own self check; empty: there are none
 	Demand     func(origin string) // told of every request for an origin's content, a hit or not; nil: nobody is
+	Unanswered func(origin string) // told of those that got an error of this node's; nil: nobody is
 	AccessLog  *slog.Logger        // nil: no access log
 	Metrics    *Metrics            // nil: nothing is counted
 	TunnelIdle time.Duration       // a tunnel in which nothing moves for that long is closed; 0: 5 minutes

@@ -24,6 +24,9 @@ func (c *Chain) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if ex.recorder != nil && ex.recorder.status != 0 {
 		panic(http.ErrAbortHandler)
 	}
+	if c.options.Unanswered != nil && ex.rule != nil && ex.failure.status >= http.StatusInternalServerError {
+		c.options.Unanswered(ex.rule.origin)
+	}
 	h := w.Header()
 	for _, key := range [...]string{"Content-Encoding", "Content-Range", "Etag", "Last-Modified", "Expires", "Age", "Vary"} {
 		h.Del(key) // whatever this answer was going to be

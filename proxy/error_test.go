@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +28,10 @@ func TestErrors(t *testing.T) {
 	inner := errors.New("dial tcp 192.0.2.80:8443: secret")
 	f := func(err error, status int, proxyStatus string) {
 		t.Helper()
-		e := newEdge(t, failing(err))
+		o := failing(err)
+		var unanswered atomic.Int32
+		o.Unanswered = func(string) { unanswered.Add(1) }
+		e := newEdge(t, o)
 		for _, protocol := range protocols {
 			resp, page := e.get(t, protocol)
 			if resp.StatusCode != status || resp.Header.Get("Proxy-Status") != proxyStatus {
@@ -39,6 +43,9 @@ func TestErrors(t *testing.T) {
 			if resp.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%s: Cache-Control: %q", protocol, resp.Header.Get("Cache-Control"))
 			}
+		}
+		if n := int(unanswered.Load()); n != len(protocols) {
+			t.Errorf("%v: %d of %d requests are told of as unanswered", err, n, len(protocols))
 		}
 	}
 	f(&origin.Error{Type: origin.ConnectionRefused, Status: 502, Server: "https://192.0.2.80:8443", Err: inner},

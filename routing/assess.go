@@ -31,6 +31,7 @@ func assess(in Input) *assessment {
 	}
 	for _, s := range in.Signals {
 		switch {
+		case s.Name == health.Unanswered: // what comes of a bad path is no second one
 		case s.Grade == health.Crit && s.Cause == health.Local:
 			a.local = append(a.local, s)
 		case s.Grade == health.Warn && isProof(s.Name) && s.Value < s.Warn:

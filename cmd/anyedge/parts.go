@@ -170,7 +170,7 @@ func (n *node) chainOptions(l *live) proxy.ChainOptions {
 	}
 	return proxy.ChainOptions{
 		Node: l.cfg.Node.Name, Sites: l.cfg.Sites, Pools: pools, Cache: n.cache, Admission: n.limiter, Metrics: n.requests,
-		SelfToken: n.token, Demand: n.tracker.Request, AccessLog: n.access.logger(l.cfg.Log.Access), Journal: n.journal, Log: n.log,
+		SelfToken: n.token, Demand: n.tracker.Request, Unanswered: n.tracker.Unanswered, AccessLog: n.access.logger(l.cfg.Log.Access), Journal: n.journal, Log: n.log,
 	}
 }
 
