@@ -23,7 +23,7 @@ func TestDesignExample(t *testing.T) {
 	if !errors.As(err, &mistakes) {
 		t.Fatalf("%v", err)
 	}
-	want := []string{"tls.acme", "fleet.secret_file", "fleet.join"}
+	want := []string{"tls.acme", "fleet.join"}
 	var got []string
 	for _, m := range mistakes {
 		got = append(got, m.Key)

@@ -6,7 +6,10 @@
 //	files ─► Load, Replace, Watch ─┐
 //	                               ├─► snapshot ─► GetCertificate (SNI: exact, wildcard, default)
 //	Add (made in memory) ──────────┘
-//	                    ticket ring ─► WrapSession, UnwrapSession (one ring for TCP and QUIC)
+//	ShareTickets ─► ticket ring ─► WrapSession, UnwrapSession (one ring for TCP and QUIC)
+//
+// Tickets are sealed under random keys, or, with ShareTickets, under keys that every node of the fleet derives from its
+// secret (package secret), so that a session resumes wherever its client arrives.
 //
 // It imports nothing of anyedge; the listeners and the commands import it.
 package edgetls

@@ -9,6 +9,7 @@ import (
 // Store holds the certificates that are served. Its methods may be called concurrently.
 type Store struct {
 	config  *tls.Config
+	tickets *ticketRing
 	current atomic.Pointer[snapshot]
 
 	mu     sync.Mutex // guards the following fields, and the order of stores to current
@@ -19,8 +20,8 @@ type Store struct {
 // Load returns a Store with the certificates of o. The error has every problem, each naming its file and what to do.
 // Options without certificates are none: Add may bring them.
 func Load(o Options) (*Store, error) {
-	s := &Store{}
-	s.config = s.newConfig(newTicketRing())
+	s := &Store{tickets: newTicketRing()}
+	s.config = s.newConfig(s.tickets)
 	if err := s.Replace(o); err != nil {
 		return nil, err
 	}

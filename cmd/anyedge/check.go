@@ -15,6 +15,7 @@ import (
 	"github.com/anyedge/anyedge/routing/fleet"
 	"github.com/anyedge/anyedge/routing/rpki"
 	edgetls "github.com/anyedge/anyedge/tls"
+	"github.com/anyedge/anyedge/tls/secret"
 )
 
 func newCheck() *cobra.Command {
@@ -125,6 +126,10 @@ func checkFiles(cfg *configs.Config) error {
 			err = errors.New(strings.TrimPrefix(err.Error(), "fleet.nodes[0]: "))
 		}
 		add(fmt.Sprintf("fleet.nodes[%d]", i), err)
+	}
+	if cfg.Fleet.SecretFile != "" {
+		_, err := secret.Load(cfg.Fleet.SecretFile)
+		add("fleet.secret_file", err)
 	}
 	if disk := cfg.Cache.Disk; disk != nil {
 		disk.CheckFiles(func(key, problem string) { add("cache.disk."+key, errors.New(problem)) })

@@ -103,6 +103,9 @@ func (n *node) reload() error {
 	if err := n.certs.Replace(cfg.TLS.Options); err != nil {
 		n.log.Error("the certificates changed between check and use: the old ones go on", "error", err)
 	}
+	if err := n.readSecret(cfg); err != nil {
+		n.log.Error("the fleet secret changed between check and use: the former keys go on", "error", err)
+	}
 	for _, w := range warnings(cfg) {
 		n.log.Warn(w)
 	}
@@ -123,6 +126,7 @@ func fixed(old, cfg *configs.Config) error {
 		"bgp.router_id":      old.BGP.RouterID == cfg.BGP.RouterID,
 		"log.level":          old.Log.Level == cfg.Log.Level,
 		"log.format":         old.Log.Format == cfg.Log.Format,
+		"fleet.secret_file":  (old.Fleet.SecretFile == "") == (cfg.Fleet.SecretFile == ""), // QUIC sockets have keys for their life
 		// A listener's server has these for its life, and another would have to close its connections.
 		"limits.header":         old.Limits.Header == cfg.Limits.Header,
 		"limits.header_timeout": old.Limits.HeaderTimeout == cfg.Limits.HeaderTimeout,

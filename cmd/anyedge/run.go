@@ -31,6 +31,7 @@ import (
 	"github.com/anyedge/anyedge/routing/bgp"
 	"github.com/anyedge/anyedge/routing/fleet"
 	edgetls "github.com/anyedge/anyedge/tls"
+	"github.com/anyedge/anyedge/tls/secret"
 )
 
 func newRun() *cobra.Command {
@@ -114,6 +115,7 @@ type node struct {
 	token    string // proves to a self check that this process answered it
 
 	certs       *edgetls.Store
+	secret      atomic.Pointer[secret.Set] // of the fleet; nil: none
 	server      *proxy.Server
 	connections *listener.Metrics
 	requests    *proxy.Metrics
@@ -175,6 +177,9 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 		return nil, err
 	}
 	n.access.use(access)
+	if err := n.readSecret(cfg); err != nil {
+		return nil, err
+	}
 	n.control = routing.NewController(cfg.Routing, announcedVIPs(cfg), n.tracker, n.speaker, n.journal, log)
 	n.others = fleet.NewStatic(cfg.Node.Metro, n.sent.get, n.journal)
 	n.control.Consult(n.others)

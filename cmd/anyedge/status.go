@@ -17,6 +17,7 @@ import (
 	"github.com/anyedge/anyedge/proxy/origin"
 	"github.com/anyedge/anyedge/routing"
 	edgetls "github.com/anyedge/anyedge/tls"
+	"github.com/anyedge/anyedge/tls/secret"
 )
 
 // Status is the node at a glance: what /v1/status answers.
@@ -34,6 +35,7 @@ type Status struct {
 	Certificates []edgetls.CertificateInfo `json:"certificates"`
 	Report       *routing.Report           `json:"report,omitempty"` // what other nodes read of it
 	Nodes        []NodeStatus              `json:"nodes,omitempty"`  // the others
+	FleetSecret  []secret.Description      `json:"fleet_secret,omitempty"`
 }
 
 // NodeStatus is what this node knows of another one, over all VIPs.
@@ -128,6 +130,9 @@ func (s Status) write(out io.Writer, now time.Time) error {
 	}
 	for _, c := range s.Certificates {
 		fmt.Fprintf(w, "cert\t%s\tuntil %s\t%s\t%s%s\n", strings.Join(c.Names, " "), c.NotAfter.Format(time.DateOnly), c.Key, firstOf(c.File, "made here"), dash(c.Warning))
+	}
+	for _, d := range s.FleetSecret {
+		fmt.Fprintf(w, "secret\t%d\t%s\t%s\n", d.Number, d.Role, d.Fingerprint)
 	}
 	return w.Flush()
 }

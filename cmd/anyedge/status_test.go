@@ -11,6 +11,7 @@ import (
 	"github.com/anyedge/anyedge/proxy/origin"
 	"github.com/anyedge/anyedge/routing"
 	edgetls "github.com/anyedge/anyedge/tls"
+	"github.com/anyedge/anyedge/tls/secret"
 )
 
 func TestStatusText(t *testing.T) {
@@ -28,6 +29,7 @@ func TestStatusText(t *testing.T) {
 		Certificates: []edgetls.CertificateInfo{
 			{Names: []string{"shop.example.com"}, NotAfter: now, Key: "ECDSA P-256", File: "shop.pem", Warning: "expires today"},
 		},
+		FleetSecret: []secret.Description{{Role: secret.Current, Number: 3, Fingerprint: "0123456789abcdef"}},
 	}
 	const want = `node ams-1 in no metro, anyedge v1.0.0, up 1h0m0s
 config node.yaml, loaded 1m0s ago
@@ -40,6 +42,7 @@ origin  shop              up                for 1s       http://192.0.2.80, 1 in
 cache   1 response        2.0 KiB           2 hits       50% of requests, 80% of octets; forwarded: none
 disk    /cache            full              1 record     1.0 GiB of 2.0 GiB – no space left on device
 cert    shop.example.com  until 2026-11-23  ECDSA P-256  shop.pem – expires today
+secret  3                 current           0123456789abcdef
 `
 	var got strings.Builder
 	if err := s.write(&got, now); err != nil || got.String() != want {

@@ -13,9 +13,10 @@ type Options struct {
 	// Nodes are the others, by their addresses. None: this node decides alone.
 	Nodes []Node `yaml:"nodes"`
 	// Interval is how often each is asked. What is older than 5 s doesn't count.
-	Interval   time.Duration `yaml:"interval"`
-	SecretFile any           `yaml:"secret_file" later:"the fleet"`
-	Join       any           `yaml:"join" later:"the fleet"`
+	Interval time.Duration `yaml:"interval"`
+	// SecretFile has what the fleet's keys are derived from; see package secret. Empty: each node has keys of its own.
+	SecretFile string `yaml:"secret_file"`
+	Join       any    `yaml:"join" later:"the fleet"`
 }
 
 // Node is one other node.
