@@ -2,6 +2,7 @@ package routing
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -45,4 +46,30 @@ type Peer struct {
 	Flaps     int       `json:"flaps"`
 	LastError string    `json:"last_error,omitempty"` // what ended the last session, or keeps one from coming up
 	AdjOut    []string  `json:"adj_out"`              // prefixes in Adj-RIB-Out
+	BFD       *BFD      `json:"bfd,omitempty"`        // nil where it isn't configured
+}
+
+// BFD is the state of the BFD session with a peer (RFC 5880), which tells within a second whether it is alive.
+type BFD struct {
+	State     string    `json:"state"`  // admin-down, down, init, up
+	Remote    string    `json:"remote"` // what the peer said last
+	Since     time.Time `json:"since"`
+	Reason    string    `json:"reason"`              // why it is in that state
+	Detection float64   `json:"detection,omitempty"` // seconds that the peer may be silent; 0 while it isn't heard
+	Failures  int       `json:"failures"`            // how often it went down, but for those that were switched off
+	Discarded string    `json:"discarded,omitempty"` // why its last packet that was discarded was
+	SendError string    `json:"send_error,omitempty"`
+}
+
+// String says in a few words whether the peer is alive.
+func (b *BFD) String() string {
+	switch {
+	case b.State == "up":
+		return fmt.Sprintf("BFD up (%s)", time.Duration(b.Detection*float64(time.Second)))
+	case b.SendError != "":
+		return fmt.Sprintf("BFD %s: %s", b.State, b.SendError)
+	case b.Discarded != "":
+		return fmt.Sprintf("BFD %s: %s; a packet was discarded: %s", b.State, b.Reason, b.Discarded)
+	}
+	return fmt.Sprintf("BFD %s: %s", b.State, b.Reason)
 }

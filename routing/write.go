@@ -168,7 +168,11 @@ func (e *Explanation) writeRoutes(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\npeer\tsession\tfor\thas\n")
 	for _, p := range e.Peers {
-		fmt.Fprintf(w, "%s AS%d\t%s\t%s\t%s\n", p.Name, p.ASN, p.State, span(e.Now.Sub(p.Since)), e.sent(p))
+		has := e.sent(p)
+		if p.BFD != nil {
+			has += "; " + p.BFD.String()
+		}
+		fmt.Fprintf(w, "%s AS%d\t%s\t%s\t%s\n", p.Name, p.ASN, p.State, span(e.Now.Sub(p.Since)), has)
 	}
 	if len(e.Peers) == 0 {
 		fmt.Fprintf(w, "none\n")

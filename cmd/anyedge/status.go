@@ -111,7 +111,7 @@ func (s Status) write(out io.Writer, now time.Time) error {
 		}
 	}
 	for _, p := range s.Peers {
-		fmt.Fprintf(w, "peer\t%s\t%s\tfor %s\tAS%d, %s%s\n", p.Name, p.State, age(now, p.Since), p.ASN, count(len(p.AdjOut), "route"), dash(p.LastError))
+		fmt.Fprintf(w, "peer\t%s\t%s\tfor %s\tAS%d, %s%s%s\n", p.Name, p.State, age(now, p.Since), p.ASN, count(len(p.AdjOut), "route"), liveness(p.BFD), dash(p.LastError))
 	}
 	for _, o := range s.Origins {
 		for _, server := range o.Servers {
@@ -135,6 +135,14 @@ func (s Status) write(out io.Writer, now time.Time) error {
 		fmt.Fprintf(w, "secret\t%d\t%s\t%s\n", d.Number, d.Role, d.Fingerprint)
 	}
 	return w.Flush()
+}
+
+// liveness is what BFD says of a peer, where it is asked.
+func liveness(b *routing.BFD) string {
+	if b == nil {
+		return ""
+	}
+	return ", " + b.String()
 }
 
 // mostSites is how many sites are listed, those with the most requests; --json has all.

@@ -9,6 +9,7 @@
 //
 //	sessions   ◄─ GoBGP's state events   who is up, since when, what keeps a session down   session.go
 //	           ◄─ GoBGP's log            what happened before a session was up              chatter.go
+//	           ◄─ bfd.Monitor            whose router is dead, off by default               liveness.go
 //
 // # One path, many peers
 //
@@ -30,5 +31,7 @@
 //   - Nothing is imported. GoBGP's default, without policies, would pass on what one router says to the next.
 //   - GoBGP has no gRPC listener here, and by ListenPort -1 no BGP listener: sessions are only dialled.
 //
-// It may import routing and health, and it is the only home of GoBGP; bgptest has a router made of the same.
+// GoBGP's own BFD isn't used: it demands no TTL, knows one hop alone, and ends BGP sessions that it never saw alive.
+//
+// It may import routing, health and bfd, and it is the only home of GoBGP; bgptest has a router made of the same.
 package bgp

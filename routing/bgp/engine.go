@@ -89,6 +89,24 @@ func (e *engine) deletePeer(n *neighbor) error {
 	return nil
 }
 
+// shutPeer ends the session with Cease/Administrative Shutdown and a message, and keeps it down until openPeer. GoBGP's
+// ResetPeer would hit the next session where this one has just ended by itself.
+func (e *engine) shutPeer(a netip.Addr, message string) error {
+	req := &api.DisablePeerRequest{Address: a.String(), Communication: truncate(message, maxCommunication)}
+	if err := e.server.DisablePeer(context.Background(), req); err != nil {
+		return fmt.Errorf("end the session with %s: %w", a, err)
+	}
+	return nil
+}
+
+// openPeer lets a session come up again.
+func (e *engine) openPeer(a netip.Addr) error {
+	if err := e.server.EnablePeer(context.Background(), &api.EnablePeerRequest{Address: a.String()}); err != nil {
+		return fmt.Errorf("let the session with %s come up: %w", a, err)
+	}
+	return nil
+}
+
 // shutDown ends all sessions with Cease/Administrative Shutdown and a message (RFC 9003).
 func (e *engine) shutDown(message string) error {
 	return e.server.DisablePeer(context.Background(), &api.DisablePeerRequest{Communication: message})

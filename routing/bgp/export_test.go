@@ -8,7 +8,17 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/anyedge/anyedge/routing"
+	"github.com/anyedge/anyedge/routing/bfd"
 )
+
+// Watch tells whether peers are alive.
+type Watch = watch
+
+// UseWatch has w tell it instead of BFD, and returns whom w tells of changes.
+func (s *Speaker) UseWatch(w Watch) (changed func(netip.Addr, bfd.Change)) {
+	s.watch = w
+	return s.sessions.watched
+}
 
 // Inject gives GoBGP a path for p as Set would at level, past every check of Set's.
 func (s *Speaker) Inject(p netip.Prefix, level routing.Level) error {

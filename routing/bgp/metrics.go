@@ -4,6 +4,8 @@ import (
 	"net/netip"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anyedge/anyedge/routing/bfd"
 )
 
 // collector turns what the sessions are into metrics when it is asked, so that nothing has to be kept up to date.
@@ -14,7 +16,15 @@ func describe(name, help string) *prometheus.Desc {
 }
 
 // descriptions are made anew for each use: they are cheap, and so no package variable has to hold them.
-type descriptions struct{ up, flaps, adjOut, updates, divergence *prometheus.Desc }
+type descriptions struct {
+	up, flaps, adjOut, updates, divergence *prometheus.Desc
+
+	bfdUp, bfdFailures, bfdDiscarded *prometheus.Desc
+}
+
+func (d *descriptions) all() []*prometheus.Desc {
+	return []*prometheus.Desc{d.up, d.flaps, d.adjOut, d.updates, d.divergence, d.bfdUp, d.bfdFailures, d.bfdDiscarded}
+}
 
 func newDescriptions() descriptions {
 	return descriptions{
@@ -23,6 +33,10 @@ func newDescriptions() descriptions {
 		adjOut:     describe("adj_out_prefixes", "Prefixes in the peer's Adj-RIB-Out."),
 		updates:    describe("updates_sent_total", "UPDATE messages written to the peer since its session was configured."),
 		divergence: describe("divergence", "Prefixes whose Adj-RIB-Out was not what was wanted, when last compared."),
+
+		bfdUp:        describe("bfd_up", "1 while the BFD session with the peer is up; peers with BFD alone have it."),
+		bfdFailures:  describe("bfd_failures_total", "How often the BFD session with the peer went down, but for those that were switched off."),
+		bfdDiscarded: describe("bfd_discarded_packets_total", "BFD packets from the peer that were discarded."),
 	}
 }
 
@@ -32,7 +46,7 @@ func (s *Speaker) Collector() prometheus.Collector { return collector{s} }
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	d := newDescriptions()
-	for _, desc := range []*prometheus.Desc{d.up, d.flaps, d.adjOut, d.updates, d.divergence} {
+	for _, desc := range d.all() {
 		ch <- desc
 	}
 }
@@ -58,5 +72,18 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d.adjOut, prometheus.GaugeValue, float64(adjOut[s.Name]), s.Name)
 		ch <- prometheus.MustNewConstMetric(d.updates, prometheus.CounterValue, float64(sent[s.Address].updates), s.Name)
 		ch <- prometheus.MustNewConstMetric(d.divergence, prometheus.GaugeValue, float64(len(s.diverging)), s.Name)
+		if status, watched := c.speaker.watch.Status(s.Address); watched {
+			d.bfd(ch, s.Name, status)
+		}
 	}
+}
+
+func (d *descriptions) bfd(ch chan<- prometheus.Metric, peer string, status bfd.Status) {
+	up := 0.0
+	if status.State == bfd.Up {
+		up = 1
+	}
+	ch <- prometheus.MustNewConstMetric(d.bfdUp, prometheus.GaugeValue, up, peer)
+	ch <- prometheus.MustNewConstMetric(d.bfdFailures, prometheus.CounterValue, float64(status.Failures), peer)
+	ch <- prometheus.MustNewConstMetric(d.bfdDiscarded, prometheus.CounterValue, float64(status.Discarded), peer)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/routing"
+	"github.com/anyedge/anyedge/routing/bfd"
 )
 
 // Options configures the speaker. It is the `bgp` key of the configuration.
@@ -58,6 +59,9 @@ type Peer struct {
 	Communities []string `yaml:"communities"`
 	// Blackhole lets it have routes to single addresses that it shall drop, RFC 7999; it must have agreed to that.
 	Blackhole bool `yaml:"blackhole"`
+	// BFD notices a dead router, or a dead way to it, long before the hold time has passed. It is multihop (RFC 5883) to
+	// a peer that is no direct neighbour by Multihop or TTLSecurity.
+	BFD bfd.Options `yaml:"bfd"`
 }
 
 // Attributes are what a level adds to an announcement.
@@ -85,8 +89,11 @@ func (o *Options) SetDefaults() {
 // defaultPort is where BGP speakers listen.
 const defaultPort = 179
 
-// SetDefaults sets the port that peers listen on.
-func (p *Peer) SetDefaults() { p.Port = defaultPort }
+// SetDefaults sets the port that peers listen on, and BFD's timers.
+func (p *Peer) SetDefaults() {
+	p.Port = defaultPort
+	p.BFD.SetDefaults()
+}
 
 // Check reports every value that can't be right.
 func (o *Options) Check(report func(key, problem string)) {
@@ -156,6 +163,7 @@ func (p *Peer) check(report func(key, problem string)) {
 		report("ttl_security", "can't be combined with multihop: both set the TTL")
 	}
 	readCommunities(p.Communities, report)
+	p.BFD.Check(func(key, problem string) { report("bfd."+key, problem) })
 	p.checkFamily("local_address", p.LocalAddress, report)
 	p.checkFamily("next_hop", p.NextHop, report)
 }

@@ -34,11 +34,11 @@ func (n *neighbor) internal() bool { return n.ASN == n.ownASN }
 // label names the neighbor in events.
 func (n *neighbor) label() string { return fmt.Sprintf("%s (%s)", n.Name, n.Address) }
 
-// sameSession says whether a session with other may go on as one with n: only the name and what the export policy alone
-// rests on may differ.
+// sameSession says whether a session with other may go on as one with n: only the name, BFD and what the export
+// policy alone rests on may differ.
 func (n *neighbor) sameSession(other neighbor) bool {
 	other.Name, other.Class, other.Blackhole = n.Name, n.Class, n.Blackhole
-	other.Communities, other.extra = n.Communities, n.extra
+	other.Communities, other.extra, other.BFD = n.Communities, n.extra, n.BFD
 	return reflect.DeepEqual(*n, other)
 }
 
@@ -52,7 +52,7 @@ func (n *neighbor) api() *api.Peer {
 	p := &api.Peer{
 		Conf: &api.PeerConf{
 			NeighborAddress: n.Address.String(), PeerAsn: n.ASN, LocalAsn: n.ownASN,
-			Description: n.Name, AuthPassword: n.password,
+			Description: n.Name, AuthPassword: n.password, AdminDown: n.strict(),
 		},
 		Timers: &api.Timers{Config: &api.TimersConfig{
 			HoldTime:               seconds(n.holdTime),

@@ -24,6 +24,7 @@ type session struct {
 	ended   string // why the last session ended
 	blocked string // what keeps one from coming up since
 	firm    bool   // blocked is more than a silent close
+	lapsed  string // what BFD found, until the session has been ended for that
 }
 
 // holdTimerExpired says so in the operator's terms.
@@ -44,7 +45,7 @@ func (s *session) enter(state gobgp.FSMState, reason string, at time.Time) strin
 	s.state, s.since = state, at
 	switch {
 	case state == gobgp.BGP_FSM_ESTABLISHED:
-		s.ending, s.blocked, s.firm = "", "", false
+		s.ending, s.blocked, s.firm, s.lapsed = "", "", false, ""
 		return fmt.Sprintf("session with %s established", s.label())
 	case old == gobgp.BGP_FSM_ESTABLISHED:
 		s.flaps++
@@ -67,7 +68,7 @@ func (s *session) hear(h heard) string {
 		if !s.established() {
 			return s.block(s.ourComplaint(h.notification), true)
 		}
-		s.ending = "we sent " + h.notification.String()
+		s.ending = cmp.Or(s.lapsed, "we sent "+h.notification.String())
 		if h.notification.code == codeHoldTimer {
 			s.ending = holdTimerExpired
 		}

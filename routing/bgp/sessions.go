@@ -17,13 +17,14 @@ import (
 type sessions struct {
 	journal *health.Journal
 	up      chan struct{} // a token when a session came up
+	alive   chan struct{} // a token when BFD may want a session ended, or let come up
 
 	mu   sync.Mutex // guards the following fields; a leaf: nothing is called with it held
 	list []*session
 }
 
 func newSessions(j *health.Journal) *sessions {
-	return &sessions{journal: j, up: make(chan struct{}, 1)}
+	return &sessions{journal: j, up: make(chan struct{}, 1), alive: make(chan struct{}, 1)}
 }
 
 // replace makes neighbors the peers; those that are the same keep their session's state.
@@ -53,10 +54,7 @@ func (ss *sessions) event(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) 
 		return s.enter(state.SessionState, downReason(state), at)
 	})
 	if state.SessionState == gobgp.BGP_FSM_ESTABLISHED {
-		select {
-		case ss.up <- struct{}{}:
-		default:
-		}
+		token(ss.up)
 	}
 }
 
@@ -79,6 +77,11 @@ func (ss *sessions) end() {
 
 // with changes one session and journals what change returns.
 func (ss *sessions) with(peer netip.Addr, change func(*session) string) {
+	ss.tell(health.EventRoute, peer, change)
+}
+
+// tell is with for an event of another kind.
+func (ss *sessions) tell(kind health.EventKind, peer netip.Addr, change func(*session) string) {
 	ss.mu.Lock()
 	name, text := "", ""
 	for _, s := range ss.list {
@@ -88,7 +91,7 @@ func (ss *sessions) with(peer netip.Addr, change func(*session) string) {
 	}
 	ss.mu.Unlock()
 	if text != "" {
-		ss.journal.Add(health.EventRoute, name, text)
+		ss.journal.Add(kind, name, text)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/routing"
+	"github.com/anyedge/anyedge/routing/bfd"
 )
 
 // Speaker announces routes to the configured peers. Its methods are safe for concurrent use. With no peers configured it
@@ -21,6 +22,7 @@ type Speaker struct {
 	log      *slog.Logger
 	journal  *health.Journal
 	sessions *sessions
+	watch    watch
 	engine   atomic.Pointer[engine] // nil while nothing runs
 
 	mu       sync.Mutex // guards the following fields, and lets one change happen at a time
@@ -49,10 +51,12 @@ func New(o Options, allowed []netip.Prefix, j *health.Journal, log *slog.Logger)
 	if err != nil {
 		return nil, err
 	}
-	return &Speaker{
+	speaker := &Speaker{
 		log: log, journal: j, sessions: newSessions(j), settings: s,
 		wanted: map[netip.Prefix]routing.Route{}, placed: map[netip.Prefix]placed{},
-	}, nil
+	}
+	speaker.watch = bfd.NewMonitor(speaker.sessions.watched)
+	return speaker, nil
 }
 
 // Start begins to speak with the peers and announces what has been set; it doesn't wait for sessions. Stop ends it, and so
@@ -70,6 +74,7 @@ func (s *Speaker) Start(ctx context.Context) error {
 	work, endWork := context.WithCancel(ctx)
 	s.endWork = endWork
 	s.work.Go(func() { s.compareNewSessions(work) }) // until Stop or the end of ctx
+	s.work.Go(func() { s.followBFD(work) })          // likewise
 	s.work.Go(func() {                               // likewise
 		<-work.Done()
 		if ctx.Err() != nil {
@@ -89,13 +94,25 @@ func (s *Speaker) startEngine() error {
 		return err
 	}
 	s.sessions.replace(s.settings.neighbors)
+	if err := s.addPeers(e); err != nil {
+		s.watch.Close()
+		e.stop()
+		return err
+	}
+	s.engine.Store(e)
+	s.sessions.wake()
+	return nil
+}
+
+func (s *Speaker) addPeers(e *engine) error {
+	if err := s.watch.Set(s.settings.watched()); err != nil {
+		return err
+	}
 	for i := range s.settings.neighbors {
 		if err := e.addPeer(&s.settings.neighbors[i]); err != nil {
-			e.stop()
 			return err
 		}
 	}
-	s.engine.Store(e)
 	return nil
 }
 
@@ -142,6 +159,7 @@ func (s *Speaker) Peers() []routing.Peer {
 	e := s.engine.Load()
 	for _, session := range s.sessions.snapshot() {
 		p := session.report()
+		p.BFD = s.bfdReport(&session)
 		if e != nil && session.established() {
 			out, err := e.adjOut(&session.neighbor)
 			if err != nil {

@@ -13,7 +13,7 @@ import (
 const maxCommunication = 128
 
 // Stop withdraws every route, waits until the peers were written that, then ends the sessions with Cease/Administrative
-// Shutdown and message (RFC 9003). The end of ctx shortens the waits, to 100 ms each, and no more. When it returns nothing
+// Shutdown and message (RFC 9003), and BFD with AdminDown. The end of ctx shortens the waits, to 100 ms each, and no more. When it returns nothing
 // of the speaker runs. It is idempotent.
 func (s *Speaker) Stop(ctx context.Context, message string) error {
 	s.mu.Lock()
@@ -72,6 +72,7 @@ func (s *Speaker) endEngineLocked() {
 	}
 	e.stop()
 	s.sessions.end()
+	s.watch.Close()
 	clear(s.placed)
 }
 

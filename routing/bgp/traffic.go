@@ -22,6 +22,7 @@ const (
 type traffic struct {
 	up      bool
 	idle    bool
+	shut    bool   // by us: it doesn't come up by itself
 	updates uint64 // UPDATEs written since the peer was added
 }
 
@@ -33,6 +34,7 @@ func (e *engine) traffic() map[netip.Addr]traffic {
 			list[a] = traffic{
 				up:      p.GetState().GetSessionState() == api.PeerState_SESSION_STATE_ESTABLISHED,
 				idle:    p.GetState().GetSessionState() == api.PeerState_SESSION_STATE_IDLE,
+				shut:    p.GetState().GetAdminState() == api.PeerState_ADMIN_STATE_DOWN,
 				updates: p.GetState().GetMessages().GetSent().GetUpdate(),
 			}
 		}
