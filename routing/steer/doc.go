@@ -2,7 +2,8 @@
 // of a live connection to another node; here their connection ID says whose they are.
 //
 //	client ─► VIP socket ─► classify ─┬─ own, or of nobody yet ──────────► quic-go
-//	                                  ├─ of an owner known to be dead ───► quic-go, which answers with a stateless reset
+//	                                  ├─ of another node ────────────────► tunnel ─► its VIP socket ─► quic-go ─► client
+//	                                  ├─ of an owner known to be dead ───► answered with a stateless reset
 //	                                  └─ too short, of no known owner ───► dropped, never answered
 //
 // Every datagram gets a [Verdict], and every verdict is counted.

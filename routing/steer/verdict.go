@@ -3,21 +3,20 @@ package steer
 // Verdict says what becomes of a datagram that came to a VIP, and why.
 type Verdict uint8
 
-// The verdicts. The first ones go to quic-go, the next ones elsewhere, the others are dropped.
+// The verdicts. The first ones go to quic-go, the next one elsewhere; two are answered here, the others are dropped.
 const (
 	// Own is of a connection of this transport.
 	Own Verdict = iota
-	// Initial is a long header whose connection ID is no server's: a client begins, or speaks another version.
+	// Initial is a long header whose connection ID is no living server's: a client begins, or speaks another version.
 	Initial
-	// OldGeneration is of an earlier process of this node, which is gone: it gets a stateless reset.
-	OldGeneration
-	// DeadOwner is of a node that is known to be dead: it gets a stateless reset.
-	DeadOwner
 
 	// Forwarded goes to its owner through the tunnel.
 	Forwarded
-	// HandedOver goes to another transport of this process.
-	HandedOver
+
+	// OldGeneration is of an earlier process of this node, which is gone: it is answered with a stateless reset.
+	OldGeneration
+	// DeadOwner is of a node that is known to be dead: it is answered with a stateless reset.
+	DeadOwner
 
 	// UnknownOwner is of a node that isn't known here. It is never answered: this node may be the one that lags.
 	UnknownOwner
@@ -31,19 +30,16 @@ const (
 	TooLong
 	// NotQUIC has none of the bits that QUIC's packets have.
 	NotQUIC
-	// Limited is above what may be forwarded, to one peer or at all.
+	// Limited is above what may be forwarded to one node, or answered with stateless resets.
 	Limited
-	// Unsent couldn't be sent to its owner: the error is counted by the peer.
-	Unsent
 	verdicts // how many there are
 )
 
 // verdictNames are the values of the metric's label.
 var verdictNames = [verdicts]string{
-	Own: "own", Initial: "initial", OldGeneration: "old_generation", DeadOwner: "dead_owner",
-	Forwarded: "forwarded", HandedOver: "handed_over",
+	Own: "own", Initial: "initial", Forwarded: "forwarded", OldGeneration: "old_generation", DeadOwner: "dead_owner",
 	UnknownOwner: "unknown_owner", Unroutable: "unroutable", TooShort: "too_short", TooLong: "too_long", NotQUIC: "not_quic",
-	Limited: "limited", Unsent: "unsent",
+	Limited: "limited",
 }
 
 // String is the value of the metric's label.
@@ -55,4 +51,7 @@ func (v Verdict) String() string {
 }
 
 // delivered says whether it goes to quic-go.
-func (v Verdict) delivered() bool { return v <= DeadOwner }
+func (v Verdict) delivered() bool { return v <= Initial }
+
+// reset says whether it is answered with a stateless reset.
+func (v Verdict) reset() bool { return v == DeadOwner || v == OldGeneration }

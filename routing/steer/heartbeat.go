@@ -1,0 +1,101 @@
+package steer
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+)
+
+// goodbyes are sent, as one may be lost.
+const goodbyes = 3
+
+// keepBeat asks every peer whether it lives, until ctx ends; then it says goodbye.
+func (s *Steerer) keepBeat(ctx context.Context) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		s.round(n%probeEvery == 0)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.leaving.Store(true)
+			for range goodbyes {
+				s.goodbye()
+			}
+			return
+		}
+	}
+}
+
+// round asks every peer, and judges which are dead.
+func (s *Steerer) round(probe bool) {
+	t, now := s.table.Load(), time.Now()
+	m := s.body(t, now)
+	for _, p := range t.list {
+		if m.challenge = p.state.beat.ask(now); s.ask(p, m, 0) != nil {
+			p.state.sendErrors.Add(1)
+		}
+		if dead := t.isDead(p, now, s.started); dead != p.state.dead.Swap(dead) {
+			s.log.Info("steering", "node", p.Name, "dead", dead, "silent", p.silence(now, s.started).Round(time.Millisecond))
+		}
+	}
+	if probe {
+		s.probe(t, m, now)
+	}
+}
+
+// probe looks for the MTU of the path to every peer. What else is sent at this moment isn't fragmented either.
+func (s *Steerer) probe(t *table, m body, now time.Time) {
+	if setFragments(s.socket, s.v6, false) != nil {
+		return
+	}
+	for _, p := range t.list {
+		var size int
+		m.challenge, size = p.state.beat.askSize(now, p.silence(now, s.started) < silentAfter)
+		_ = s.ask(p, m, size) // what is too long for the interface is lost, too
+	}
+	_ = setFragments(s.socket, s.v6, true)
+}
+
+// ask sends a ping, padded to an IP packet of size octets; 0: as short as it is.
+func (s *Steerer) ask(p *peer, m body, size int) error {
+	content := m.append(nil)
+	if pad := size - p.outerLen() - headerLen - tagLen - len(content); pad > 0 {
+		content = append(content, make([]byte, pad)...)
+	}
+	return s.send(p.pair.appendMessage(nil, p.stamp(header{kind: ping}), content), 0, p.Tunnel)
+}
+
+// body is what this node says of itself.
+func (s *Steerer) body(t *table, now time.Time) body {
+	return body{generation: s.self.Generation, silent: t.silent(now, s.started), leaving: s.leaving.Load()}
+}
+
+// goodbye tells every peer that this process ends, so that they answer for its connections.
+func (s *Steerer) goodbye() {
+	t, now := s.table.Load(), time.Now()
+	m := s.body(t, now)
+	for _, p := range t.list {
+		m.challenge = p.state.beat.ask(now)
+		_ = s.ask(p, m, 0) // there is nothing more to do
+	}
+}
+
+// heardNow is told that p answered.
+func (p *peer) heardNow(now time.Time, rtt time.Duration, mtu int) {
+	p.state.heard.Store(now.UnixNano())
+	p.state.mtu.Store(int32(mtu))
+	if was := p.state.rtt.Load(); was != 0 {
+		rtt = (7*time.Duration(was) + rtt) / 8 // as TCP smoothes it, RFC 6298
+	}
+	p.state.rtt.Store(int64(max(rtt, 1)))
+}
+
+// closing returns err unless it only says that the socket has been closed.
+func closing(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}

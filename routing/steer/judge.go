@@ -1,0 +1,47 @@
+package steer
+
+import "time"
+
+// silence is how long nothing has been heard of p, by a process that started then.
+func (p *peer) silence(now, started time.Time) time.Duration {
+	if at := p.state.heard.Load(); at != 0 {
+		return now.Sub(time.Unix(0, at))
+	}
+	return now.Sub(started)
+}
+
+// silent are the peers that nothing is heard of.
+func (t *table) silent(now, started time.Time) (list []NodeID) {
+	for _, p := range t.list {
+		if p.silence(now, started) >= silentAfter {
+			list = append(list, p.ID)
+		}
+	}
+	return list
+}
+
+// isDead says whether p is dead, so that this node may answer for it. That its own tunnel to p is down isn't enough: p's
+// clients may reach p, and a reset would end connections that live. So p has said goodbye, or the fleet has given it up,
+// or no other node hears it either.
+func (t *table) isDead(p *peer, now, started time.Time) bool {
+	silence := p.silence(now, started)
+	switch {
+	case p.state.beat.gone():
+		return true
+	case silence < silentAfter:
+		return false
+	case p.Dead:
+		return true
+	}
+	witnesses := 0
+	for _, w := range t.list {
+		if w == p || w.silence(now, started) >= silentAfter {
+			continue
+		}
+		if !w.state.beat.hearsNothingOf(p.ID) {
+			return false
+		}
+		witnesses++
+	}
+	return witnesses > 0 || silence >= aloneAfter
+}

@@ -1,0 +1,98 @@
+package steer
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// Peer is another node of the fleet.
+type Peer struct {
+	Name   string
+	ID     NodeID
+	Tunnel netip.AddrPort // where its tunnel listens
+	// Dead says that the fleet has given it up. It is believed only while the tunnel hears nothing of the node either: who
+	// is answered for must not be alive.
+	Dead bool
+}
+
+// peer is another node as one table has it. It never changes but for its state, which outlives the table.
+type peer struct {
+	Peer
+	pair  *pair
+	state *peerState
+}
+
+// peerState is what is known of a peer, and what was done with it.
+type peerState struct {
+	epoch   uint32        // of this process, for what is sent
+	counter atomic.Uint64 // of what was sent
+	limit   *bucket       // of datagrams forwarded
+	answers *bucket       // of messages answered before it is known that their sender lives
+	dead    atomic.Bool
+	mtu     atomic.Int32 // of the path, in octets; 0: not known
+	rtt     atomic.Int64 // nanoseconds; 0: not known
+	heard   atomic.Int64 // when it last answered, in nanoseconds since the Unix epoch; 0: never
+
+	forwarded, forwardedBytes, injected, sendErrors atomic.Uint64
+
+	inbound inbound // the tunnel reader's
+	beat    beat
+}
+
+// inbound is what the tunnel's reader knows of a peer's process.
+type inbound struct {
+	met    bool
+	epoch  uint32
+	window window
+}
+
+func newPeerState(epoch uint32, rate int) *peerState {
+	s := &peerState{epoch: epoch, limit: newBucket(rate, time.Second/4), answers: newBucket(50, time.Second)}
+	// Epochs tell processes apart by their start. A random start of the counter does where two have the same.
+	s.counter.Store(rand.Uint64N(1 << 47))
+	return s
+}
+
+// stamp gives h what no other message has.
+func (p *peer) stamp(h header) header {
+	h.epoch, h.counter = p.state.epoch, p.state.counter.Add(1)&(1<<48-1)
+	return h
+}
+
+// outerLen is what IP and UDP put before a message to p, in octets.
+func (p *peer) outerLen() int {
+	if p.Tunnel.Addr().Is6() {
+		return 40 + 8
+	}
+	return 20 + 8
+}
+
+// room is how long a message to p may be without being fragmented, in octets.
+func (p *peer) room() int {
+	mtu := int(p.state.mtu.Load())
+	if mtu == 0 {
+		mtu = pmtuSteps[0]
+	}
+	return mtu - p.outerLen()
+}
+
+// fresh says whether a message of a peer's process comes for the first time, from the process that was met last.
+func (in *inbound) fresh(h header) Refusal {
+	switch {
+	case !in.met || in.epoch != h.epoch:
+		return OtherEpoch
+	case !in.window.accept(h.counter):
+		return Replayed
+	}
+	return Accepted
+}
+
+// meet is told of a message that only a living process can have sent.
+func (in *inbound) meet(h header) Refusal {
+	if !in.met || in.epoch != h.epoch {
+		*in = inbound{met: true, epoch: h.epoch}
+	}
+	return in.fresh(h)
+}

@@ -1,0 +1,88 @@
+package steer
+
+import (
+	"time"
+
+	"golang.org/x/net/ipv4"
+)
+
+// sort fills ms with what is for quic-go of what was read, and sends on what isn't.
+func (c *Conn) sort(ms []ipv4.Message) (n int) {
+	t := c.steerer.table.Load()
+	var counts [verdicts]uint64
+	for n < len(ms) {
+		data := c.in.next()
+		if data == nil {
+			c.out.flush()
+			break
+		}
+		v, p := c.judge(t, data)
+		if v.delivered() {
+			c.put(&ms[n], c.in.addr, c.in.ecn, data)
+			n++
+		} else {
+			v = c.sendOn(v, p, data)
+		}
+		counts[v]++
+	}
+	for v, count := range counts {
+		if count > 0 {
+			c.verdicts[v].Add(count)
+		}
+	}
+	return n
+}
+
+// sendOn does what v says to a datagram that isn't for quic-go, unless there are too many of its kind.
+func (c *Conn) sendOn(v Verdict, p *peer, data []byte) Verdict {
+	switch {
+	case v == Forwarded && p.state.limit.allow(time.Now()):
+		c.out.add(p, header{ecn: c.in.ecn, vip: c.tag}, unmap(c.in.addr.AddrPort()), data)
+	case v.reset() && c.steerer.resets.allow(time.Now()):
+		c.reset(data)
+	case v == Forwarded || v.reset():
+		return Limited
+	}
+	return v
+}
+
+// judge says what becomes of a datagram, and whose it is if it is to be forwarded.
+func (c *Conn) judge(t *table, data []byte) (Verdict, *peer) {
+	if len(data) > c.steerer.options.MaxDatagram {
+		return TooLong, nil
+	}
+	switch k, id := c.classify(t.ids, data); k {
+	case kindTooShort:
+		return TooShort, nil
+	case kindNotQUIC:
+		return NotQUIC, nil
+	case kindUnroutable:
+		return Unroutable, nil
+	case kindInitial:
+		return Initial, nil
+	default:
+		v, p := t.verdict(c.steerer.self, id)
+		if v.reset() && data[0]&longHeader != 0 {
+			return Initial, nil // only short headers can be answered so; quic-go knows what else can begin
+		}
+		return v, p
+	}
+}
+
+// verdict says what becomes of a datagram that is owner's, at self.
+func (t *table) verdict(self, owner ServerID) (Verdict, *peer) {
+	if owner.NodeID == self.NodeID {
+		if owner.Generation != self.Generation {
+			return OldGeneration, nil
+		}
+		return Own, nil
+	}
+	p := t.peers[owner.NodeID]
+	switch {
+	case p == nil:
+		return UnknownOwner, nil
+	case p.state.dead.Load():
+		return DeadOwner, nil
+	}
+	return Forwarded, p
+}

@@ -1,0 +1,192 @@
+package steer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+)
+
+// Steerer hands packets to the nodes that own them, for all VIPs of this node. Its methods may be called concurrently.
+type Steerer struct {
+	options Options
+	self    ServerID
+	epoch   uint32 // of this process, in the tunnel
+	started time.Time
+	log     *slog.Logger
+
+	socket *net.UDPConn // the tunnel's
+	v6     bool
+	resets *bucket // stateless resets that may be sent
+
+	table   atomic.Pointer[table]
+	conns   atomic.Pointer[map[vipTag]*Conn]
+	changes sync.Mutex // one change of table or conns at a time
+	refused [refusals]atomic.Uint64
+	leaving atomic.Bool
+}
+
+// Open binds the tunnel's socket. generation should differ from those of the processes before on this node. Run must
+// follow, or Close.
+func Open(o Options, generation uint8, k Keys, log *slog.Logger) (*Steerer, error) {
+	if !supported {
+		return nil, errors.New("QUIC steering needs Linux: remove fleet.steering")
+	}
+	now := time.Now()
+	s := &Steerer{
+		options: o, self: ServerID{NodeID: NodeID{o.Metro, o.Host}, Generation: generation}, log: log,
+		// Ticks of 67 ms, which come round after nine years: no two processes of a node have the same.
+		epoch: uint32(now.UnixNano() >> 26), started: now,
+		v6: !o.Listen.Addr().Unmap().Is4(), resets: newBucket(resetRate, time.Second),
+	}
+	s.conns.Store(&map[vipTag]*Conn{})
+	if err := s.Rekey(k); err != nil {
+		return nil, err
+	}
+	if err := s.Update(o.Peers()); err != nil {
+		return nil, err
+	}
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(o.Listen))
+	if err != nil {
+		return nil, fmt.Errorf("listen for the tunnel on %v/udp: %w", o.Listen, err)
+	}
+	s.socket = conn
+	if err := errors.Join(receiveTogether(conn, s.v6), setFragments(conn, s.v6, true)); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("tunnel on %v: %w", o.Listen, err)
+	}
+	_ = conn.SetReadBuffer(socketBuffer) // what the host allows serves
+	_ = conn.SetWriteBuffer(socketBuffer)
+	return s, nil
+}
+
+// socketBuffer is what the tunnel's buffers should hold, as those of the VIPs do.
+const socketBuffer = 7 << 20
+
+// Addr is where the tunnel listens.
+func (s *Steerer) Addr() netip.AddrPort { return s.socket.LocalAddr().(*net.UDPAddr).AddrPort() }
+
+// Update replaces the other nodes. What is known of those that stay at their address stays.
+func (s *Steerer) Update(peers []Peer) error {
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	t := s.table.Load()
+	return s.replace(t.keys, t.ids, peers)
+}
+
+// Rekey replaces the keys: connections that were made under others go on as long as theirs are among the new ones.
+func (s *Steerer) Rekey(k Keys) error {
+	if len(k.Reset) != ResetKeyLen {
+		return fmt.Errorf("stateless reset key of %d octets: must have %d", len(k.Reset), ResetKeyLen)
+	}
+	ids, err := newIDs(k, s.self)
+	if err != nil {
+		return err
+	}
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	var peers []Peer
+	if t := s.table.Load(); t != nil {
+		for _, p := range t.list {
+			peers = append(peers, p.Peer)
+		}
+	}
+	return s.replace(k, ids, peers)
+}
+
+// replace replaces the table. s.changes is held.
+func (s *Steerer) replace(k Keys, i *ids, peers []Peer) error {
+	t, err := newTable(&s.options, s.self, s.epoch, k, peers, s.table.Load())
+	if err == nil {
+		t.ids = i
+		s.table.Store(t)
+	}
+	return err
+}
+
+// Run carries datagrams between nodes until ctx ends; then it says goodbye and closes the tunnel. It returns when all
+// that it started has ended; the error is what ended it before.
+func (s *Steerer) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var reading sync.WaitGroup
+	var err error
+	reading.Go(func() { // ends when the socket is closed
+		defer cancel()
+		err = s.receive()
+	})
+	s.keepBeat(ctx)
+	s.Close()
+	reading.Wait()
+	return err
+}
+
+// Close closes the tunnel of a Steerer that doesn't run.
+func (s *Steerer) Close() { _ = s.socket.Close() }
+
+// Wrap returns what reads the datagrams of a socket, of which nothing else may read. vip is the address that clients use,
+// the same at every node. Closing what is returned closes the socket.
+func (s *Steerer) Wrap(socket *net.UDPConn, vip netip.AddrPort) (*Conn, error) {
+	c, err := newConn(s, socket, vip)
+	if err != nil {
+		return nil, err
+	}
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	was := *s.conns.Load()
+	if other := was[c.tag]; other != nil && other.vip != c.vip {
+		return nil, fmt.Errorf("steer %v: in the tunnel it can't be told from %v: use another port for one of them", c.vip, other.vip)
+	}
+	conns := map[vipTag]*Conn{c.tag: c}
+	for tag, other := range was {
+		if tag != c.tag {
+			conns[tag] = other
+		}
+	}
+	s.conns.Store(&conns)
+	return c, nil
+}
+
+// unwrap forgets a socket that is being closed.
+func (s *Steerer) unwrap(c *Conn) {
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	conns := map[vipTag]*Conn{}
+	for tag, other := range *s.conns.Load() {
+		if other != c {
+			conns[tag] = other
+		}
+	}
+	s.conns.Store(&conns)
+}
+
+// ConnectionIDs makes the connection IDs of this node. All transports may share it.
+func (s *Steerer) ConnectionIDs() quic.ConnectionIDGenerator { return connectionIDs{s} }
+
+type connectionIDs struct{ s *Steerer }
+
+func (c connectionIDs) ConnectionIDLen() int { return CIDLen }
+
+func (c connectionIDs) GenerateConnectionID() (quic.ConnectionID, error) {
+	b, err := c.s.table.Load().ids.generator.Append(make([]byte, 0, CIDLen))
+	if err != nil {
+		return quic.ConnectionID{}, err
+	}
+	return quic.ConnectionIDFromBytes(b), nil
+}
+
+// ResetKey is what the transports of a VIP's address make stateless reset tokens with, the same at every node. It must be
+// used by those alone that read through Wrap: who doesn't, answers for connections that live elsewhere.
+func (s *Steerer) ResetKey(vip netip.AddrPort) *quic.StatelessResetKey {
+	key := quic.StatelessResetKey(resetKey(s.table.Load().keys, vip))
+	return &key
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
