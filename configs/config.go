@@ -19,6 +19,7 @@ import (
 	"github.com/anyedge/anyedge/routing"
 	"github.com/anyedge/anyedge/routing/bgp"
 	"github.com/anyedge/anyedge/routing/fleet"
+	"github.com/anyedge/anyedge/routing/steer"
 	edgetls "github.com/anyedge/anyedge/tls"
 )
 
@@ -35,7 +36,7 @@ type Config struct {
 	Health  health.Options                `yaml:"health"`
 	Routing routing.Options               `yaml:"routing"`
 	BGP     bgp.Options                   `yaml:"bgp"`
-	Fleet   fleet.Options                 `yaml:"fleet"`
+	Fleet   Fleet                         `yaml:"fleet"`
 	Admin   admin.Options                 `yaml:"admin"`
 	Log     Log                           `yaml:"log"`
 
@@ -83,6 +84,13 @@ func (c *Cache) SetDefaults() {
 func (c *Cache) Check(report func(key, problem string)) {
 	c.Options.Check(report)
 	c.Governed.Check(report)
+}
+
+// Fleet adds steering to what is known of the other nodes.
+type Fleet struct {
+	fleet.Options `yaml:",inline"`
+	// Steering is nil for none.
+	Steering *steer.Options `yaml:"steering"`
 }
 
 // Log says what is logged and where.

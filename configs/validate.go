@@ -21,6 +21,7 @@ func (d *decoder) validate(cfg *Config) {
 	d.validatePeers(cfg)
 	d.validateShed(cfg)
 	d.validateFleet(cfg)
+	d.validateSteering(cfg)
 }
 
 // namePattern keeps names fit for logs, metrics and fields: the node's is a token in Via and Cache-Status.
@@ -277,6 +278,28 @@ func (d *decoder) validateFleet(cfg *Config) {
 		}
 		if n.Address == cfg.Node.Address && n.Address.IsValid() && !n.Address.IsLoopback() {
 			d.report(fmt.Sprintf("fleet.nodes[%d].address", i), "is node.address: list the others alone")
+		}
+	}
+}
+
+// validateSteering fills in the tunnel's address, and reports what steering lacks.
+func (d *decoder) validateSteering(cfg *Config) {
+	s := cfg.Fleet.Steering
+	if s == nil {
+		return
+	}
+	if cfg.Fleet.SecretFile == "" {
+		d.report("fleet.steering", "needs fleet.secret_file, from which the nodes' keys are derived: anyedge secret new makes it")
+	}
+	if s.Address.IsValid() {
+		return
+	}
+	if s.Address = cfg.Node.Address; !s.Address.IsValid() {
+		d.report("fleet.steering.address", "is missing, and so is node.address: where does the tunnel listen?")
+	}
+	for i, n := range s.Nodes {
+		if s.Address.IsValid() && n.Address.IsValid() && n.Address.Is4() != s.Address.Is4() {
+			d.report(fmt.Sprintf("fleet.steering.nodes[%d].address", i), fmt.Sprintf("must be of the same family as this node's, %v", s.Address))
 		}
 	}
 }

@@ -25,6 +25,11 @@ func (n *node) readSecret(cfg *configs.Config) error {
 		return nil
 	}
 	n.certs.ShareTickets(s.TicketKeys)
+	if n.steering != nil {
+		if err := n.steering.Rekey(steerKeys(s)); err != nil {
+			return err
+		}
+	}
 	n.log.Info("fleet secret read", "file", cfg.Fleet.SecretFile, "secrets", listed(s))
 	n.journal.Add(health.EventNode, cfg.Node.Name, "fleet secret read: "+listed(s))
 	return nil

@@ -602,7 +602,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		stated[m[1]] = m[2]
 	}
 	e := newEdge(t)
-	e.write(e.configText() + fmt.Sprintf("cache: {disk: {path: %s/cache, size: 16MiB}}\n", filepath.Dir(e.file)))
+	e.write(e.configText() + fmt.Sprintf("cache: {disk: {path: %s/cache, size: 16MiB}}\n", filepath.Dir(e.file)) + e.steeringText())
 	e.begin()
 	e.awaitAnnounced()
 	e.get("HTTP/2.0", "shop.example.com", "/")

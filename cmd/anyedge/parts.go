@@ -202,8 +202,11 @@ func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 	} else {
 		c.HTTP, c.Handler = s.at.Port(), n.plain(s.vip)
 	}
-	if s.vip == "" {
+	switch {
+	case s.vip == "":
 		c.Handler, c.Hits = n.atOwnDoor(), nil
+	case n.steering != nil:
+		c.Steering = steering{n.steering}
 	}
 	return listener.Open(c)
 }

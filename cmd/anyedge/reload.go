@@ -132,6 +132,7 @@ func fixed(old, cfg *configs.Config) error {
 		"limits.header_timeout": old.Limits.HeaderTimeout == cfg.Limits.HeaderTimeout,
 		"limits.idle_timeout":   old.Limits.IdleTimeout == cfg.Limits.IdleTimeout,
 		"limits.streams":        old.Limits.Streams == cfg.Limits.Streams,
+		"fleet.steering":        sameSteering(old.Fleet.Steering, cfg.Fleet.Steering),
 	} {
 		if !same {
 			mistakes = append(mistakes, cfg.Mistake(key, "a reload can't change it: restart the node"))
@@ -153,7 +154,7 @@ func (n *node) build(cfg *configs.Config, old *live) (*live, error) {
 	}
 	next.chain, err = proxy.NewChain(n.chainOptions(next))
 	if err == nil {
-		next.members, err = fleet.Read(cfg.Fleet)
+		next.members, err = fleet.Read(cfg.Fleet.Options)
 	}
 	if err == nil {
 		err = n.openListeners(next, old)
@@ -225,6 +226,11 @@ func (n *node) apply(next, old *live) {
 	n.governor.Configure(cfg.Cache.Governed)
 	n.control.Configure(cfg.Routing, announcedVIPs(cfg))
 	n.others.Configure(next.members, asked(cfg))
+	if n.steering != nil {
+		if err := n.steering.Update(cfg.Fleet.Steering.Peers()); err != nil {
+			n.log.Error("steering: the former nodes stay", "error", err) // Check finds what can be wrong before
+		}
+	}
 	n.checks.Configure(cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
 	n.checks.Set(n.selfChecks(cfg), services(cfg))
 	for name, p := range next.pools {

@@ -30,6 +30,7 @@ import (
 	"github.com/anyedge/anyedge/routing"
 	"github.com/anyedge/anyedge/routing/bgp"
 	"github.com/anyedge/anyedge/routing/fleet"
+	"github.com/anyedge/anyedge/routing/steer"
 	edgetls "github.com/anyedge/anyedge/tls"
 	"github.com/anyedge/anyedge/tls/secret"
 )
@@ -129,7 +130,8 @@ type node struct {
 	control     *routing.Controller
 	checks      *probe.Runner
 	others      *fleet.Static
-	sent        bits // by this node, now
+	steering    *steer.Steerer // nil: none
+	sent        bits           // by this node, now
 	admin       *admin.Server
 	supervisor  supervisor
 	series      *recorder
@@ -156,6 +158,9 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 		if err != nil {
 			n.endWork()
 			n.closeCache()
+			if n.steering != nil {
+				n.steering.Close()
+			}
 		}
 	}()
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -180,6 +185,9 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	if err := n.readSecret(cfg); err != nil {
 		return nil, err
 	}
+	if n.steering, err = newSteering(cfg, n.secret.Load(), log); err != nil {
+		return nil, err
+	}
 	n.control = routing.NewController(cfg.Routing, announcedVIPs(cfg), n.tracker, n.speaker, n.journal, log)
 	n.others = fleet.NewStatic(cfg.Node.Metro, n.sent.get, n.journal)
 	n.control.Consult(n.others)
@@ -195,6 +203,9 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	}
 	n.live.Store(next)
 	n.registry.MustRegister(n.tracker.Collector(), n.control.Collector(), n.speaker.Collector(), n.originCollector())
+	if n.steering != nil {
+		n.registry.MustRegister(n.steering.Collector())
+	}
 	return n, nil
 }
 
@@ -206,6 +217,9 @@ func (n *node) Run(ctx context.Context) error {
 	}
 	if err := n.speaker.Start(n.work); err != nil {
 		return err
+	}
+	if n.steering != nil {
+		n.start("steering", n.steering.Run)
 	}
 	n.apply(n.live.Load(), nil)
 	n.start("announcements", n.control.Run)

@@ -36,6 +36,7 @@ type Status struct {
 	Report       *routing.Report           `json:"report,omitempty"` // what other nodes read of it
 	Nodes        []NodeStatus              `json:"nodes,omitempty"`  // the others
 	FleetSecret  []secret.Description      `json:"fleet_secret,omitempty"`
+	Steering     *SteeringStatus           `json:"steering,omitempty"`
 }
 
 // NodeStatus is what this node knows of another one, over all VIPs.
@@ -130,6 +131,9 @@ func (s Status) write(out io.Writer, now time.Time) error {
 	}
 	for _, c := range s.Certificates {
 		fmt.Fprintf(w, "cert\t%s\tuntil %s\t%s\t%s%s\n", strings.Join(c.Names, " "), c.NotAfter.Format(time.DateOnly), c.Key, firstOf(c.File, "made here"), dash(c.Warning))
+	}
+	for _, row := range s.Steering.rows() {
+		fmt.Fprintln(w, row)
 	}
 	for _, d := range s.FleetSecret {
 		fmt.Fprintf(w, "secret\t%d\t%s\t%s\n", d.Number, d.Role, d.Fingerprint)

@@ -24,6 +24,8 @@ type Config struct {
 	Metrics *Metrics        // shared by all listeners; nil: counted nowhere
 	Journal *health.Journal // nil: none
 	Log     *slog.Logger    // nil: none
+	// Steering hands packets of others' QUIC connections to them; nil: quic-go reads the sockets itself.
+	Steering Steering
 }
 
 func (c *Config) setDefaults() {

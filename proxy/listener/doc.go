@@ -10,6 +10,9 @@
 // of the host, and quic-go does not pin a connection to the interface that its first packet came by. Addresses need not
 // be on an interface yet (IP_FREEBIND), so a node starts before its VIPs are up.
 //
+// With a [Steering], which hands packets of others' connections to them, quic-go reads a socket through it, and takes
+// connection IDs from it that say whose they are.
+//
 // A [Listener] lives from [Open] to the end of [Listener.Shutdown]:
 //
 //	Open ─► Serve … SetQUICAnswers … Shutdown: GOAWAY, requests end, connections close ─► Serve returns

@@ -63,12 +63,18 @@ func Open(c Config) (*Listener, error) {
 	l.conns = newConnSet(c.Gate, m, l.losses)
 	l.accepting, l.stopAccept = context.WithCancel(context.Background())
 	l.http = l.newHTTPServer()
-	l.build()
+	if err := l.build(); err != nil {
+		for _, s := range l.quic {
+			_ = s.close()
+		}
+		l.sockets.close()
+		return nil, err
+	}
 	return l, nil
 }
 
 // build puts a server on each socket.
-func (l *Listener) build() {
+func (l *Listener) build() error {
 	for _, socket := range l.sockets.https {
 		l.https = append(l.https, &tlsListener{
 			acceptor: l.newAcceptor(socket), config: l.config.TLS.Clone(),
@@ -80,8 +86,13 @@ func (l *Listener) build() {
 	}
 	for _, socket := range l.sockets.quic {
 		enlarge(socket, l.log)
-		l.quic = append(l.quic, newQUICServer(l, socket))
+		s, err := newQUICServer(l, socket)
+		if err != nil {
+			return err
+		}
+		l.quic = append(l.quic, s)
 	}
+	return nil
 }
 
 func (l *Listener) newAcceptor(socket *net.TCPListener) *acceptor {

@@ -34,13 +34,17 @@ type quicServer struct {
 	ended bool // nothing is accepted any more
 }
 
-func newQUICServer(l *Listener, socket *net.UDPConn) *quicServer {
+func newQUICServer(l *Listener, socket *net.UDPConn) (*quicServer, error) {
 	s := &quicServer{
 		listener: l, tls: http3.ConfigureTLSConfig(l.config.TLS), log: l.log, ctx: l.accepting,
 		done: make(chan struct{}), open: map[*quicConn]struct{}{},
 	}
-	s.transport = &quic.Transport{Conn: &udpConn{UDPConn: socket, dropped: l.metrics.sendErrors}, ConnContext: s.handshaking}
-	return s
+	var err error
+	if s.transport, err = l.newTransport(socket); err != nil {
+		return nil, err
+	}
+	s.transport.ConnContext = s.handshaking
+	return s, nil
 }
 
 func (s *quicServer) quicConfig() *quic.Config {

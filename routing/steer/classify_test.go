@@ -15,11 +15,7 @@ var (
 
 func keys(tb testing.TB, root []byte, index uint8) steer.Keys {
 	tb.Helper()
-	k, err := steer.DeriveKeys(root, index)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return k
+	return steer.DeriveKeys(root, index)
 }
 
 func reader(tb testing.TB, k steer.Keys, id steer.ServerID) *steer.Reader {
@@ -105,8 +101,6 @@ func TestRotation(t *testing.T) {
 
 func TestKeysAreChecked(t *testing.T) {
 	for want, do := range map[string]func() error{
-		"at least 16": func() error { _, err := steer.DeriveKeys([]byte("short"), 0); return err },
-		"0 to 6":      func() error { _, err := steer.DeriveKeys(root, 7); return err },
 		"no key for it": func() error {
 			k := keys(t, root, 1)
 			k.CIDConfig = 2
@@ -124,19 +118,6 @@ func TestKeysAreChecked(t *testing.T) {
 	} {
 		if err := do(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
-		}
-	}
-}
-
-// What one key derives, another doesn't.
-func TestKeysDiffer(t *testing.T) {
-	a, b := keys(t, root, 1), keys(t, root, 2)
-	all := [][]byte{a.CID[1], b.CID[2], a.Tunnel[1], b.Tunnel[2], a.Reset}
-	for i := range all {
-		for j := range i {
-			if bytes.Equal(all[i][:16], all[j][:16]) {
-				t.Errorf("keys %d and %d are the same", i, j)
-			}
 		}
 	}
 }

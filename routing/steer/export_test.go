@@ -1,5 +1,11 @@
 package steer
 
+import (
+	"strconv"
+
+	"github.com/anyedge/anyedge/routing/quiclb"
+)
+
 // Reader reads connection IDs as the sockets do.
 type Reader struct {
 	ids *ids
@@ -29,4 +35,13 @@ var kindNames = [...]string{
 func (r *Reader) Classify(b []byte) (string, ServerID) {
 	k, id := r.classify(r.ids, b)
 	return kindNames[k], id
+}
+
+// DeriveKeys returns keys that secret gives under one ID.
+func DeriveKeys(secret []byte, id uint8) Keys {
+	return Keys{
+		CID: map[uint8][]byte{id: derive(secret, "test connection ID "+strconv.Itoa(int(id)), quiclb.KeyLen)}, CIDConfig: id,
+		Tunnel: map[uint8][]byte{id: derive(secret, "test tunnel "+strconv.Itoa(int(id)), TunnelKeyLen)}, TunnelKey: id,
+		Reset: derive(secret, "test reset", ResetKeyLen),
+	}
 }

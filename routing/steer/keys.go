@@ -3,15 +3,10 @@ package steer
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
-	"fmt"
-	"strconv"
-
-	"github.com/anyedge/anyedge/routing/quiclb"
 )
 
 // Lengths of keys, in octets.
 const (
-	MinRootLen   = 16
 	TunnelKeyLen = 32
 	ResetKeyLen  = 32
 )
@@ -29,25 +24,6 @@ type Keys struct {
 	TunnelKey uint8
 	// Reset makes stateless reset tokens (RFC 9000, section 10.3.2): ResetKeyLen octets.
 	Reset []byte
-}
-
-// DeriveKeys returns the keys of a secret that all nodes have, of at least MinRootLen octets. index, 0 to
-// quiclb.MaxConfigID, tells the keys of one secret from those of the one that replaces it.
-func DeriveKeys(root []byte, index uint8) (Keys, error) {
-	if len(root) < MinRootLen {
-		return Keys{}, fmt.Errorf("fleet secret of %d octets: must have at least %d", len(root), MinRootLen)
-	}
-	if index > quiclb.MaxConfigID {
-		return Keys{}, fmt.Errorf("index %d of the fleet secret: must be 0 to %d", index, quiclb.MaxConfigID)
-	}
-	suffix := " " + strconv.Itoa(int(index))
-	return Keys{
-		CID:       map[uint8][]byte{index: derive(root, "connection ID"+suffix, quiclb.KeyLen)},
-		CIDConfig: index,
-		Tunnel:    map[uint8][]byte{index: derive(root, "tunnel"+suffix, TunnelKeyLen)},
-		TunnelKey: index,
-		Reset:     derive(root, "stateless reset", ResetKeyLen),
-	}, nil
 }
 
 // derive derives length octets of a key for one purpose, by HKDF (RFC 5869).

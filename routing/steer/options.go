@@ -9,37 +9,42 @@ import (
 // octets less 98 of headers, rounded down.
 const MaxDatagram = 1400
 
-// maxDatagramRoom is what quic-go has room for.
-const maxDatagramRoom = 1452
-
-// minDatagram is what every path of QUIC carries, RFC 9000 section 14.
-const minDatagram = 1200
+const (
+	// minDatagram is what every path of QUIC carries, RFC 9000 section 14.
+	minDatagram = 1200
+	// maxDatagramRoom is what quic-go has room for.
+	maxDatagramRoom = 1452
+)
 
 // Options says who this node is among those that steer, and who the others are. It is the `fleet.steering` key.
 type Options struct {
 	// Metro and Host number this node; no other has both the same. Metro 0 and host 0 are of nobody.
 	Metro uint16 `yaml:"metro"`
 	Host  uint16 `yaml:"host"`
-	// Listen is the tunnel's own address and UDP port, which only the fleet's nodes need to reach.
-	Listen netip.AddrPort `yaml:"listen"`
-	Nodes  []Node         `yaml:"nodes"`
+	// Address and Port (UDP) are where the tunnel listens. Only the fleet's nodes need to reach it. The port is the same
+	// at all nodes.
+	Address netip.Addr `yaml:"address"`
+	Port    uint16     `yaml:"port"`
+	Nodes   []Node     `yaml:"nodes"`
 	// MaxDatagram is the longest datagram, in octets, that clients may send. Those that look for their path's MTU settle
 	// below it; what is longer couldn't follow its connection through a tunnel.
 	MaxDatagram int `yaml:"max_datagram"`
-	// Rate is how many datagrams a second are forwarded to one node at most; 0: the default.
+	// Rate is how many datagrams a second are forwarded to one node at most.
 	Rate int `yaml:"rate"`
 }
 
 // Node is another node that steers.
 type Node struct {
-	Name   string         `yaml:"name"`
-	Metro  uint16         `yaml:"metro"`
-	Host   uint16         `yaml:"host"`
-	Tunnel netip.AddrPort `yaml:"tunnel"` // its listen
+	Name    string     `yaml:"name"`
+	Metro   uint16     `yaml:"metro"`
+	Host    uint16     `yaml:"host"`
+	Address netip.Addr `yaml:"address"` // of its tunnel
 }
 
 // SetDefaults sets the values that serve when the configuration is silent.
-func (o *Options) SetDefaults() { *o = Options{Metro: 1, MaxDatagram: MaxDatagram, Rate: 200_000} }
+func (o *Options) SetDefaults() {
+	*o = Options{Metro: 1, Port: 7844, MaxDatagram: MaxDatagram, Rate: 200_000}
+}
 
 // Check reports every value that can't be right.
 func (o *Options) Check(report func(key, problem string)) {
@@ -49,18 +54,21 @@ func (o *Options) Check(report func(key, problem string)) {
 	if o.Host == 0 {
 		report("host", "is missing: a number, 1 to 65535, that no other node of the metro has")
 	}
-	if !o.Listen.IsValid() || o.Listen.Port() == 0 || o.Listen.Addr().IsUnspecified() || o.Listen.Addr().IsMulticast() {
-		report("listen", "must be this node's own unicast address and a UDP port, 192.0.2.11:7844 say")
+	if o.Address.IsValid() && (o.Address.IsUnspecified() || o.Address.IsMulticast()) {
+		report("address", "must be this node's own unicast address")
+	}
+	if o.Port == 0 {
+		report("port", "must be a UDP port, the same at all nodes")
 	}
 	if o.MaxDatagram < minDatagram || o.MaxDatagram > maxDatagramRoom {
-		report("max_datagram", fmt.Sprintf("must lie between %d, which QUIC needs, and %d", minDatagram, maxDatagramRoom))
+		report("max_datagram", fmt.Sprintf("must lie between %d, which QUIC needs, and %d octets", minDatagram, maxDatagramRoom))
 	}
 	if o.Rate < 1 || o.Rate > 10_000_000 {
 		report("rate", "must lie between 1 and 10000000 datagrams a second")
 	}
-	nodes := map[NodeID]bool{{o.Metro, o.Host}: true}
+	taken := map[NodeID]bool{{o.Metro, o.Host}: true}
 	for i, n := range o.Nodes {
-		o.checkNode(n, nodes, func(key, problem string) { report(fmt.Sprintf("nodes[%d].%s", i, key), problem) })
+		o.checkNode(n, taken, func(key, problem string) { report(fmt.Sprintf("nodes[%d].%s", i, key), problem) })
 	}
 }
 
@@ -68,30 +76,31 @@ func (o *Options) checkNode(n Node, taken map[NodeID]bool, report func(key, prob
 	id := NodeID{n.Metro, n.Host}
 	switch {
 	case n.Metro == 0:
-		report("metro", "must be 1 to 65535, as in that node's own configuration")
+		report("metro", "is missing: the number of that node's metro")
 	case n.Host == 0:
-		report("host", "is missing: as in that node's own configuration")
+		report("host", "is missing: the number that this node has in its own configuration")
 	case taken[id]:
 		report("host", fmt.Sprintf("metro %d has host %d already: every node needs a number of its own", n.Metro, n.Host))
 	}
 	taken[id] = true
 	switch {
-	case !n.Tunnel.IsValid() || n.Tunnel.Port() == 0 || n.Tunnel.Addr().IsUnspecified():
-		report("tunnel", "must be the address and UDP port at which that node's tunnel listens")
-	case o.Listen.IsValid() && n.Tunnel.Addr().Unmap().Is4() != o.Listen.Addr().Unmap().Is4():
-		report("tunnel", fmt.Sprintf("must be of the same family as listen, %v", o.Listen))
+	case !n.Address.IsValid() || n.Address.IsUnspecified() || n.Address.IsMulticast():
+		report("address", "must be the address at which that node's tunnel listens")
+	case o.Address.IsValid() && n.Address.Is4() != o.Address.Is4():
+		report("address", fmt.Sprintf("must be of the same family as this node's, %v", o.Address))
 	}
 }
 
-// Peers are the other nodes, as the tables take them.
+// Peers are the other nodes, as a Steerer takes them.
 func (o *Options) Peers() []Peer {
 	var list []Peer
 	for _, n := range o.Nodes {
+		id := NodeID{n.Metro, n.Host}
 		name := n.Name
 		if name == "" {
-			name = NodeID{n.Metro, n.Host}.String()
+			name = id.String()
 		}
-		list = append(list, Peer{Name: name, ID: NodeID{n.Metro, n.Host}, Tunnel: n.Tunnel})
+		list = append(list, Peer{Name: name, ID: id, Tunnel: netip.AddrPortFrom(n.Address, o.Port)})
 	}
 	return list
 }

@@ -44,7 +44,7 @@ func Open(o Options, generation uint8, k Keys, log *slog.Logger) (*Steerer, erro
 		options: o, self: ServerID{NodeID: NodeID{o.Metro, o.Host}, Generation: generation}, log: log,
 		// Ticks of 67 ms, which come round after nine years: no two processes of a node have the same.
 		epoch: uint32(now.UnixNano() >> 26), started: now,
-		v6: !o.Listen.Addr().Unmap().Is4(), resets: newBucket(resetRate, time.Second),
+		v6: !o.Address.Unmap().Is4(), resets: newBucket(resetRate, time.Second),
 	}
 	s.conns.Store(&map[vipTag]*Conn{})
 	if err := s.Rekey(k); err != nil {
@@ -53,14 +53,15 @@ func Open(o Options, generation uint8, k Keys, log *slog.Logger) (*Steerer, erro
 	if err := s.Update(o.Peers()); err != nil {
 		return nil, err
 	}
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(o.Listen))
+	at := netip.AddrPortFrom(o.Address.Unmap(), o.Port)
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
 	if err != nil {
-		return nil, fmt.Errorf("listen for the tunnel on %v/udp: %w", o.Listen, err)
+		return nil, fmt.Errorf("listen for the tunnel on %v/udp, which fleet.steering.address and port say: %w", at, err)
 	}
 	s.socket = conn
 	if err := errors.Join(receiveTogether(conn, s.v6), setFragments(conn, s.v6, true)); err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("tunnel on %v: %w", o.Listen, err)
+		return nil, fmt.Errorf("tunnel on %v: %w", at, err)
 	}
 	_ = conn.SetReadBuffer(socketBuffer) // what the host allows serves
 	_ = conn.SetWriteBuffer(socketBuffer)

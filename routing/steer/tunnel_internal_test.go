@@ -16,11 +16,7 @@ var (
 
 func testKeys(tb testing.TB, root string, index uint8) Keys {
 	tb.Helper()
-	k, err := DeriveKeys([]byte(root), index)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return k
+	return DeriveKeys([]byte(root), index)
 }
 
 func testPair(tb testing.TB, k Keys, from, to NodeID) *pair {

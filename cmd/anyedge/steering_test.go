@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/anyedge/anyedge/tls/secret"
+)
+
+// steeringText configures steering, with one other node, which nobody is.
+func (e *edge) steeringText() string {
+	e.t.Helper()
+	file := filepath.Join(filepath.Dir(e.file), "fleet.secret")
+	if err := secret.Create(file, secret.New()); err != nil {
+		e.t.Fatal(err)
+	}
+	return fmt.Sprintf("fleet: {secret_file: %s, steering: {host: 1, address: 127.0.0.1, port: %d, nodes: [{name: beta, metro: 1, host: 2, address: 127.0.0.2}]}}\n",
+		file, unusedPort(e.t))
+}
+
+// H3 is served through steering, and status tells what became of its packets, and of the other nodes.
+func TestSteeringInStatus(t *testing.T) {
+	e := newEdge(t)
+	text := e.configText() + e.steeringText()
+	e.write(text)
+	e.begin()
+	e.awaitAnnounced()
+	e.get("HTTP/3.0", "shop.example.com", "/")
+	e.await("the other node is silent", func() bool {
+		_, out := e.command("status")
+		return strings.Contains(out, "beta") && strings.Contains(out, "silent")
+	})
+	_, out := e.command("status")
+	for _, want := range []string{"steer", "initial ", "own ", "refused: none"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("status lacks %q:\n%s", want, out)
+		}
+	}
+	text = strings.Replace(text, "name: beta", "name: gamma", 1)
+	e.write(text)
+	if err := e.node.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if _, out := e.command("status"); !strings.Contains(out, "gamma") || strings.Contains(out, "beta") {
+		t.Errorf("after the reload:\n%s", out)
+	}
+	e.write(strings.Replace(text, "host: 1", "host: 3", 1))
+	if err := e.node.Reload(); err == nil || !strings.Contains(err.Error(), "fleet.steering: a reload can't change it") {
+		t.Errorf("another host number: %v", err)
+	}
+}
