@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"net/netip"
+	"time"
 )
 
 // Of stateless resets, RFC 9000 section 10.3.
@@ -35,8 +36,12 @@ func appendReset(b, key, packet []byte) []byte {
 	return append(b, mac.Sum(nil)[:resetTokenLen]...)
 }
 
-// reset answers a packet with a stateless reset.
-func (c *Conn) reset(packet []byte) {
+// reset answers a client's packet with a stateless reset, unless there are too many.
+func (c *Conn) reset(client netip.AddrPort, packet []byte) bool {
+	if !c.steerer.resets.allow(time.Now()) {
+		return false
+	}
 	b := appendReset(make([]byte, 0, maxReset), c.resetKey, packet)
-	_, _, _ = c.WriteMsgUDP(b, nil, c.in.addr) // a lost one comes again, with the client's next packet
+	_, _, _ = c.WriteMsgUDPAddrPort(b, nil, client) // a lost one comes again, with the client's next packet
+	return true
 }

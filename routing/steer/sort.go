@@ -35,12 +35,11 @@ func (c *Conn) sort(ms []ipv4.Message) (n int) {
 
 // sendOn does what v says to a datagram that isn't for quic-go, unless there are too many of its kind.
 func (c *Conn) sendOn(v Verdict, p *peer, data []byte) Verdict {
+	client := unmap(c.in.addr.AddrPort())
 	switch {
 	case v == Forwarded && p.state.limit.allow(time.Now()):
-		c.out.add(p, header{ecn: c.in.ecn, vip: c.tag}, unmap(c.in.addr.AddrPort()), data)
-	case v.reset() && c.steerer.resets.allow(time.Now()):
-		c.reset(data)
-	case v == Forwarded || v.reset():
+		c.out.add(p, header{ecn: c.in.ecn, vip: c.tag}, client, data)
+	case v == Forwarded, v.reset() && !c.reset(client, data):
 		return Limited
 	}
 	return v

@@ -83,6 +83,10 @@ func (r *receiver) datagram(t *table, p *peer, h header, text []byte) Refusal {
 	if c == nil || c.v6 != h.v6 {
 		return UnknownVIP
 	}
+	if owner.Generation != r.s.self.Generation && data[0]&longHeader == 0 {
+		c.reset(client, data) // an earlier process of this node had it
+		return Accepted
+	}
 	if !c.inject(client, h.ecn, data) {
 		return Overflow
 	}
