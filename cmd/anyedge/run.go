@@ -121,6 +121,7 @@ type node struct {
 	connections *listener.Metrics
 	requests    *proxy.Metrics
 	gate        *listener.Gate
+	handshakes  *listener.Handshakes
 	limiter     *admission.Limiter
 	cache       *cache.Cache
 	disk        diskTier
@@ -169,6 +170,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	n.sent.set(-1)
 	n.limiter = admission.New(cfg.Limits, n.registry)
 	n.connections, n.requests, n.gate = listener.NewMetrics(n.registry), proxy.NewMetrics(n.registry), listener.NewGate(cfg.Limits.Connections)
+	n.handshakes = listener.NewHandshakes(cfg.Limits.QUICHandshakes, cfg.Limits.QUICHandshakeRate)
 	n.governor = governor.New(log)
 	n.cache = n.newCache(cfg)
 	n.governor.Govern(n.cache, cfg.Cache.Governed)

@@ -18,6 +18,10 @@ type Options struct {
 	// more: 429. 0 turns it off.
 	Rate  float64 `yaml:"rate"`
 	Burst int     `yaml:"burst"`
+	// QUICHandshakes are unfinished, QUICHandshakeRate per second begin on this node; beyond either a client must prove its
+	// address first (Retry, RFC 9000, section 8.1.2), a round trip more. 0: always.
+	QUICHandshakes    int     `yaml:"quic_handshakes"`
+	QUICHandshakeRate float64 `yaml:"quic_handshake_rate"`
 }
 
 // SetDefaults sets the values that serve when the configuration is silent.
@@ -32,6 +36,9 @@ func (o *Options) SetDefaults() {
 		Connections:   100_000,
 		Streams:       250,
 		Burst:         100,
+
+		QUICHandshakes:    2000,
+		QUICHandshakeRate: 5000,
 	}
 }
 
@@ -64,5 +71,11 @@ func (o *Options) Check(report func(key, problem string)) {
 	}
 	if o.Rate > 0 && o.Burst < 1 {
 		report("burst", "must be at least 1")
+	}
+	if o.QUICHandshakes < 0 {
+		report("quic_handshakes", "must not be negative; with 0 every client must prove its address")
+	}
+	if o.QUICHandshakeRate < 0 {
+		report("quic_handshake_rate", "must not be negative; with 0 every client must prove its address")
 	}
 }

@@ -18,12 +18,16 @@ type Config struct {
 	// TLS is the configuration of both TCP and QUIC, which take clones. Required with an HTTPS port.
 	TLS     *tls.Config
 	Handler http.Handler
+	// TokenKey seals and opens QUIC's address-validation tokens (RFC 9000, section 8.1), which hold wherever the key is the
+	// same; 32 octets, for the listener's life. Nil: a random one.
+	TokenKey []byte
 	// Hits answers plain requests over TLS without the Handler; nil: nothing does.
-	Hits    hitpath.Finder
-	Gate    *Gate           // TCP connections of all listeners; nil: one of its own, of Limits.Connections
-	Metrics *Metrics        // shared by all listeners; nil: counted nowhere
-	Journal *health.Journal // nil: none
-	Log     *slog.Logger    // nil: none
+	Hits       hitpath.Finder
+	Gate       *Gate           // TCP connections of all listeners; nil: one of its own, of Limits.Connections
+	Handshakes *Handshakes     // QUIC handshakes of all listeners; nil: one of its own, of Limits
+	Metrics    *Metrics        // shared by all listeners; nil: counted nowhere
+	Journal    *health.Journal // nil: none
+	Log        *slog.Logger    // nil: none
 	// Steering hands packets of others' QUIC connections to them; nil: quic-go reads the sockets itself.
 	Steering Steering
 }
@@ -31,6 +35,9 @@ type Config struct {
 func (c *Config) setDefaults() {
 	if c.Gate == nil {
 		c.Gate = NewGate(c.Limits.Connections)
+	}
+	if c.Handshakes == nil {
+		c.Handshakes = NewHandshakes(c.Limits.QUICHandshakes, c.Limits.QUICHandshakeRate)
 	}
 	if c.Metrics == nil {
 		c.Metrics = newMetrics()

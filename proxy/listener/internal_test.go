@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 )
@@ -85,5 +86,39 @@ func TestAcceptHint(t *testing.T) {
 	}
 	if hint := acceptHint(syscall.ECONNABORTED); strings.Contains(hint, "LimitNOFILE") {
 		t.Error(hint)
+	}
+}
+
+// The rate lets a second's worth of handshakes begin at once, and no more than that in each second after.
+func TestHandshakesCrowdedByRate(t *testing.T) {
+	h := NewHandshakes(1000, 10)
+	now := time.Now()
+	begin := func(n int) (free int) {
+		for range n {
+			if h.crowded(now) == crowdNone {
+				free++
+			}
+		}
+		return free
+	}
+	for _, step := range []struct {
+		after   time.Duration
+		n, free int
+	}{
+		{0, 100, 10}, {0, 5, 0}, {100 * time.Millisecond, 5, 1}, {500 * time.Millisecond, 9, 5}, {time.Hour, 100, 10}, {time.Second, 9, 9}, {time.Second, 9, 9},
+	} {
+		now = now.Add(step.after)
+		if free := begin(step.n); free != step.free {
+			t.Errorf("%s later: %d of %d began without proof, want %d", step.after, free, step.n, step.free)
+		}
+	}
+	h.SetLimits(1000, 0)
+	now = now.Add(time.Hour)
+	if why := h.crowded(now); why != crowdRate {
+		t.Errorf("with a rate of 0: %q", why)
+	}
+	h.SetLimits(0, 10)
+	if why := h.crowded(now); why != crowdUnfinished {
+		t.Errorf("with 0 unfinished: %q", why)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"sync"
+
+	"github.com/quic-go/quic-go"
 )
 
 // Listener serves one VIP. Its methods may be called concurrently.
@@ -42,6 +44,9 @@ type Listener struct {
 func Open(c Config) (*Listener, error) {
 	if c.HTTPS != 0 && c.TLS == nil {
 		return nil, fmt.Errorf("listen for VIP %s: an https port needs certificates", c.VIP)
+	}
+	if c.TokenKey != nil && len(c.TokenKey) != len(quic.TokenGeneratorKey{}) {
+		return nil, fmt.Errorf("listen for VIP %s: the key of tokens has %d octets, not %d", c.VIP, len(c.TokenKey), len(quic.TokenGeneratorKey{}))
 	}
 	c.setDefaults()
 	s, err := bind(c.Options)

@@ -19,6 +19,9 @@ type Metrics struct {
 	sendErrs   *prometheus.CounterVec // vip
 	panics     *prometheus.CounterVec // vip
 	tooLarge   *prometheus.CounterVec // vip
+	unfinished *prometheus.GaugeVec   // vip
+	retries    *prometheus.CounterVec // vip, reason
+	proven     *prometheus.CounterVec // vip
 
 	mu     sync.Mutex                // guards the following field
 	losses map[string]map[string]int // by VIP and "h1 reset", as lost has them
@@ -27,7 +30,8 @@ type Metrics struct {
 // NewMetrics returns metrics that are registered on reg.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := newMetrics()
-	reg.MustRegister(m.open, m.accepted, m.lost, m.handshakes, m.sessions, m.acceptErrs, m.sendErrs, m.panics, m.tooLarge)
+	reg.MustRegister(m.open, m.accepted, m.lost, m.handshakes, m.sessions, m.acceptErrs, m.sendErrs, m.panics, m.tooLarge,
+		m.unfinished, m.retries, m.proven)
 	return m
 }
 
@@ -67,7 +71,15 @@ func newMetrics() *Metrics {
 		acceptErrs: counter("accept_errors_total", "Connections that could not be accepted, for want of descriptors for example.", "vip"),
 		sendErrs:   counter("udp_send_errors_total", "QUIC packets dropped by a passing error of the host, for want of a route for example.", "vip"),
 		panics:     counter("panics_total", "Requests whose handler panicked: a defect; their stacks are in the log.", "vip"),
-		tooLarge:   counter("headers_too_large_total", "H1 and H2 requests answered 431 for fields above limits.header.", "vip"),
+		unfinished: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "anyedge_listener_quic_handshakes",
+			Help: "Unfinished QUIC handshakes.",
+		}, []string{"vip"}),
+		retries: counter("quic_retries_total",
+			"Initial packets of QUIC clients that must first prove their address, answered with Retry while handshakes are too many (unfinished) or begin too fast (rate): limits.quic_handshakes, limits.quic_handshake_rate.",
+			"vip", "reason"),
+		proven:   counter("quic_addresses_proven_total", "QUIC handshakes that began with a token that holds, of a Retry or of an earlier connection.", "vip"),
+		tooLarge: counter("headers_too_large_total", "H1 and H2 requests answered 431 for fields above limits.header.", "vip"),
 	}
 }
 

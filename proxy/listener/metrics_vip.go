@@ -23,6 +23,9 @@ type vipMetrics struct {
 	sendErrors     prometheus.Counter
 	panics         prometheus.Counter
 	headersRefused prometheus.Counter
+	unfinished     prometheus.Gauge
+	proven         prometheus.Counter
+	retries        map[crowd]prometheus.Counter
 }
 
 func (m *Metrics) of(vip string) *vipMetrics {
@@ -32,6 +35,12 @@ func (m *Metrics) of(vip string) *vipMetrics {
 		sendErrors:     m.sendErrs.WithLabelValues(vip),
 		panics:         m.panics.WithLabelValues(vip),
 		headersRefused: m.tooLarge.WithLabelValues(vip),
+		unfinished:     m.unfinished.WithLabelValues(vip),
+		proven:         m.proven.WithLabelValues(vip),
+		retries: map[crowd]prometheus.Counter{
+			crowdUnfinished: m.retries.WithLabelValues(vip, string(crowdUnfinished)),
+			crowdRate:       m.retries.WithLabelValues(vip, string(crowdRate)),
+		},
 	}
 }
 

@@ -43,8 +43,18 @@ func newQUICServer(l *Listener, socket *net.UDPConn) (*quicServer, error) {
 	if s.transport, err = l.newTransport(socket); err != nil {
 		return nil, err
 	}
-	s.transport.ConnContext = s.handshaking
+	s.transport.ConnContext, s.transport.VerifySourceAddress = s.handshaking, s.mustProve
+	s.transport.TokenGeneratorKey = tokenKey(l.config.TokenKey)
 	return s, nil
+}
+
+// tokenKey is key, of the right size, or nil.
+func tokenKey(key []byte) *quic.TokenGeneratorKey {
+	if key == nil {
+		return nil
+	}
+	k := quic.TokenGeneratorKey(key)
+	return &k
 }
 
 func (s *quicServer) quicConfig() *quic.Config {

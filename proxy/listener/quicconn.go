@@ -59,6 +59,7 @@ func (q *quicConn) count() {
 	case <-q.conn.HandshakeComplete():
 	case <-q.conn.Context().Done():
 	}
+	q.owner.shakeEnds(shakeOf(q.conn))
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.settle()

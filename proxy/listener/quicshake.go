@@ -3,7 +3,9 @@ package listener
 import (
 	"context"
 	"errors"
+	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/quic-go/quic-go"
 )
@@ -12,6 +14,7 @@ type shakeKey struct{}
 
 // shake is the account of one QUIC handshake, which is settled once.
 type shake struct {
+	over     atomic.Bool // it no longer counts as unfinished
 	accepted atomic.Bool // quic-go handed the connection over: a quicConn settles
 	settled  atomic.Bool
 }
@@ -19,7 +22,9 @@ type shake struct {
 // handshaking follows the handshake of a connection that begins: quic-go hands over only those that get somewhere.
 func (s *quicServer) handshaking(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
 	h := &shake{}
+	s.shakeBegins(info.AddrVerified)
 	context.AfterFunc(ctx, func() {
+		s.shakeEnds(h)
 		cause := context.Cause(ctx)
 		// An application's close comes in 1-RTT packets only: the handshake was complete.
 		if !h.accepted.Load() && s.ctx.Err() == nil && !errors.As(cause, new(*quic.ApplicationError)) {
@@ -27,6 +32,32 @@ func (s *quicServer) handshaking(ctx context.Context, info *quic.ClientInfo) (co
 		}
 	})
 	return context.WithValue(ctx, shakeKey{}, h), nil
+}
+
+// mustProve says whether a client must prove its address before its handshake.
+func (s *quicServer) mustProve(net.Addr) bool {
+	why := s.listener.config.Handshakes.crowded(time.Now())
+	if why == crowdNone {
+		return false
+	}
+	s.listener.metrics.retries[why].Inc()
+	return true
+}
+
+func (s *quicServer) shakeBegins(proven bool) {
+	s.listener.config.Handshakes.unfinished.Add(1)
+	s.listener.metrics.unfinished.Inc()
+	if proven {
+		s.listener.metrics.proven.Inc()
+	}
+}
+
+// shakeEnds counts a handshake as finished, well or not.
+func (s *quicServer) shakeEnds(h *shake) {
+	if !h.over.Swap(true) {
+		s.listener.config.Handshakes.unfinished.Add(-1)
+		s.listener.metrics.unfinished.Dec()
+	}
 }
 
 func (s *quicServer) shakeFailed(h *shake, client string, cause error) {
