@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/anyedge/anyedge/proxy"
 )
@@ -269,7 +270,8 @@ func (d *decoder) validateShed(cfg *Config) {
 
 // validateFleet reports others that are this node, and a node that the others can't reach.
 func (d *decoder) validateFleet(cfg *Config) {
-	if len(cfg.Fleet.Nodes) > 0 && !cfg.Node.Address.IsValid() {
+	d.validateJoin(cfg)
+	if len(cfg.Fleet.Nodes)+len(cfg.Fleet.Join) > 0 && !cfg.Node.Address.IsValid() {
 		d.report("node.address", "is missing: the other nodes see at it that this one serves")
 	}
 	for i, n := range cfg.Fleet.Nodes {
@@ -304,16 +306,37 @@ func (d *decoder) validateSteering(cfg *Config) {
 	}
 }
 
+// validateJoin reports what gossip can't do without.
+func (d *decoder) validateJoin(cfg *Config) {
+	if len(cfg.Fleet.Join) == 0 {
+		return
+	}
+	if cfg.Fleet.SecretFile == "" {
+		d.report("fleet.secret_file", "is missing: nodes that join each other share one, made by anyedge secret new")
+	}
+	if cfg.Fleet.Interval > 2*time.Second {
+		d.report("fleet.interval", "must be at most 2s with join: of two words in a row one may be lost")
+	}
+}
+
 // Warnings says what is no mistake, yet surely not meant.
 func (cfg *Config) Warnings() []string {
-	if len(cfg.BGP.Peers) == 0 {
-		return []string{"bgp.peers is empty: nothing is announced"}
+	var list []string
+	if cfg.Cache.Disk != nil && len(cfg.Fleet.Join) > 0 && cfg.Fleet.StateFile == "" {
+		list = append(list, "fleet.state_file is missing: a restart forgets which purges it has missed, so all that is on disk is purged at each start")
 	}
+	if len(cfg.BGP.Peers) == 0 {
+		return append(list, "bgp.peers is empty: nothing is announced")
+	}
+	return append(list, cfg.unheard()...)
+}
+
+// unheard are the prefixes that no peer would hear.
+func (cfg *Config) unheard() (list []string) {
 	var heard [2]bool // IPv4, IPv6
 	for _, p := range cfg.BGP.Peers {
 		heard[family(p.Address)] = true
 	}
-	var list []string
 	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
 		for _, p := range cfg.VIPs[name].Announce {
 			if f := family(p.Addr()); !heard[f] {

@@ -67,6 +67,9 @@ func (n *Node) able() bool {
 	return n.fresh() && within(n.Verified, freshFor) && n.Level <= LightlyDepref
 }
 
+// Fresh says whether what is of that age counts; negative: it never was.
+func Fresh(age time.Duration) bool { return within(age, freshFor) }
+
 func within(age, limit time.Duration) bool { return age >= 0 && age <= limit }
 
 // vetoed says whether a failing path to origin is the origin's own fault: at least half of the metros find it critical,

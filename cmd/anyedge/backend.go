@@ -27,7 +27,7 @@ func (n *node) Status() any {
 		Config: ConfigStatus{File: n.file, Loaded: l.loaded},
 		VIPs:   n.vipStatus(l.cfg), Peers: n.speaker.Peers(),
 		Cache: n.cache.Stats(), Disks: n.disk.stats(), Certificates: n.certs.Certificates(), Report: n.report(l.cfg), Nodes: n.nodeStatus(),
-		FleetSecret: n.secretStatus(), Steering: n.steeringStatus(),
+		FleetSecret: n.secretStatus(), Steering: n.steeringStatus(), Fleet: n.fleetStatus(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.pools)) {
 		s.Origins = append(s.Origins, l.pools[name].Status())
@@ -76,13 +76,21 @@ func (n *node) ExplainURL(url string, fields http.Header) (cache.URLExplanation,
 
 // Purge drops stored responses of this node.
 func (n *node) Purge(_ context.Context, p cache.PurgeRequest) (cache.PurgeResult, error) {
+	if err := n.knowsSites(p); err != nil {
+		return cache.PurgeResult{}, err
+	}
+	return n.cache.Purge(p)
+}
+
+// knowsSites says which sites of a purge there are none of.
+func (n *node) knowsSites(p cache.PurgeRequest) error {
 	known := slices.Sorted(maps.Keys(n.live.Load().cfg.Sites))
 	for _, site := range p.Sites {
 		if !slices.Contains(known, site) {
-			return cache.PurgeResult{}, fmt.Errorf("purge: no site %q: there are %s", site, strings.Join(known, ", "))
+			return fmt.Errorf("purge: no site %q: there are %s", site, strings.Join(known, ", "))
 		}
 	}
-	return n.cache.Purge(p)
+	return nil
 }
 
 // Drain takes vip, or all, out of service for d, or until Undrain if that is 0.

@@ -235,7 +235,13 @@ func (e *edge) client() *demo {
 
 func (e *edge) getBy(transport http.RoundTripper, host, path string) (*http.Response, string) {
 	e.t.Helper()
-	req, err := http.NewRequestWithContext(e.t.Context(), "GET", fmt.Sprintf("https://127.0.0.1:%d%s", e.https, path), nil)
+	return e.getFrom(transport, "127.0.0.1", host, path)
+}
+
+// getFrom asks at an address of the node's.
+func (e *edge) getFrom(transport http.RoundTripper, address, host, path string) (*http.Response, string) {
+	e.t.Helper()
+	req, err := http.NewRequestWithContext(e.t.Context(), "GET", fmt.Sprintf("https://%s:%d%s", address, e.https, path), nil)
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -534,7 +540,6 @@ func TestUsage(t *testing.T) {
 		{[]string{"status", "--admin", "http://127.0.0.1:1"}, exitBad, "is anyedge running there"},
 		{[]string{"purge"}, exitUsage, "url"},
 		{[]string{"purge", "--all", "--tag", "x"}, exitUsage, "all"},
-		{[]string{"purge", "--all", "--fleet"}, exitBad, "not supported yet"},
 		{[]string{"check", "-c", bad}, exitBad, bad + ":1:8: node.nam: "},
 		{[]string{"check", "-c", bad + "x"}, exitBad, "no such file"},
 	} {
@@ -602,7 +607,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		stated[m[1]] = m[2]
 	}
 	e := newEdge(t)
-	e.write(e.configText() + fmt.Sprintf("cache: {disk: {path: %s/cache, size: 16MiB}}\n", filepath.Dir(e.file)) + e.steeringText())
+	e.write(e.configText() + fmt.Sprintf("cache: {disk: {path: %s/cache, size: 16MiB}}\n", filepath.Dir(e.file)) + strings.Replace(e.steeringText(), "fleet: {", `fleet: {listen: "127.0.0.1:0", join: ["127.0.0.1:9"], `, 1))
 	e.begin()
 	e.awaitAnnounced()
 	e.get("HTTP/2.0", "shop.example.com", "/")
@@ -619,8 +624,10 @@ func TestMetricsAreDocumented(t *testing.T) {
 			t.Errorf("the README says of %s %q; it is a %s: %s", name, stated[name], kind, f.GetHelp())
 		}
 	}
-	// These have no series until what they count has happened, or without a peer that has BFD.
+	// These have no series until what they count has happened, or without a peer that has BFD, or another node.
 	rare := map[string]bool{
+		"anyedge_fleet_member_heard_seconds": true, "anyedge_fleet_member_purges_missing": true,
+		"anyedge_fleet_member_rtt_seconds": true, "anyedge_fleet_member_verified": true,
 		"anyedge_admission_refused_total": true,
 		"anyedge_bgp_bfd_up":              true, "anyedge_bgp_bfd_failures_total": true, "anyedge_bgp_bfd_discarded_packets_total": true,
 	}

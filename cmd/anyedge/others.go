@@ -95,7 +95,7 @@ func asked(cfg *configs.Config) (list []fleet.VIP) {
 // ownDoors are the listeners at the node's own address, one for each port that a VIP has, where there are others to see
 // that it serves. They have no VIP of their own.
 func ownDoors(cfg *configs.Config, taken []socket) (list []socket) {
-	if len(cfg.Fleet.Nodes) == 0 || !cfg.Node.Address.IsValid() {
+	if len(cfg.Fleet.Nodes)+len(cfg.Fleet.Join) == 0 || !cfg.Node.Address.IsValid() {
 		return nil
 	}
 	add := func(port uint16, tls bool) {

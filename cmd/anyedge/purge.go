@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/proxy/admin"
 )
 
 func newPurge() *cobra.Command {
@@ -33,18 +34,18 @@ func newPurge() *cobra.Command {
 	c.Flags().StringArrayVar((*[]string)(&p.Sites), "site", nil, "all that came to be stored by a site's configuration")
 	c.Flags().BoolVar(&p.All, "all", false, "everything")
 	c.Flags().BoolVar(&p.Soft, "soft", false, "make stale: validate before the next use, still usable where stale is allowed")
-	c.Flags().BoolVar(&fleet, "fleet", false, "on every node of the fleet (not supported yet)")
+	c.Flags().BoolVar(&fleet, "fleet", false, "on every node of the fleet; one that is away purges when it is back")
 	c.MarkFlagsOneRequired("url", "tag", "prefix", "site", "all")
 	for _, item := range []string{"url", "tag", "prefix", "site"} {
 		c.MarkFlagsMutuallyExclusive(item, "all")
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if fleet {
-			return errors.New("--fleet: not supported yet: purge each node by its --admin")
-		}
 		api, err := f.client()
 		if err != nil {
 			return err
+		}
+		if fleet {
+			return purgeFleet(c, api, p, f.json)
 		}
 		var result cache.PurgeResult
 		if err := api.post(c.Context(), "/v1/purge", p, &result); err != nil {
@@ -60,6 +61,19 @@ func newPurge() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// purgeFleet asks the node to purge everywhere. That a node hasn't yet is a bad answer.
+func purgeFleet(c *cobra.Command, api *client, p cache.PurgeRequest, asJSON bool) error {
+	var result FleetPurge
+	if err := api.post(c.Context(), "/v1/purge", admin.PurgeRequest{PurgeRequest: p, Fleet: true}, &result); err != nil {
+		return err
+	}
+	if asJSON {
+		return errors.Join(printJSON(c.OutOrStdout(), result), result.incomplete())
+	}
+	result.write(c.OutOrStdout())
+	return result.incomplete()
 }
 
 // writePurged tells how much was purged, and of what where there were several items.

@@ -126,6 +126,13 @@ func fixed(old, cfg *configs.Config) error {
 		"bgp.router_id":      old.BGP.RouterID == cfg.BGP.RouterID,
 		"log.level":          old.Log.Level == cfg.Log.Level,
 		"log.format":         old.Log.Format == cfg.Log.Format,
+		"fleet.join":         (len(old.Fleet.Join) == 0) == (len(cfg.Fleet.Join) == 0),
+		"fleet.listen":       old.Fleet.Listen == cfg.Fleet.Listen,
+		"fleet.advertise":    old.Fleet.Advertise == cfg.Fleet.Advertise,
+		"fleet.state_file":   old.Fleet.StateFile == cfg.Fleet.StateFile,
+		"fleet.interval":     old.Fleet.Interval == cfg.Fleet.Interval || len(cfg.Fleet.Join) == 0,
+		"node.metro":         old.Node.Metro == cfg.Node.Metro || len(cfg.Fleet.Join) == 0,
+		"node.address":       old.Node.Address == cfg.Node.Address || len(cfg.Fleet.Join) == 0,
 		"fleet.secret_file":  (old.Fleet.SecretFile == "") == (cfg.Fleet.SecretFile == ""), // QUIC sockets have keys for their life
 		// A listener's server has these for its life, and another would have to close its connections.
 		"limits.header":         old.Limits.Header == cfg.Limits.Header,
@@ -227,11 +234,8 @@ func (n *node) apply(next, old *live) {
 	n.governor.Configure(cfg.Cache.Governed)
 	n.control.Configure(cfg.Routing, announcedVIPs(cfg))
 	n.others.Configure(next.members, asked(cfg))
-	if n.steering != nil {
-		if err := n.steering.Update(cfg.Fleet.Steering.Peers()); err != nil {
-			n.log.Error("steering: the former nodes stay", "error", err) // Check finds what can be wrong before
-		}
-	}
+	n.refleet(cfg)
+	n.steerTo(cfg)
 	n.checks.Configure(cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
 	n.checks.Set(n.selfChecks(cfg), services(cfg))
 	for name, p := range next.pools {

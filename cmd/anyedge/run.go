@@ -130,7 +130,8 @@ type node struct {
 	speaker     *bgp.Speaker
 	control     *routing.Controller
 	checks      *probe.Runner
-	others      *fleet.Static
+	others      *fleet.Others
+	fleet       *fleet.Fleet   // nil: it gossips with nobody
 	steering    *steer.Steerer // nil: none
 	sent        bits           // by this node, now
 	admin       *admin.Server
@@ -191,7 +192,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 		return nil, err
 	}
 	n.control = routing.NewController(cfg.Routing, announcedVIPs(cfg), n.tracker, n.speaker, n.journal, log)
-	n.others = fleet.NewStatic(cfg.Node.Metro, n.sent.get, n.journal)
+	n.others = fleet.NewOthers(cfg.Node.Metro, n.sent.get, n.journal)
 	n.control.Consult(n.others)
 	n.checks = probe.NewRunner(n.selfChecked, cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
 
@@ -199,7 +200,12 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	if err != nil {
 		return nil, err
 	}
+	if n.fleet, err = n.openFleet(cfg); err != nil {
+		next.discard(nil)
+		return nil, err
+	}
 	if n.admin, err = admin.New(cfg.Admin, n, n.journal, n.registry, log); err != nil {
+		n.closeFleet()
 		next.discard(nil)
 		return nil, err
 	}
@@ -228,6 +234,12 @@ func (n *node) Run(ctx context.Context) error {
 	n.start("self checks", n.checks.Run)
 	n.start("load", n.measureLoad)
 	n.start("other nodes", n.others.Run)
+	if n.fleet != nil {
+		n.start("fleet", n.fleet.Run)
+	}
+	if n.fleet != nil && n.steering != nil {
+		n.start("nodes to steer to", n.followFleet)
+	}
 	n.start("admin API", n.admin.Serve)
 	n.start("memory", n.governor.Run)
 	n.start("disks", n.watchDisks)

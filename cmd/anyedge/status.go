@@ -16,6 +16,7 @@ import (
 	"github.com/anyedge/anyedge/cache/disk"
 	"github.com/anyedge/anyedge/proxy/origin"
 	"github.com/anyedge/anyedge/routing"
+	"github.com/anyedge/anyedge/routing/fleet"
 	edgetls "github.com/anyedge/anyedge/tls"
 	"github.com/anyedge/anyedge/tls/secret"
 )
@@ -35,6 +36,7 @@ type Status struct {
 	Certificates []edgetls.CertificateInfo `json:"certificates"`
 	Report       *routing.Report           `json:"report,omitempty"` // what other nodes read of it
 	Nodes        []NodeStatus              `json:"nodes,omitempty"`  // the others
+	Fleet        *fleet.Status             `json:"fleet,omitempty"`  // by gossip
 	FleetSecret  []secret.Description      `json:"fleet_secret,omitempty"`
 	Steering     *SteeringStatus           `json:"steering,omitempty"`
 }
@@ -132,6 +134,7 @@ func (s Status) write(out io.Writer, now time.Time) error {
 	for _, c := range s.Certificates {
 		fmt.Fprintf(w, "cert\t%s\tuntil %s\t%s\t%s%s\n", strings.Join(c.Names, " "), c.NotAfter.Format(time.DateOnly), c.Key, firstOf(c.File, "made here"), dash(c.Warning))
 	}
+	writeFleet(w, s.Fleet, now)
 	for _, row := range s.Steering.rows() {
 		fmt.Fprintln(w, row)
 	}

@@ -21,6 +21,12 @@ import (
 // maxRequest bounds a request's content: the largest is a purge of many URLs.
 const maxRequest = 1 << 20
 
+// PurgeRequest is the content of POST /v1/purge.
+type PurgeRequest struct {
+	cache.PurgeRequest
+	Fleet bool `json:"fleet,omitempty"` // on every node of the fleet
+}
+
 // DrainRequest is the content of POST /v1/drain.
 type DrainRequest struct {
 	VIP    string `json:"vip,omitempty"` // empty: all
@@ -163,11 +169,17 @@ func (s *Server) explainVIP(w http.ResponseWriter, vip string) {
 }
 
 func (s *Server) purge(w http.ResponseWriter, r *http.Request) {
-	var p cache.PurgeRequest
+	var p PurgeRequest
 	if !read(w, r, &p) {
 		return
 	}
-	result, err := s.backend.Purge(r.Context(), p)
+	var result any
+	var err error
+	if p.Fleet {
+		result, err = s.backend.PurgeFleet(r.Context(), p.PurgeRequest)
+	} else {
+		result, err = s.backend.Purge(r.Context(), p.PurgeRequest)
+	}
 	if err != nil {
 		fail(w, http.StatusBadRequest, err)
 		return

@@ -32,6 +32,8 @@ type Backend interface {
 	ExplainURL(url string, fields http.Header) (cache.URLExplanation, error)
 	// Purge drops stored responses.
 	Purge(ctx context.Context, p cache.PurgeRequest) (cache.PurgeResult, error)
+	// PurgeFleet drops stored responses on every node of the fleet; what it returns must marshal to JSON.
+	PurgeFleet(ctx context.Context, p cache.PurgeRequest) (any, error)
 	// Drain takes a VIP, or all where vip is empty, out of service by degrees, for d or until Undrain if that is 0.
 	Drain(vip string, d time.Duration, reason string) error
 	Undrain(vip string) error

@@ -64,6 +64,11 @@ func (b *backend) Purge(_ context.Context, p cache.PurgeRequest) (cache.PurgeRes
 	return cache.PurgeResult{Count: 3}, nil
 }
 
+func (b *backend) PurgeFleet(_ context.Context, p cache.PurgeRequest) (any, error) {
+	b.purged = p
+	return map[string]int{"nodes": 7}, nil
+}
+
 func (b *backend) Drain(vip string, d time.Duration, reason string) error {
 	if vip == "nope" {
 		return errors.New("no VIP nope")
@@ -181,6 +186,7 @@ func TestAnswers(t *testing.T) {
 		{"purge", "POST", "/v1/purge", `{"tag":"a"}`, 200, `3`},
 		{"purge with a misspelt key", "POST", "/v1/purge", `{"tagg":"a"}`, 400, "unknown field"},
 		{"purge of several", "POST", "/v1/purge", `{"tag":["a","b"]}`, 200, `3`},
+		{"purge of the fleet", "POST", "/v1/purge", `{"tag":["a","b"],"fleet":true}`, 200, `"nodes": 7`},
 		{"purge of a number", "POST", "/v1/purge", `{"tag":7}`, 400, "neither a string nor a list"},
 		{"purge with broken JSON", "POST", "/v1/purge", `{`, 400, "read the request"},
 		{"purge by GET", "GET", "/v1/purge", "", 405, ""},

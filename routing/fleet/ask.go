@@ -23,15 +23,28 @@ const (
 	maxStatus = 8 << 20
 )
 
-// source asks one node's admin API.
+// source is one other node, and how its word is had.
 type source struct {
+	node  Node
+	ask   func(context.Context) (*answer, error)
+	close func()
+}
+
+// api asks one node's admin API.
+type api struct {
 	node  Node
 	token string
 	http  *http.Client
 }
 
+// newSource is a node of the configuration, with what its files have.
 func newSource(n Node) (*source, error) {
-	s := &source{node: n}
+	a, err := newAPI(n)
+	return &source{node: n, ask: a.ask, close: a.http.CloseIdleConnections}, err
+}
+
+func newAPI(n Node) (*api, error) {
+	s := &api{node: n}
 	transport := &http.Transport{Proxy: nil, MaxConnsPerHost: 2, IdleConnTimeout: time.Minute}
 	var tokenErr, caErr error
 	if n.TokenFile != "" {
@@ -73,10 +86,12 @@ type answer struct {
 	Node   string          `json:"node"`
 	Metro  string          `json:"metro"`
 	Report *routing.Report `json:"report"`
+
+	at time.Time // when the node said so
 }
 
 // ask returns what the node says of itself.
-func (s *source) ask(ctx context.Context) (*answer, error) {
+func (s *api) ask(ctx context.Context) (*answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.node.Admin, "/")+"/v1/status", nil)
 	if err != nil {
 		return nil, err
@@ -102,5 +117,6 @@ func (s *source) ask(ctx context.Context) (*answer, error) {
 	case a.Report == nil:
 		return nil, fmt.Errorf("%s doesn't tell its levels: is it an older version?", s.node.Admin)
 	}
+	a.at = time.Now()
 	return &a, nil
 }

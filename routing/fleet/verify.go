@@ -60,6 +60,9 @@ func covers(state tls.ConnectionState) error {
 // verify asks node for vip at its own address. The answer must bear the node's name: only-if-cached (RFC 9111 §5.2.1.7)
 // brings the request through listener, limits and site to the cache, and to no origin.
 func (p *prober) verify(ctx context.Context, n Node, vip VIP) error {
+	if !n.Address.IsValid() {
+		return errors.New("its address isn't known")
+	}
 	scheme, port := "https", vip.HTTPS
 	if port == 0 {
 		scheme, port = "http", vip.HTTP

@@ -218,9 +218,14 @@ func TestStrangers(t *testing.T) {
 	t.Parallel()
 	a := start(t, "ams-1", [][]byte{keyA})
 	for i, c := range []struct{ network, send string }{
-		{"udp", "GET / HTTP/1.1\r\n\r\n"}, {"udp", "\x00"}, {"udp", "\xf4\x07anyedge"}, {"udp", "\xf4\x07anyedge\x01" + strings.Repeat("x", 100)},
+		{"udp", "GET / HTTP/1.1\r\n\r\n"},
+		{"udp", "\x00"},
+		{"udp", "\xf4\x07anyedge"},
+		{"udp", "\xf4\x07anyedge\x01" + strings.Repeat("x", 100)},
 		{"udp", "\xf4\x07anyedge\x09" + strings.Repeat("x", 100)},
-		{"tcp", "GET / HTTP/1.1\r\n\r\n"}, {"tcp", "\xf4\x07anyedge\x06"}, {"tcp", "\xf4\x07anyedge\x0a\x00\x00\x00\x30\x01" + strings.Repeat("x", 60)},
+		{"tcp", "GET / HTTP/1.1\r\n\r\n"},
+		{"tcp", "\xf4\x07anyedge\x06"},
+		{"tcp", "\xf4\x07anyedge\x0a\x00\x00\x00\x30\x01" + strings.Repeat("x", 60)},
 	} {
 		_, before := a.Strangers()
 		conn, err := net.Dial(c.network, a.seed())

@@ -42,7 +42,7 @@ func (s *states) hear(h header, at time.Time) (news, missing bool) {
 	if h.later(&e.header) {
 		e.header, e.heard, news = h, at, true
 	}
-	return news, e.version.newer(e.has)
+	return news, e.newer(e.has)
 }
 
 // take notes a state and says whether it is news, of the beat or of the state itself.
@@ -59,7 +59,7 @@ func (s *states) take(h header, state []byte, at time.Time) (news, changed bool)
 	if h.later(&e.header) {
 		e.header, e.heard, news = h, at, true
 	}
-	if h.version.newer(e.has) && h.node != s.self { // what an earlier process of ours said is outdone by publish
+	if h.newer(e.has) && h.node != s.self { // what an earlier process of ours said is outdone by publish
 		e.has, e.state, changed = h.version, slices.Clone(state), true
 	}
 	return news, changed
@@ -81,7 +81,7 @@ func (s *states) missing(now time.Time, pause time.Duration) (nodes []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for node, e := range s.known {
-		if node != s.self && e.version.newer(e.has) && now.Sub(e.wanted) >= pause {
+		if node != s.self && e.newer(e.has) && now.Sub(e.wanted) >= pause {
 			e.wanted = now
 			nodes = append(nodes, node)
 		}
@@ -111,7 +111,7 @@ func (s *states) publish(state []byte, now time.Time) (header, []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.entry(s.self)
-	if e.version.newer(e.has) || e.epoch == 0 { // somebody knows of an earlier process with a clock that was ahead
+	if e.newer(e.has) || e.epoch == 0 { // somebody knows of an earlier process with a clock that was ahead
 		e.version = version{epoch: max(uint64(now.UnixNano()), e.epoch+1)}
 		e.beat = 0
 	}

@@ -72,7 +72,7 @@ func TestClockSetBack(t *testing.T) {
 	before := header{"self", version{uint64(at.Add(time.Hour).UnixNano()), 7}, 900}
 	s.take(before, []byte("of the process before"), at)
 	h, state := s.publish(nil, at)
-	if !h.version.newer(before.version) || !h.later(&before) || string(state) != "new" {
+	if !h.newer(before.version) || !h.later(&before) || string(state) != "new" {
 		t.Errorf("%+v %q", h, state)
 	}
 }

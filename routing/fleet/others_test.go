@@ -67,7 +67,7 @@ func (o *other) tell(node string, r *routing.Report) {
 }
 
 // watch is a fleet that asks o, until the test ends.
-func (o *other) watch(vips ...fleet.VIP) *fleet.Static {
+func (o *other) watch(vips ...fleet.VIP) *fleet.Others {
 	o.t.Helper()
 	token := filepath.Join(o.t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("secret\n"), 0o600); err != nil {
@@ -77,7 +77,7 @@ func (o *other) watch(vips ...fleet.VIP) *fleet.Static {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	s := fleet.NewStatic("ams", func() float64 { return 2e9 }, o.journal)
+	s := fleet.NewOthers("ams", func() float64 { return 2e9 }, o.journal)
 	s.Configure(m, vips)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
@@ -96,7 +96,7 @@ func (o *other) www() fleet.VIP {
 }
 
 // await waits until what is known of fra-1 for www is as met says.
-func await(t *testing.T, s *fleet.Static, what string, met func(routing.Node) bool) routing.Node {
+func await(t *testing.T, s *fleet.Others, what string, met func(routing.Node) bool) routing.Node {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		n := s.View("www").Nodes[0]
@@ -191,7 +191,7 @@ func TestFailureAndReturnAreTold(t *testing.T) {
 }
 
 func TestNobodyToAsk(t *testing.T) {
-	s := fleet.NewStatic("ams", func() float64 { return -1 }, nil)
+	s := fleet.NewOthers("ams", func() float64 { return -1 }, nil)
 	if f := s.View("www"); f != nil {
 		t.Errorf("%+v", f)
 	}

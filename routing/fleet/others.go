@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,22 +17,25 @@ import (
 // verifyAtOnce bounds the questions to one node's data plane at a time.
 const verifyAtOnce = 8
 
-// Static is the fleet as the configuration lists it. Its methods may be called concurrently; View waits for nothing.
-type Static struct {
+// Others are the other nodes: what they say, and whether their data planes answer. Its methods may be called concurrently;
+// View waits for nothing.
+type Others struct {
 	metro   string
 	load    func() float64 // what this node serves, in bits per second; negative while it isn't known
 	journal *health.Journal
 	prober  *prober
 
 	mu       sync.Mutex // guards the following fields
-	sources  []*source
+	fleet    bool       // others are sought, even if nobody was ever found
+	listed   []*source  // by the configuration
+	gossip   []*source  // by themselves
 	vips     []VIP
 	interval time.Duration
 	known    map[string]*knowledge // by node
-	changed  chan struct{}         // closed at the next change
+	changed  chan struct{}         // closed at the next change of who they are
 }
 
-var _ routing.View = (*Static)(nil)
+var _ routing.View = (*Others)(nil)
 
 // knowledge is what has been heard of one node. Zero times are of what never was.
 type knowledge struct {
@@ -42,9 +47,12 @@ type knowledge struct {
 	problem  string
 }
 
-// NewStatic returns a fleet of nobody; Configure says who is in it. load is what this node serves.
-func NewStatic(metro string, load func() float64, j *health.Journal) *Static {
-	return &Static{metro: metro, load: load, journal: j, prober: newProber(), known: map[string]*knowledge{}, changed: make(chan struct{})}
+// NewOthers returns a fleet of nobody; Configure says who is in it. load is what this node serves.
+func NewOthers(metro string, load func() float64, j *health.Journal) *Others {
+	return &Others{
+		metro: metro, load: load, journal: j, prober: newProber(), interval: time.Second,
+		known: map[string]*knowledge{}, changed: make(chan struct{}),
+	}
 }
 
 // Members are the nodes of a configuration with what their files have.
@@ -68,12 +76,39 @@ func Read(o Options) (*Members, error) {
 }
 
 // Configure replaces who the others are and what they are asked for. What is known of those that stay stays.
-func (s *Static) Configure(m *Members, vips []VIP) {
+func (s *Others) Configure(m *Members, vips []VIP) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sources, s.vips, s.interval = m.sources, vips, m.options.Interval
+	s.listed, s.vips, s.interval, s.fleet = m.sources, vips, m.options.Interval, len(m.options.Join) > 0
+	s.settle()
+}
+
+// gossiped replaces who is known by gossip.
+func (s *Others) gossiped(list []*source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gossip = list
+	s.settle()
+}
+
+// Verified are the nodes whose data planes have lately answered this one for every VIP, by name.
+func (s *Others) Verified() (list []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for _, src := range s.sources() {
+		k := s.known[src.node.Name]
+		if len(s.vips) > 0 && !slices.ContainsFunc(s.vips, func(v VIP) bool { return !routing.Fresh(age(k.verified[v.Name], now)) }) {
+			list = append(list, src.node.Name)
+		}
+	}
+	return list
+}
+
+// settle makes what is known that of those who are there; the lock is held.
+func (s *Others) settle() {
 	known := map[string]*knowledge{}
-	for _, src := range m.sources {
+	for _, src := range s.sources() {
 		k := s.known[src.node.Name]
 		if k == nil {
 			k = &knowledge{critical: map[string]time.Time{}, verified: map[string]time.Time{}}
@@ -85,49 +120,69 @@ func (s *Static) Configure(m *Members, vips []VIP) {
 	s.changed = make(chan struct{})
 }
 
-// Run asks until ctx ends, and returns nil.
-func (s *Static) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		s.generation(ctx)
+// sources are all, by the configuration where a node is in both, in the order of their names; the lock is held.
+func (s *Others) sources() []*source {
+	all := slices.Clone(s.listed)
+	for _, src := range s.gossip {
+		if !slices.ContainsFunc(s.listed, func(l *source) bool { return l.node.Name == src.node.Name }) {
+			all = append(all, src)
+		}
 	}
-	return nil
+	slices.SortStableFunc(all, func(a, b *source) int { return strings.Compare(a.node.Name, b.node.Name) })
+	return all
 }
 
-// generation asks those who are configured now until that changes.
-func (s *Static) generation(ctx context.Context) {
-	s.mu.Lock()
-	sources, vips, interval, changed := s.sources, s.vips, s.interval, s.changed
-	s.mu.Unlock()
-	ctx, cancel := context.WithCancel(ctx)
+// Run asks until ctx ends, and returns nil.
+func (s *Others) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
+	running := map[*source]context.CancelFunc{}
 	defer loops.Wait()
-	defer cancel()
-	for _, src := range sources {
-		loops.Go(func() { s.loop(ctx, src, vips, interval) })
-	}
-	select {
-	case <-changed:
-	case <-ctx.Done():
+	for {
+		s.mu.Lock()
+		sources, changed := s.sources(), s.changed
+		s.mu.Unlock()
+		for src, stop := range running {
+			if !slices.Contains(sources, src) {
+				stop()
+				delete(running, src)
+			}
+		}
+		for _, src := range sources {
+			if running[src] == nil {
+				own, stop := context.WithCancel(ctx)
+				running[src] = stop
+				loops.Go(func() { s.loop(own, src) })
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			for _, stop := range running {
+				stop()
+			}
+			return nil
+		}
 	}
 }
 
 // loop asks one node, at first at once.
-func (s *Static) loop(ctx context.Context, src *source, vips []VIP, interval time.Duration) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	defer src.http.CloseIdleConnections()
-	for {
+func (s *Others) loop(ctx context.Context, src *source) {
+	defer src.close()
+	for ctx.Err() == nil {
+		start := time.Now()
+		s.mu.Lock()
+		vips, interval := s.vips, s.interval
+		s.mu.Unlock()
 		s.round(ctx, src, vips)
 		select {
-		case <-tick.C:
+		case <-time.After(time.Until(start.Add(interval))):
 		case <-ctx.Done():
-			return
 		}
 	}
 }
 
 // round asks one node for its word and, side by side, for the data plane of each VIP.
-func (s *Static) round(ctx context.Context, src *source, vips []VIP) {
+func (s *Others) round(ctx context.Context, src *source, vips []VIP) {
 	var all sync.WaitGroup
 	var told, answered error
 	all.Go(func() {
@@ -144,7 +199,7 @@ func (s *Static) round(ctx context.Context, src *source, vips []VIP) {
 }
 
 // verify asks for every VIP and returns one of the errors, if there is one.
-func (s *Static) verify(ctx context.Context, n Node, vips []VIP) error {
+func (s *Others) verify(ctx context.Context, n Node, vips []VIP) error {
 	places := make(chan struct{}, verifyAtOnce)
 	errs := make(chan error, len(vips))
 	var all sync.WaitGroup
@@ -165,21 +220,21 @@ func (s *Static) verify(ctx context.Context, n Node, vips []VIP) error {
 	return <-errs
 }
 
-func (s *Static) tell(node string, a *answer) {
+func (s *Others) tell(node string, a *answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.known[node]
 	if k == nil {
 		return // a reload has removed it
 	}
-	k.metro, k.told, k.report = a.Metro, time.Now(), *a.Report
+	k.metro, k.told, k.report = a.Metro, a.at, *a.Report
 	for _, origin := range a.Report.Critical {
 		k.critical[origin] = k.told
 	}
 	maps.DeleteFunc(k.critical, func(_ string, at time.Time) bool { return k.told.Sub(at) > time.Hour })
 }
 
-func (s *Static) verified(node, vip string) {
+func (s *Others) verified(node, vip string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k := s.known[node]; k != nil {
@@ -188,7 +243,7 @@ func (s *Static) verified(node, vip string) {
 }
 
 // note keeps what is wrong with a node, and tells when that begins and ends.
-func (s *Static) note(node string, err error) {
+func (s *Others) note(node string, err error) {
 	text := ""
 	if err != nil {
 		text = oneLine(err)
@@ -208,16 +263,18 @@ func (s *Static) note(node string, err error) {
 	k.problem = text
 }
 
-// View is what is known of the others for vip.
-func (s *Static) View(vip string) *routing.Fleet {
+// View is what is known of the others for vip: nil where there are none by the configuration, and nobody where a fleet was
+// never found, so that this node takes itself for the last one.
+func (s *Others) View(vip string) *routing.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.sources) == 0 {
+	sources := s.sources()
+	if len(sources) == 0 && !s.fleet {
 		return nil
 	}
 	f := &routing.Fleet{Metro: s.metro, Load: max(s.load(), 0)}
 	now := time.Now()
-	for _, src := range s.sources {
+	for _, src := range sources {
 		n := s.known[src.node.Name].node(vip, now)
 		n.Name = src.node.Name
 		f.Nodes = append(f.Nodes, n)
