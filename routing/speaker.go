@@ -53,7 +53,7 @@ type Peer struct {
 type BFD struct {
 	State     string    `json:"state"`  // admin-down, down, init, up
 	Remote    string    `json:"remote"` // what the peer said last
-	Since     time.Time `json:"since"`
+	Since     time.Time `json:"since,omitzero"`
 	Reason    string    `json:"reason"`              // why it is in that state
 	Detection float64   `json:"detection,omitempty"` // seconds that the peer may be silent; 0 while it isn't heard
 	Failures  int       `json:"failures"`            // how often it went down, but for those that were switched off
@@ -66,6 +66,8 @@ func (b *BFD) String() string {
 	switch {
 	case b.State == "up":
 		return fmt.Sprintf("BFD up (%s)", time.Duration(b.Detection*float64(time.Second)))
+	case b.State == "admin-down":
+		return "BFD " + b.Reason
 	case b.SendError != "":
 		return fmt.Sprintf("BFD %s: %s", b.State, b.SendError)
 	case b.Discarded != "":

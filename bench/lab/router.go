@@ -98,21 +98,31 @@ type FRR struct {
 	dir string
 }
 
-// FRR starts FRR on the host with a configuration for bgpd. Its daemons insist on their own user, so the sockets are in a directory of that user's.
-func (h *Host) FRR(config string) *FRR {
+// FRR starts FRR on the host with a configuration for bgpd, and with more daemons, which need none. They insist on their
+// own user, so the sockets are in a directory of that user's.
+func (h *Host) FRR(config string, more ...string) *FRR {
 	h.lab.Helper()
 	f := &FRR{dir: h.lab.dir + "/" + h.Name}
 	h.must("install", "-d", "-o", "frr", "-g", "frr", f.dir)
 	zebra := f.dir + "/zserv.api"
 	start := func(daemon, config string) *Process {
 		file := h.lab.write(h.Name+"."+daemon+".conf", config)
-		return h.Start("/usr/lib/frr/"+daemon, "-f", file, "--log", "stdout", "--vty_socket", f.dir, "-P", "0",
-			"-z", zebra, "-i", filepath.Join(f.dir, daemon+".pid"))
+		args := []string{
+			"-f", file, "--log", "stdout", "--vty_socket", f.dir, "-P", "0",
+			"-z", zebra, "-i", filepath.Join(f.dir, daemon+".pid"),
+		}
+		if daemon == "bfdd" {
+			args = append(args, "--bfdctl", f.dir+"/bfdd.sock")
+		}
+		return h.Start("/usr/lib/frr/"+daemon, args...)
 	}
 	f.Zebra = start("zebra", "! what bgpd tells it\n")
 	f.Zebra.waitSocket(zebra)
+	for _, daemon := range more {
+		start(daemon, "! what bgpd tells it\n").waitSocket(f.dir + "/" + daemon + ".vty")
+	}
 	f.BGP = start("bgpd", config)
-	h.lab.onFailure("FRR on "+h.Name, func() string { return f.Sessions() + f.show("show bgp ipv4 unicast") + f.show("show bgp ipv6 unicast") })
+	h.lab.onFailure("FRR on "+h.Name, func() string { return f.Sessions() + f.Show("show bgp ipv4 unicast") + f.Show("show bgp ipv6 unicast") })
 	f.BGP.waitSocket(f.dir + "/bgpd.vty")
 	return f
 }
@@ -124,7 +134,7 @@ func (f *FRR) Paths(p netip.Prefix) []Path {
 	if p.Addr().Is6() {
 		family = "ipv6"
 	}
-	paths, err := parseFRR(f.show(fmt.Sprintf("show bgp %s unicast %s json", family, p)))
+	paths, err := parseFRR(f.Show(fmt.Sprintf("show bgp %s unicast %s json", family, p)))
 	if err != nil {
 		f.BGP.lab.Fatal(err)
 	}
@@ -132,9 +142,10 @@ func (f *FRR) Paths(p netip.Prefix) []Path {
 }
 
 // Sessions shows FRR's BGP sessions.
-func (f *FRR) Sessions() string { return f.show("show bgp summary") }
+func (f *FRR) Sessions() string { return f.Show("show bgp summary") }
 
-func (f *FRR) show(command string) string {
+// Show is what one of vtysh's commands prints.
+func (f *FRR) Show(command string) string {
 	out, _ := output(exec.Command("vtysh", "--vty_socket", f.dir, "-c", command)) // its error is in the text
 	return out
 }

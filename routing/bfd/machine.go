@@ -20,6 +20,7 @@ type Machine struct {
 	remote remote
 
 	polling bool      // packets carry P until one with F comes (§6.5)
+	before  Options   // what held before the change that is polled for
 	sent    time.Time // the last periodic packet, or one in its place
 	wait    float64   // the part of the interval that the jitter has left until the next
 	expires time.Time // bfd.DetectTimer; zero while there is nothing to miss
@@ -145,13 +146,29 @@ func (m *Machine) Shut(now time.Time) Output {
 	return m.enter(now, AdminDown, Administrative)
 }
 
+// Configure changes the timers. Of a session that is up the other system is asked whether it has seen that, and until it
+// says so neither is our rate lower nor our patience shorter than before (§6.8.3).
+func (m *Machine) Configure(now time.Time, o Options) Output {
+	before := m.options
+	m.options = o
+	if m.state != Up {
+		return Output{}
+	}
+	if m.polling {
+		before.MinTx, before.MinRx = min(before.MinTx, m.before.MinTx), max(before.MinRx, m.before.MinRx)
+	}
+	m.before, m.polling = before, true
+	return Output{Send: m.transmit(now)}
+}
+
 // enter changes the state, which is told at once (§6.8.7). The wish for fast packets that comes with Up is a changed
 // interval, so that it begins a Poll Sequence; outside Up nothing rests on the other system's having seen it.
 func (m *Machine) enter(now time.Time, to State, why Diagnostic) Output {
 	from := m.state
-	slow := m.minTx()
+	m.before = m.options
+	m.before.MinTx = m.minTx()
 	m.state, m.why = to, why
-	m.polling = to == Up && m.minTx() != slow
+	m.polling = to == Up && m.minTx() != m.before.MinTx
 	change := Change{From: from, To: to, Diagnostic: why, Remote: m.remote.state, RemoteWhy: m.remote.why, Detection: m.Detection()}
 	return Output{Send: m.transmit(now), Change: &change}
 }

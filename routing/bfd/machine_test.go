@@ -161,6 +161,41 @@ func TestPoll(t *testing.T) {
 	s.receive(says(bfd.Init), "down→up (no diagnostic), send up")
 }
 
+// Timers change without the session's end. What would surprise the other system waits until it has answered: a lower rate
+// of ours, and a shorter patience.
+func TestConfigure(t *testing.T) {
+	s := newScript(t, options())
+	changed := options()
+	changed.MinTx, changed.MinRx, changed.Multiplier = 700*ms, 100*ms, 5
+	s.expect(s.m.Configure(s.now, changed), "-") // it is told with the next packet
+	p := s.expect(s.m.Tick(s.now), "send down")
+	if p.MinTx != time.Second || p.MinRx != 100*ms || p.Multiplier != 5 {
+		t.Errorf("not up: the packet is %+v", p)
+	}
+
+	s = newScript(t, options())
+	s.up()
+	p = s.expect(s.m.Configure(s.now, changed), "send up P")
+	if p.MinTx != 700*ms || p.MinRx != 100*ms || p.Multiplier != 5 {
+		t.Errorf("up: the packet is %+v", p)
+	}
+	s.pass(300*ms, "up")
+	s.receive(says(bfd.Up), "-")
+	if got := s.m.Expires().Sub(s.now); got != 900*ms {
+		t.Errorf("before the answer silence is noticed after %s", got)
+	}
+	s.m.Configure(s.now, options()) // back, while the question is open
+	s.m.Configure(s.now, changed)
+	s.pass(300*ms, "up")
+	answer := says(bfd.Up)
+	answer.Final = true
+	s.receive(answer, "-")
+	if got := s.m.Expires().Sub(s.now); got != 600*ms {
+		t.Errorf("after the answer silence is noticed after %s", got)
+	}
+	s.pass(599*ms, "")
+}
+
 // What the other system's state does in each of ours: the table of §6.8.6.
 func TestTransitions(t *testing.T) {
 	down := "(neighbor signaled session down), send down"

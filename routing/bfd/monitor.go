@@ -16,7 +16,13 @@ type Peer struct {
 	Address  netip.Addr
 	Local    netip.Addr // that packets are sent from; invalid: what the kernel chooses
 	Multihop bool       // routers are between
+	Idle     bool       // it may be watched later: the port is open, and nothing is sent
 	Options
+}
+
+// sameSession says whether a session with p may go on as one with other: over the same path.
+func (p *Peer) sameSession(other *Peer) bool {
+	return p.Address == other.Address && p.Local == other.Local && p.Multihop == other.Multihop
 }
 
 func (p *Peer) door() door { return door{multihop: p.Multihop, v6: !p.Address.Unmap().Is4()} }
@@ -80,16 +86,19 @@ func newMonitor(w wire, changed func(netip.Addr, Change)) *Monitor {
 	return m
 }
 
-// Set watches exactly peers, those of them that have Enabled. A session whose peer is as it was goes on; one that isn't
-// wanted any more, or not like this, ends with a goodbye. The error says which port can't be listened on, and then nothing
-// has changed.
+// Set watches exactly peers, those of them that have Enabled and aren't Idle. A session goes on, with other timers if they changed, as long
+// as its peer's addresses and hops are as they were; else it ends with a goodbye, which not every router tells from a
+// failure. The error says which port can't be listened on, and then nothing has changed.
 func (m *Monitor) Set(peers []Peer) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	wanted, doors := map[netip.Addr]Peer{}, map[door]bool{}
 	for _, p := range peers {
 		if p.Enabled {
-			wanted[p.Address], doors[p.door()] = p, true
+			doors[p.door()] = true
+		}
+		if p.Enabled && !p.Idle {
+			wanted[p.Address] = p
 		}
 	}
 	if err := m.open(doors); err != nil {
@@ -147,8 +156,9 @@ func (m *Monitor) replace(wanted map[netip.Addr]Peer) {
 	next, taken := map[netip.Addr]*session{}, map[uint32]bool{0: true}
 	for a, s := range old {
 		taken[s.machine.mine] = true
-		if p, ok := wanted[a]; ok && p == s.peer {
+		if p, ok := wanted[a]; ok && s.peer.sameSession(&p) {
 			next[a] = s
+			s.configure(p.Options)
 		}
 	}
 	for a, s := range old {

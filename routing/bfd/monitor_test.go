@@ -140,7 +140,7 @@ func TestGoodbye(t *testing.T) {
 	})
 }
 
-// A session goes on as long as its peer is as it was; one that changed begins anew, without a failure at either end.
+// A session goes on with other timers, and begins anew over another path, without a failure at either end.
 func TestSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t)
@@ -153,18 +153,32 @@ func TestSet(t *testing.T) {
 		}
 		set(t, p.ours, watched(there))
 		p.after(4*time.Second, "admin-down")
-		faster := watched(there)
-		faster.MinTx, faster.MinRx = 50*ms, 50*ms
-		set(t, p.ours, faster)
-		p.after(4*time.Second, "admin-down up")
-		if s := status(t, p.ours, there); s.Failures != 0 || s.Interval != 300*ms {
-			t.Errorf("ours: %+v", s)
+
+		other := watched(there)
+		other.MinTx, other.MinRx, other.Strict = 500*ms, 100*ms, true
+		set(t, p.ours, other)
+		p.after(4*time.Second, "")
+		if s := status(t, p.ours, there); s.Interval != 500*ms || s.Detection != 900*ms {
+			t.Errorf("ours with other timers: %+v", s)
 		}
+		if s := status(t, p.theirs, here); s.Interval != 300*ms || s.Detection != 1500*ms || s.Failures != 0 {
+			t.Errorf("theirs with our other timers: %+v", s)
+		}
+
+		other.Local = here
+		set(t, p.ours, other)
+		p.after(4*time.Second, "admin-down up")
 		if s := status(t, p.theirs, here); s.Failures != 0 || s.State != bfd.Up {
 			t.Errorf("theirs: %+v", s)
 		}
-		faster.Enabled = false
-		set(t, p.ours, faster)
+		other.Idle = true
+		set(t, p.ours, other)
+		p.after(4*time.Second, "admin-down")
+		if _, ok := p.ours.Status(there); ok || p.net.Listening() != 2 {
+			t.Errorf("idle, yet watched, or not listening: %d", p.net.Listening())
+		}
+		other.Enabled = false
+		set(t, p.ours, other)
 		if _, ok := p.ours.Status(there); ok || p.net.Listening() != 1 {
 			t.Errorf("still watched, or listening: %d", p.net.Listening())
 		}

@@ -17,11 +17,13 @@ const (
 
 // session runs one machine: a goroutine owns the machine and its socket.
 type session struct {
-	peer    Peer
+	peer    Peer    // as it was at the start
+	options Options // as they are now; the monitor's
 	machine *Machine
 	wire    wire
 	changed func(netip.Addr, Change)
 	packets chan Packet
+	timers  chan Options // that the machine is to have from now on
 	end     context.CancelFunc
 	done    chan struct{}
 
@@ -34,8 +36,8 @@ type session struct {
 
 func newSession(p Peer, mine uint32, w wire, changed func(netip.Addr, Change)) *session {
 	s := &session{
-		peer: p, machine: NewMachine(p.Options, mine), wire: w, changed: changed,
-		packets: make(chan Packet, backlog), done: make(chan struct{}),
+		peer: p, options: p.Options, machine: NewMachine(p.Options, mine), wire: w, changed: changed,
+		packets: make(chan Packet, backlog), timers: make(chan Options), done: make(chan struct{}),
 	}
 	s.status = Status{State: Down, Since: time.Now(), Reason: "the router isn't heard"}
 	return s
@@ -46,6 +48,14 @@ func (s *session) start() {
 	ctx, end := context.WithCancel(context.Background())
 	s.end = end
 	go s.run(ctx)
+}
+
+// configure has the session go on by o.
+func (s *session) configure(o Options) {
+	if o != s.options {
+		s.options = o
+		s.timers <- o
+	}
 }
 
 // stop says goodbye and waits until that is sent.
@@ -66,6 +76,8 @@ func (s *session) run(ctx context.Context) {
 			return
 		case p := <-s.packets:
 			s.receive(p)
+		case o := <-s.timers:
+			s.act(s.machine.Configure(time.Now(), o))
 		case <-timer.C:
 			s.tick(ctx)
 		}

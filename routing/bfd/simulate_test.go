@@ -35,14 +35,18 @@ type flight struct {
 func newNet(seed uint64) *net {
 	n := &net{rand: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1000, 0)}
 	for i := range n.ends {
-		o := options()
-		o.MinTx = time.Duration(50+n.rand.IntN(1500)) * ms
-		o.MinRx = time.Duration(50+n.rand.IntN(1500)) * ms
-		o.Multiplier = 2 + n.rand.IntN(5)
-		n.ends[i] = &end{options: o}
+		n.ends[i] = &end{options: n.options()}
 		n.restart(i)
 	}
 	return n
+}
+
+func (n *net) options() bfd.Options {
+	o := options()
+	o.MinTx = time.Duration(50+n.rand.IntN(1500)) * ms
+	o.MinRx = time.Duration(50+n.rand.IntN(1500)) * ms
+	o.Multiplier = 2 + n.rand.IntN(5)
+	return o
 }
 
 // restart gives an end a machine that knows nothing.
@@ -141,6 +145,10 @@ func TestAlwaysComesUpAgain(t *testing.T) {
 			n.loss, n.delay = n.rand.Float64()*1.2, time.Duration(n.rand.IntN(400))*ms
 			if n.rand.IntN(3) == 0 {
 				n.restart(n.rand.IntN(2))
+			}
+			if i := n.rand.IntN(4); i < 2 {
+				n.ends[i].options = n.options()
+				n.take(i, n.ends[i].Configure(n.now, n.ends[i].options))
 			}
 			n.run(time.Duration(n.rand.IntN(20_000)) * ms)
 		}

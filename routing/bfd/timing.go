@@ -14,12 +14,22 @@ func (m *Machine) minTx() time.Duration {
 }
 
 // interval is how often periodic packets are sent, before jitter: as both systems can bear.
-func (m *Machine) interval() time.Duration { return max(m.minTx(), m.remote.minRx) }
+func (m *Machine) interval() time.Duration {
+	own := m.minTx()
+	if m.polling {
+		own = min(own, m.before.MinTx)
+	}
+	return max(own, m.remote.minRx)
+}
 
 // Detection is how long the other system may be silent (§6.8.4): as many of its packets as it says, at the rate that both
 // systems bear.
 func (m *Machine) Detection() time.Duration {
-	return time.Duration(m.remote.multiplier) * max(m.options.MinRx, m.remote.minTx)
+	own := m.options.MinRx
+	if m.polling {
+		own = max(own, m.before.MinRx)
+	}
+	return time.Duration(m.remote.multiplier) * max(own, m.remote.minTx)
 }
 
 // draw sets the jitter of the time to the next packet: 75 to 100 % of the interval, and with a multiplier of 1, where

@@ -52,7 +52,7 @@ func (s *Speaker) adopt(next *settings) error {
 // change applies settings to a running engine. The order keeps every step safe: what is no longer allowed is withdrawn
 // while the old policies hold, and policies that know old and new attributes come before paths that carry the new ones.
 func (s *Speaker) change(e *engine, next *settings) error {
-	if err := s.watch.Set(next.watched()); err != nil {
+	if err := s.watch.Set(next.watched(s.sessions.established())); err != nil {
 		return err
 	}
 	defer s.sessions.wake() // who is strict may have changed

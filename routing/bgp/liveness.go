@@ -12,8 +12,10 @@ import (
 )
 
 // BFD and BGP, by RFC 5882: a BFD session that was up and goes down ends the BGP session, as if the hold time had passed.
-// That is all: a BGP session comes up with or without BFD, since the router may not speak it, unless the peer is strict.
-// A router whose operator switches BFD off (AdminDown) hasn't failed, and isn't waited for either.
+//
+// That is all: a BGP session comes up without BFD, since the router may not speak it, and BFD begins once it is established.
+// Only a strict peer's BFD comes first. (FRR 8 makes its BFD session anew when BGP comes up, and ends both if that was up.)
+// A router whose operator switches BFD off, AdminDown, hasn't failed, and isn't waited for either.
 
 // watch tells whether peers are alive. bfd.Monitor is the real one.
 type watch interface {
@@ -29,13 +31,23 @@ const againAfter = 5 * time.Millisecond
 func (n *neighbor) strict() bool { return n.BFD.Enabled && n.BFD.Strict }
 
 // watched are the peers as BFD sees them.
-func (s *settings) watched() []bfd.Peer {
+func (s *settings) watched(established map[netip.Addr]bool) []bfd.Peer {
 	var list []bfd.Peer
 	for i := range s.neighbors {
 		n := &s.neighbors[i]
 		list = append(list, bfd.Peer{
-			Address: n.Address, Local: n.LocalAddress, Multihop: n.Multihop > 0 || n.TTLSecurity > 1, Options: n.BFD,
+			Address: n.Address, Local: n.LocalAddress, Multihop: n.Multihop > 0 || n.TTLSecurity > 1,
+			Idle: !established[n.Address] && !n.strict(), Options: n.BFD,
 		})
+	}
+	return list
+}
+
+// established are the peers whose session is.
+func (ss *sessions) established() map[netip.Addr]bool {
+	list := map[netip.Addr]bool{}
+	for _, s := range ss.snapshot() {
+		list[s.Address] = s.established()
 	}
 	return list
 }
@@ -48,6 +60,9 @@ func (ss *sessions) watched(peer netip.Addr, c bfd.Change) {
 	}
 	text := fmt.Sprintf("BFD %s: %s", c.To, c.Reason())
 	ss.tell(health.EventSignal, peer, func(s *session) string {
+		if c.Failure() {
+			s.failures++
+		}
 		if c.Failure() && s.established() {
 			s.lapsed = text
 			return fmt.Sprintf("%s: %s; its session ends", s.label(), text)
@@ -81,7 +96,18 @@ func (s *Speaker) followBFD(ctx context.Context) {
 		if !s.settle() {
 			again.Reset(againAfter)
 		}
+		s.attend()
 	}
+}
+
+// attend has BFD begin with sessions that have come up, and end with those that have ended.
+func (s *Speaker) attend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engine.Load() == nil {
+		return
+	}
+	_ = s.watch.Set(s.settings.watched(s.sessions.established())) // every port is open since the settings hold
 }
 
 // settle takes a step with each session that isn't as BFD has it; true if there is none.
@@ -150,13 +176,16 @@ func (s *Speaker) reasonToShut(peer *session) string {
 
 // bfdReport is what routing shows of a session's BFD; nil where it isn't configured.
 func (s *Speaker) bfdReport(peer *session) *routing.BFD {
+	if !peer.BFD.Enabled {
+		return nil
+	}
 	status, watched := s.watch.Status(peer.Address)
 	if !watched {
-		return nil
+		status.Reason = "begins with the BGP session"
 	}
 	return &routing.BFD{
 		State: status.State.String(), Remote: status.Remote.String(), Since: status.Since, Reason: status.Reason,
-		Detection: status.Detection.Seconds(), Failures: status.Failures,
+		Detection: status.Detection.Seconds(), Failures: peer.failures,
 		Discarded: status.LastDiscarded, SendError: status.SendError,
 	}
 }

@@ -39,7 +39,7 @@ func (w *watch) Status(a netip.Addr) (bfd.Status, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.peers {
-		if p.Address == a && p.Enabled {
+		if p.Address == a && p.Enabled && !p.Idle {
 			return w.statuses[a], true
 		}
 	}
@@ -106,9 +106,7 @@ func TestBFDFails(t *testing.T) {
 	s.set(routing.Announced, prefix4)
 	s.established()
 	waitTable(t, r, 1)
-	if p := s.peer("r"); p.BFD == nil || p.BFD.State != "down" || p.BFD.Reason != "the router isn't heard" {
-		t.Errorf("before BFD is up: %+v", p.BFD)
-	}
+	s.await("BFD begins", func() bool { p := s.peer("r"); return p.BFD.String() == "BFD down: the router isn't heard" })
 	if p := s.peer("other"); p.BFD != nil {
 		t.Errorf("a peer without BFD: %+v", p.BFD)
 	}
@@ -139,8 +137,13 @@ func TestBFDFails(t *testing.T) {
 			t.Errorf("the journal doesn't say %q:\n%s", want, s.journalText())
 		}
 	}
+	s.await("BFD ends with the session", func() bool {
+		p := s.peer("r")
+		return p.State == "established" || p.BFD.String() == "BFD begins with the BGP session"
+	})
 	waitRouter(t, r, "a new session", func() bool { return r.Session().Up && r.Session().Count == 2 })
 	waitTable(t, r, 1)
+	s.await("BFD begins again", func() bool { _, watched := w.Status(r.Address()); return watched })
 	if other.Session().Count != 1 || !other.Session().Up {
 		t.Errorf("the other router saw %+v", other.Session())
 	}
@@ -234,7 +237,7 @@ func TestWatchedPeers(t *testing.T) {
 		func(p *bgp.Peer) { p.LocalAddress = loopback(9) },
 		func(p *bgp.Peer) { p.TTLSecurity = 1 },
 		func(p *bgp.Peer) { p.TTLSecurity = 2 },
-		func(p *bgp.Peer) { p.Multihop = 4 },
+		func(p *bgp.Peer) { p.Multihop, p.BFD.Strict = 4, true },
 	} {
 		p := withBFD(bgp.Peer{Name: string(rune('a' + i)), Address: loopback(byte(20 + i)), Port: closedPort(t, loopback(1)), ASN: routerAS})
 		change(&p)
@@ -244,7 +247,7 @@ func TestWatchedPeers(t *testing.T) {
 	var hops []bool
 	for _, p := range w.peers {
 		hops = append(hops, p.Multihop)
-		if !p.Enabled || p.MinTx != 300*time.Millisecond || p.Local.IsValid() != (p.Address == loopback(21)) {
+		if !p.Enabled || p.MinTx != 300*time.Millisecond || p.Local.IsValid() != (p.Address == loopback(21)) || p.Idle == p.Strict {
 			t.Errorf("%+v", p)
 		}
 	}
@@ -258,7 +261,7 @@ func TestBFDMetrics(t *testing.T) {
 	t.Parallel()
 	nobody := bgp.Peer{Name: "nobody", Address: loopback(2), Port: closedPort(t, loopback(2)), ASN: routerAS}
 	plain := bgp.Peer{Name: "plain", Address: loopback(3), Port: closedPort(t, loopback(3)), ASN: routerAS}
-	s, w := startWatched(t, options(withBFD(nobody), plain))
+	s, w := startWatched(t, options(strict(nobody), plain))
 	w.enter(nobody.Address, comesUp)
 	w.enter(nobody.Address, fails)
 	w.enter(nobody.Address, comesUp)

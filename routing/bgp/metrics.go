@@ -34,7 +34,7 @@ func newDescriptions() descriptions {
 		updates:    describe("updates_sent_total", "UPDATE messages written to the peer since its session was configured."),
 		divergence: describe("divergence", "Prefixes whose Adj-RIB-Out was not what was wanted, when last compared."),
 
-		bfdUp:        describe("bfd_up", "1 while the BFD session with the peer is up; peers with BFD alone have it."),
+		bfdUp:        describe("bfd_up", "1 while the BFD session with the peer is up. Peers without BFD have no such figures."),
 		bfdFailures:  describe("bfd_failures_total", "How often the BFD session with the peer went down, but for those that were switched off."),
 		bfdDiscarded: describe("bfd_discarded_packets_total", "BFD packets from the peer that were discarded."),
 	}
@@ -72,18 +72,19 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d.adjOut, prometheus.GaugeValue, float64(adjOut[s.Name]), s.Name)
 		ch <- prometheus.MustNewConstMetric(d.updates, prometheus.CounterValue, float64(sent[s.Address].updates), s.Name)
 		ch <- prometheus.MustNewConstMetric(d.divergence, prometheus.GaugeValue, float64(len(s.diverging)), s.Name)
-		if status, watched := c.speaker.watch.Status(s.Address); watched {
-			d.bfd(ch, s.Name, status)
+		if s.BFD.Enabled {
+			status, _ := c.speaker.watch.Status(s.Address) // down while it isn't watched
+			d.bfd(ch, &s, status)
 		}
 	}
 }
 
-func (d *descriptions) bfd(ch chan<- prometheus.Metric, peer string, status bfd.Status) {
+func (d *descriptions) bfd(ch chan<- prometheus.Metric, s *session, status bfd.Status) {
 	up := 0.0
 	if status.State == bfd.Up {
 		up = 1
 	}
-	ch <- prometheus.MustNewConstMetric(d.bfdUp, prometheus.GaugeValue, up, peer)
-	ch <- prometheus.MustNewConstMetric(d.bfdFailures, prometheus.CounterValue, float64(status.Failures), peer)
-	ch <- prometheus.MustNewConstMetric(d.bfdDiscarded, prometheus.CounterValue, float64(status.Discarded), peer)
+	ch <- prometheus.MustNewConstMetric(d.bfdUp, prometheus.GaugeValue, up, s.Name)
+	ch <- prometheus.MustNewConstMetric(d.bfdFailures, prometheus.CounterValue, float64(s.failures), s.Name)
+	ch <- prometheus.MustNewConstMetric(d.bfdDiscarded, prometheus.CounterValue, float64(status.Discarded), s.Name)
 }

@@ -25,6 +25,8 @@ type session struct {
 	blocked string // what keeps one from coming up since
 	firm    bool   // blocked is more than a silent close
 	lapsed  string // what BFD found, until the session has been ended for that
+
+	failures int // of BFD
 }
 
 // holdTimerExpired says so in the operator's terms.

@@ -53,6 +53,7 @@ func (ss *sessions) event(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) 
 	ss.with(state.NeighborAddress, func(s *session) string {
 		return s.enter(state.SessionState, downReason(state), at)
 	})
+	ss.wake()
 	if state.SessionState == gobgp.BGP_FSM_ESTABLISHED {
 		token(ss.up)
 	}

@@ -105,7 +105,7 @@ func (s *Speaker) startEngine() error {
 }
 
 func (s *Speaker) addPeers(e *engine) error {
-	if err := s.watch.Set(s.settings.watched()); err != nil {
+	if err := s.watch.Set(s.settings.watched(nil)); err != nil {
 		return err
 	}
 	for i := range s.settings.neighbors {
