@@ -54,8 +54,8 @@ type edge struct {
 	roots *x509.CertPool
 }
 
-// protocols are the ways to an edge. h1-loop is H1 with the loop for hits.
-var protocols = []string{"h1", "h1-loop", "h2", "h3"}
+// protocols are the ways to an edge. h1-loop and h2-loop are those with the loop for hits.
+var protocols = []string{"h1", "h1-loop", "h2", "h2-loop", "h3"}
 
 const vip = "www"
 
@@ -155,8 +155,8 @@ func (e *edge) client(t *testing.T, protocol string) *http.Client {
 		t.Cleanup(func() { _ = transport.Close() })
 		c.Transport = transport
 	default:
-		transport := &http.Transport{TLSClientConfig: config, DisableCompression: true, ForceAttemptHTTP2: protocol == "h2"}
-		if protocol == "h1-loop" {
+		transport := &http.Transport{TLSClientConfig: config, DisableCompression: true, ForceAttemptHTTP2: strings.HasPrefix(protocol, "h2")}
+		if strings.HasSuffix(protocol, "-loop") {
 			transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 				return new(net.Dialer).DialContext(ctx, network, e.loop)
 			}

@@ -65,7 +65,7 @@ func newGRPCEdge(t *testing.T) *edge {
 
 func TestGRPC(t *testing.T) {
 	e := newGRPCEdge(t)
-	for _, protocol := range []string{"h2", "h3"} {
+	for _, protocol := range []string{"h2", "h2-loop", "h3"} {
 		t.Run(protocol, func(t *testing.T) {
 			content, write := io.Pipe()
 			r := e.request(t, "POST", "example.com", "/echo.Echo/Chat", content)

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -45,7 +46,10 @@ func (c *Chain) find(r *hitpath.Request, a *hitpath.Answer) bool {
 		return false
 	}
 	found, ok := rule.hits.Hit(a.Scratch, t, r, r.At)
-	if !ok || !strings.Contains(found.Answer.FieldBlock(), typeField) || !c.admitHit(r.Client) {
+	if !ok || found.Answer.Length() > r.Room && r.Method != http.MethodHead {
+		return false
+	}
+	if !strings.Contains(found.Answer.FieldBlock(), typeField) || !c.admitHit(r.Client) {
 		return false
 	}
 	c.demand(rule)

@@ -38,7 +38,7 @@ func (f *countingFinder) Find(r *hitpath.Request, a *hitpath.Answer) bool {
 	return ok
 }
 
-// serveLoop serves H1 the way listener does with Hits.
+// serveLoop serves H1 and H2 the way listener does with Hits.
 func (e *edge) serveLoop(t *testing.T, certs []tls.Certificate, info *listener.Info) {
 	e.hits = &countingFinder{Finder: e.Server}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,15 +49,22 @@ func (e *edge) serveLoop(t *testing.T, certs []tls.Certificate, info *listener.I
 	s := &http.Server{
 		Handler: e.Server, DisableGeneralOptionsHandler: true,
 		BaseContext: func(net.Listener) context.Context { return listener.WithInfo(context.Background(), info) },
-		ConnState:   func(c net.Conn, state http.ConnState) { c.(*hitpath.Conn).State(state) },
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if f, ok := c.(*hitpath.Conn); ok {
+				f.State(state)
+			}
+		},
 	}
+	hits := &hitpath.Server{
+		Finder: e.hits, VIP: info.VIP, Header: 64 << 10, Block: 256 << 10,
+		HeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, SendIdle: time.Minute,
+	}
+	hits.ServeH2(s, func(*tls.Conn) hitpath.Wire { return unheld{} })
 	served := make(chan struct{})
 	go func() { // ends with Close
 		defer close(served)
-		_ = s.Serve(&loopListener{Listener: ln, config: &tls.Config{Certificates: certs}, server: &hitpath.Server{
-			Finder: e.hits, VIP: info.VIP, Header: 64 << 10,
-			HeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, SendIdle: time.Minute,
-		}})
+		config := &tls.Config{Certificates: certs, NextProtos: []string{"h2", "http/1.1"}}
+		_ = s.Serve(&loopListener{Listener: ln, config: config, server: hits})
 	}()
 	t.Cleanup(func() {
 		_ = s.Close()
@@ -78,6 +85,9 @@ func (l *loopListener) Accept() (net.Conn, error) {
 	}
 	s := tls.Server(c, l.config)
 	_ = s.Handshake() // the next Read has the error
+	if s.ConnectionState().NegotiatedProtocol == "h2" {
+		return s, nil
+	}
 	return l.server.NewConn(s, unheld{}), nil
 }
 
@@ -159,7 +169,7 @@ func warmEdge(t *testing.T, adjust ...func(*proxy.ChainOptions)) (*edge, *atomic
 	}
 	e := newEdge(t, o)
 	s := e.session(t)
-	for _, target := range []string{"/a", "/b", "/c", "/200000/large"} {
+	for _, target := range []string{"/a", "/b", "/c", "/100000/large"} {
 		s.send(get(target))
 		s.wants("GET " + target)
 	}
@@ -172,12 +182,18 @@ func warmEdge(t *testing.T, adjust ...func(*proxy.ChainOptions)) (*edge, *atomic
 
 // TestLoopAnswersAlike compares hits of the loop with those of net/http, field by field.
 func TestLoopAnswersAlike(t *testing.T) {
+	for _, protocol := range []string{"h1", "h2"} {
+		t.Run(protocol, func(t *testing.T) { answersAlike(t, protocol) })
+	}
+}
+
+func answersAlike(t *testing.T, protocol string) {
 	e, fills := warmEdge(t)
 	for _, method := range []string{"GET", "HEAD"} {
-		for _, target := range []string{"/a", "/200000/large"} {
+		for _, target := range []string{"/a", "/100000/large"} {
 			before := e.hits.found.Load()
-			loop, loopContent := do(t, e.client(t, "h1-loop"), e.request(t, method, "example.com", target, nil))
-			long, longContent := do(t, e.client(t, "h1"), e.request(t, method, "example.com", target, nil))
+			loop, loopContent := do(t, e.client(t, protocol+"-loop"), e.request(t, method, "example.com", target, nil))
+			long, longContent := do(t, e.client(t, protocol), e.request(t, method, "example.com", target, nil))
 			if e.hits.found.Load() != before+1 {
 				t.Errorf("%s %s: the loop didn't answer", method, target)
 			}
@@ -209,7 +225,7 @@ func TestLoopSequences(t *testing.T) {
 		answers  []string
 		hits     int64 // the least that the loop answers when each request waits for the answer before
 	}{
-		{"hits", []string{get("/a"), get("/b"), get("/200000/large"), get("/c")}, []string{"GET /a", "GET /b", "GET /200000/large", "GET /c"}, 4},
+		{"hits", []string{get("/a"), get("/b"), get("/100000/large"), get("/c")}, []string{"GET /a", "GET /b", "GET /100000/large", "GET /c"}, 4},
 		{"a miss between", []string{get("/a"), get("/private"), get("/b"), get("/c")}, []string{"GET /a", "GET /private", "GET /b", "GET /c"}, 3},
 		{"misses", []string{get("/private"), get("/private/2"), get("/a")}, []string{"GET /private", "GET /private/2", "GET /a"}, 1},
 		{"content", []string{get("/a"), chunked, get("/b"), get("/c")}, []string{"GET /a", "POST /private GET /", "GET /b", "GET /c"}, 1},
@@ -289,6 +305,11 @@ func TestLoopThenWebSocket(t *testing.T) {
 
 // TestLoopKeepsAccounts compares what is logged and counted of a hit by either way.
 func TestLoopKeepsAccounts(t *testing.T) {
+	t.Run("h1", func(t *testing.T) { keepsAccounts(t, "h1", 5) }) // the fills were over H1
+	t.Run("h2", func(t *testing.T) { keepsAccounts(t, "h2", 1) })
+}
+
+func keepsAccounts(t *testing.T, protocol string, first float64) {
 	lines, logger := newLog()
 	registry := prometheus.NewRegistry()
 	e, _ := warmEdge(t, func(o *proxy.ChainOptions) { o.AccessLog, o.Metrics = logger, proxy.NewMetrics(registry) })
@@ -296,13 +317,13 @@ func TestLoopKeepsAccounts(t *testing.T) {
 		lines.next(t)
 	}
 	var logged [2]map[string]any
-	for i, way := range [...]string{"h1", "h1-loop"} {
+	for i, way := range [...]string{protocol, protocol + "-loop"} {
 		r := e.request(t, "GET", "EXAMPLE.com", "/a", nil)
 		r.Header.Set("User-Agent", "test/1")
 		r.Header.Set("Referer", "https://example.com/")
 		do(t, e.client(t, way), r)
 		logged[i] = lines.next(t)
-		if got := metric(t, registry, "anyedge_proxy_requests_total", "class=2xx", "proto=h1", "site=shop", "vip=www"); got != float64(5+i) {
+		if got := metric(t, registry, "anyedge_proxy_requests_total", "class=2xx", "proto="+protocol, "site=shop", "vip=www"); got != first+float64(i) {
 			t.Errorf("%s: counted %v", way, got)
 		}
 		if got := metric(t, registry, "anyedge_proxy_requests_in_flight"); got != 0 {

@@ -110,6 +110,9 @@ func (e *edge) wsStream(t *testing.T, protocol, name string) (*http.Response, io
 	content, write := io.Pipe()
 	r.Body = content
 	// It is deprecated for net/http's own client, but that refuses the field :protocol.
+	if protocol == "h2-loop" {
+		r.URL.Host = e.loop
+	}
 	client := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: e.roots, ServerName: "example.com"}} //nolint:staticcheck
 	t.Cleanup(client.CloseIdleConnections)                                                                //nolint:staticcheck
 	resp, err := client.RoundTrip(r)                                                                      //nolint:staticcheck
@@ -122,7 +125,7 @@ func (e *edge) wsStream(t *testing.T, protocol, name string) (*http.Response, io
 
 func TestWebSocketOverH2AndH3(t *testing.T) {
 	e := newEdge(t, onlyOrigin(t, serve(t, wsOrigin).URL))
-	for _, protocol := range []string{"h2", "h3"} {
+	for _, protocol := range []string{"h2", "h2-loop", "h3"} {
 		t.Run(protocol, func(t *testing.T) {
 			resp, write := e.wsStream(t, protocol, "websocket")
 			if resp.StatusCode != http.StatusOK {
@@ -156,7 +159,7 @@ func TestWebSocketEndsWithTheOrigin(t *testing.T) {
 		_ = rw.Flush()
 		_ = conn.Close()
 	}).URL))
-	for _, protocol := range []string{"h2", "h3"} {
+	for _, protocol := range []string{"h2", "h2-loop", "h3"} {
 		resp, _ := e.wsStream(t, protocol, "websocket")
 		if rest, err := io.ReadAll(resp.Body); string(rest) != "last words" || err != nil {
 			t.Errorf("%s: %q, %v", protocol, rest, err)
@@ -192,7 +195,7 @@ func TestWebSocketCut(t *testing.T) {
 		}
 	}
 	e := newEdge(t, o)
-	for _, protocol := range []string{"h2", "h3"} {
+	for _, protocol := range []string{"h2", "h2-loop", "h3"} {
 		resp, write := e.wsStream(t, protocol, "websocket")
 		_ = resp.Body.Close()
 		if pipe, ok := write.(*io.PipeWriter); ok {
@@ -204,7 +207,7 @@ func TestWebSocketCut(t *testing.T) {
 	}
 	o.TunnelIdle = 50 * time.Millisecond
 	e = newEdge(t, o)
-	for _, protocol := range []string{"h2", "h3"} {
+	for _, protocol := range []string{"h2", "h2-loop", "h3"} {
 		resp, _ := e.wsStream(t, protocol, "websocket")
 		if _, err := io.ReadAll(resp.Body); err == nil {
 			t.Errorf("%s: an idle tunnel ends as if it were complete", protocol)
@@ -286,7 +289,7 @@ func TestUpgradesThatAreNone(t *testing.T) {
 	f("post", "POST / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n", "200")
 	f("h1.0", "GET / HTTP/1.0\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "200")
 	f("connect", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", "501")
-	for _, protocol := range []string{"h2", "h3"} {
+	for _, protocol := range []string{"h2", "h2-loop", "h3"} {
 		if resp, _ := e.wsStream(t, protocol, "connect-udp"); resp.StatusCode != http.StatusNotImplemented {
 			t.Errorf("%s: connect-udp: %d", protocol, resp.StatusCode)
 		}

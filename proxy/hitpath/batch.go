@@ -1,6 +1,7 @@
 package hitpath
 
 import (
+	"math"
 	"net/http"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 // batch are the answers that one write carries. It belongs to one connection for the length of one read.
 type batch struct {
 	out    []byte
+	text   []byte // of a header block
 	fields []Field
 	served []exchange
 }
@@ -41,30 +43,20 @@ func (b *batch) answer(c *Conn, s string) (used, head int, next form, err error)
 			f = strict
 		}
 		if f != plain {
-			b.served = b.served[:len(b.served)-1]
-			return used, n, f, b.flush(c)
+			b.drop()
+			return used, n, f, b.flush(&c.sender)
 		}
 		used += n
 		if err := b.write(c, x); err != nil {
 			return used, 0, odd, err
 		}
 	}
-	return used, 0, partial, b.flush(c)
+	return used, 0, partial, b.flush(&c.sender)
 }
 
 // next reads the head at the beginning of s into a place of its own.
 func (b *batch) next(c *Conn, s string, now time.Time) (x *exchange, n int, f form) {
-	if len(b.served) < cap(b.served) {
-		b.served = b.served[:len(b.served)+1]
-	} else {
-		b.served = append(b.served, exchange{})
-	}
-	x = &b.served[len(b.served)-1]
-	if x.answer.Scratch == nil {
-		x.answer.Scratch = make([]byte, 0, scratch)
-	}
-	x.request = Request{VIP: c.server.VIP, Protocol: "h1", Client: c.client, TLS: c.tls, At: now}
-	x.answer = Answer{Status: x.answer.Status[:0], Scratch: x.answer.Scratch}
+	x = b.add(Request{VIP: c.server.VIP, Protocol: "h1", Client: c.client, TLS: c.tls, At: now, Room: math.MaxInt64})
 	n, f = x.request.parse(s, b.fields[len(b.fields):])
 	if f == plain && x.request.size() > c.server.Header {
 		f = strict
@@ -73,6 +65,24 @@ func (b *batch) next(c *Conn, s string, now time.Time) (x *exchange, n int, f fo
 	return x, n, f
 }
 
+// add makes a place for one more exchange.
+func (b *batch) add(r Request) *exchange {
+	if len(b.served) < cap(b.served) {
+		b.served = b.served[:len(b.served)+1]
+	} else {
+		b.served = append(b.served, exchange{})
+	}
+	x := &b.served[len(b.served)-1]
+	if x.answer.Scratch == nil {
+		x.answer.Scratch = make([]byte, 0, scratch)
+	}
+	x.request, x.answer = r, Answer{Status: x.answer.Status[:0], Scratch: x.answer.Scratch}
+	return x
+}
+
+// drop takes the last place back.
+func (b *batch) drop() { b.served = b.served[:len(b.served)-1] }
+
 // write puts an answer behind those that wait, and sends them when they are enough.
 func (b *batch) write(c *Conn, x *exchange) error {
 	b.out = x.answer.appendHead(b.out, c.server.moreFields())
@@ -80,20 +90,20 @@ func (b *batch) write(c *Conn, x *exchange) error {
 	switch {
 	case x.request.Method == http.MethodHead:
 	case content.Size() > maxCopied:
-		return b.writeLarge(c, content)
+		return b.writeLarge(&c.sender, content)
 	default:
 		for _, piece := range content {
 			b.out = append(b.out, piece...)
 		}
 	}
 	if len(b.served) == maxBatch || len(b.out) >= maxOut {
-		return b.flush(c)
+		return b.flush(&c.sender)
 	}
 	return nil
 }
 
 // writeLarge sends what waits, and then a content from where it is stored.
-func (b *batch) writeLarge(c *Conn, content cache.Pieces) error {
+func (b *batch) writeLarge(c *sender, content cache.Pieces) error {
 	c.wire.Hold()
 	last := &b.served[len(b.served)-1].answer
 	err := c.send(b.out)
@@ -114,7 +124,7 @@ func (b *batch) writeLarge(c *Conn, content cache.Pieces) error {
 }
 
 // flush sends what waits.
-func (b *batch) flush(c *Conn) error {
+func (b *batch) flush(c *sender) error {
 	if len(b.served) == 0 {
 		return nil
 	}
@@ -128,7 +138,7 @@ func (b *batch) flush(c *Conn) error {
 }
 
 // account closes the accounts of what was sent.
-func (b *batch) account(c *Conn, err error) {
+func (b *batch) account(c *sender, err error) {
 	stalled := err != nil && c.stalled()
 	for i := range b.served {
 		x := &b.served[i]
@@ -156,11 +166,4 @@ func (b *batch) reset() {
 	if cap(b.out) > keptOut {
 		b.out = nil
 	}
-}
-
-// send writes to the client, which has a time for it.
-func (c *Conn) send(p []byte) error {
-	c.armWrite()
-	_, err := c.Write(p)
-	return err
 }

@@ -2,7 +2,6 @@ package hitpath
 
 import (
 	"cmp"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -15,19 +14,17 @@ import (
 // Conn is an H1 connection that net/http serves, and that answers what it can itself while net/http waits for a request.
 // Its State must be the server's ConnState.
 type Conn struct {
-	*tls.Conn
+	sender
 	server *Server
-	wire   Wire
 	client netip.Addr
 	tls    uint16
 
 	// The following are touched by whoever reads, one at a time, and by State, when nobody does.
-	looping    bool   // net/http waits for a request, and holds no octet
-	lent       bool   // net/http has one request without content, and gets nothing more until it has answered
-	rest       []byte // what came behind that
-	heading    bool   // the deadline for reading is that of a head
-	readArmed  time.Time
-	writeArmed time.Time
+	looping   bool   // net/http waits for a request, and holds no octet
+	lent      bool   // net/http has one request without content, and gets nothing more until it has answered
+	rest      []byte // what came behind that
+	heading   bool   // the deadline for reading is that of a head
+	readArmed time.Time
 
 	patience patience     // of who watches the client meanwhile
 	phase    atomic.Int32 // see below
@@ -43,9 +40,6 @@ const (
 	answering
 	closing
 )
-
-// rearm is the share of a timeout that a deadline may lag behind, since setting one costs more than reading the clock.
-const rearm = 8
 
 // Read answers plain hits, and returns octets once there are some for net/http.
 func (c *Conn) Read(p []byte) (int, error) {
@@ -102,7 +96,7 @@ func (c *Conn) State(s http.ConnState) {
 	case http.StateIdle:
 		if c.lent {
 			c.looping, c.lent, c.heading = true, false, false
-			c.readArmed, c.writeArmed = time.Time{}, time.Time{} // net/http has moved the deadlines
+			c.readArmed, c.armed = time.Time{}, time.Time{} // net/http has moved the deadlines
 		}
 	case http.StateHijacked:
 		c.lent = false
@@ -211,15 +205,3 @@ func (c *Conn) armRead(begun bool) {
 		_ = c.Conn.SetReadDeadline(now.Add(c.server.IdleTimeout))
 	}
 }
-
-// armWrite gives the client time to take what is written next.
-func (c *Conn) armWrite() {
-	now := time.Now()
-	if now.Sub(c.writeArmed) >= c.server.SendIdle/rearm {
-		c.writeArmed = now
-		_ = c.SetWriteDeadline(now.Add(c.server.SendIdle))
-	}
-}
-
-// stalled tells whether a write that failed did so for want of time.
-func (c *Conn) stalled() bool { return time.Since(c.writeArmed) >= c.server.SendIdle }

@@ -9,10 +9,11 @@ import (
 // Request is a GET or HEAD without content. It is valid until its answer is accounted for.
 type Request struct {
 	VIP      string
-	Protocol string     // "h1"
+	Protocol string     // "h1" or "h2"
 	Client   netip.Addr // where the connection comes from
 	TLS      uint16     // the version, as in crypto/tls
 	At       time.Time  // when it was read
+	Room     int64      // the largest content that can be sent, in octets
 
 	Method string // GET or HEAD
 	Target string // in origin form: /path?query, of visible ASCII characters without #

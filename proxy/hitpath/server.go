@@ -2,6 +2,7 @@ package hitpath
 
 import (
 	"crypto/tls"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ type Server struct {
 	Finder Finder
 	VIP    string
 
+	Block         int64         // a header section over H2 as it may come at most, in octets
 	Header        int64         // a request's target and fields, in octets, as RFC 9113 §6.5.2 counts them
 	HeaderTimeout time.Duration // from a head's first octet to its last
 	IdleTimeout   time.Duration // between requests
@@ -33,12 +35,21 @@ type Wire interface {
 // NewConn returns a connection for net/http whose handshake is done, and whose protocol is HTTP/1.1.
 func (s *Server) NewConn(t *tls.Conn, w Wire) *Conn {
 	// net/http has set the deadline of the first head.
-	c := &Conn{Conn: t, server: s, wire: w, looping: true, heading: true, tls: t.ConnectionState().Version}
-	c.patience.init()
-	if a, err := netip.ParseAddrPort(t.RemoteAddr().String()); err == nil {
-		c.client = a.Addr().Unmap().WithZone("")
+	c := &Conn{
+		sender: sender{Conn: t, wire: w, idle: s.SendIdle}, server: s, looping: true, heading: true,
+		client: addressOf(t), tls: t.ConnectionState().Version,
 	}
+	c.patience.init()
 	return c
+}
+
+// addressOf is where a connection comes from.
+func addressOf(c net.Conn) netip.Addr {
+	a, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap().WithZone("")
 }
 
 func (s *Server) moreFields() string {

@@ -57,8 +57,11 @@ func (h *hits) Find(r *hitpath.Request, a *hitpath.Answer) bool {
 	found, ok := h.handler.(interface {
 		Hit([]byte, edgecache.Target, edgecache.FieldReader, time.Time) (edgecache.Found, bool)
 	}).Hit(nil, edgecache.Target{Scheme: "https", Authority: r.Host, Path: r.Target}, r, r.At)
+	if !ok || found.Answer.Length() > r.Room && r.Method != http.MethodHead {
+		return false
+	}
 	a.Found, a.Status, a.Account = found, append(a.Status, "ams-1; hit"...), h
-	return ok
+	return true
 }
 
 func (h *hits) Served(_ *hitpath.Request, a *hitpath.Answer) {

@@ -18,7 +18,7 @@ func (l *Listener) newHTTPServer() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
-	return &http.Server{
+	s := &http.Server{
 		Handler:           l,
 		Protocols:         protocols,
 		ReadHeaderTimeout: limits.HeaderTimeout,
@@ -35,6 +35,10 @@ func (l *Listener) newHTTPServer() *http.Server {
 		// What is logged there is the client's doing: handshakes and panics are dealt with elsewhere.
 		ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug),
 	}
+	if hits := l.newHits(); hits != nil {
+		hits.ServeH2(s, func(t *tls.Conn) hitpath.Wire { return t.NetConn().(*conn) })
+	}
+	return s
 }
 
 func (l *Listener) connContext(ctx context.Context, c net.Conn) context.Context {
@@ -60,6 +64,6 @@ func (l *Listener) newHits() *hitpath.Server {
 	limits := l.config.Limits
 	return &hitpath.Server{
 		Finder: l.config.Hits, VIP: l.config.VIP, MoreFields: l.altSvc.line,
-		Header: limits.Header, HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, SendIdle: limits.SendIdle,
+		Block: headroom * limits.Header, Header: limits.Header, HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, SendIdle: limits.SendIdle,
 	}
 }

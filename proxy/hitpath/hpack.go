@@ -1,0 +1,151 @@
+package hitpath
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What the loop of H2 sends is written without the header table that it shares with net/http on this connection: as
+// literals without indexing (RFC 7541 §6.2.2), with names from the static table where that has them.
+
+// appendInt appends an integer with a prefix of so many bits, of which first has the rest, RFC 7541 §5.1.
+func appendInt(dst []byte, first byte, bits uint, n int) []byte {
+	limit := 1<<bits - 1
+	if n < limit {
+		return append(dst, first|byte(n))
+	}
+	dst = append(dst, first|byte(limit))
+	for n -= limit; n >= 0x80; n >>= 7 {
+		dst = append(dst, byte(n)|0x80)
+	}
+	return append(dst, byte(n))
+}
+
+func appendString(dst []byte, s string) []byte {
+	return append(appendInt(dst, 0, 7, len(s)), s...)
+}
+
+// literal are the first bits of a literal, RFC 7541 §6.2: one that no table takes up, now or at any hop.
+const (
+	literalPlain = 0x00
+	literalNever = 0x10
+)
+
+// appendLiteral appends a field whose name is in lower case.
+func appendLiteral(dst []byte, kind byte, name, value string) []byte {
+	dst = append(dst, kind)
+	dst = appendString(dst, name)
+	return appendString(dst, value)
+}
+
+// appendName appends the beginning of a literal whose name is in canonical form.
+func appendName(dst []byte, name string) []byte {
+	if i := staticName(name); i > 0 {
+		return appendInt(dst, literalPlain, 4, i)
+	}
+	dst = append(dst, literalPlain)
+	dst = appendInt(dst, 0, 7, len(name))
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// appendLines appends field lines of the form "Name: value\r\n", names in canonical form.
+func appendLines(dst []byte, lines string) []byte {
+	for lines != "" {
+		colon := strings.IndexByte(lines, ':')
+		end := colon + strings.IndexByte(lines[colon:], '\r')
+		dst = appendName(dst, lines[:colon])
+		dst = appendString(dst, lines[colon+len(": "):end])
+		lines = lines[end+len(lineEnd):]
+	}
+	return dst
+}
+
+// appendNumber appends a field whose value is a number.
+func appendNumber(dst []byte, name string, n int64) []byte {
+	var digits [20]byte
+	d := strconv.AppendInt(digits[:0], n, 10)
+	dst = appendName(dst, name)
+	dst = append(dst, byte(len(d)))
+	return append(dst, d...)
+}
+
+func appendStatus(dst []byte, status int) []byte {
+	switch status {
+	case http.StatusOK:
+		return append(dst, 0x80|8)
+	case http.StatusNotFound:
+		return append(dst, 0x80|13)
+	}
+	return appendString(appendInt(dst, literalPlain, 4, 8), strconv.Itoa(status))
+}
+
+// appendBlock appends the header section of the answer as HPACK has it; more are further field lines.
+func (a *Answer) appendBlock(dst []byte, more string) []byte {
+	s := a.Found.Answer
+	dst = appendStatus(dst, s.Status())
+	dst = appendLines(dst, s.FieldBlock())
+	dst = appendNumber(dst, "Age", int64(a.Found.Age/time.Second))
+	dst = appendName(dst, "Cache-Status")
+	dst = append(appendInt(dst, 0, 7, len(a.Status)), a.Status...)
+	dst = appendNumber(dst, "Content-Length", s.Length())
+	return appendLines(dst, more)
+}
+
+// staticName is the index of a name in canonical form in the static table, RFC 7541 Appendix A; 0: it isn't there. Of the
+// names, those of responses.
+func staticName(name string) int {
+	switch name {
+	case "Accept-Ranges":
+		return 18
+	case "Access-Control-Allow-Origin":
+		return 20
+	case "Age":
+		return 21
+	case "Cache-Control":
+		return 24
+	case "Content-Disposition":
+		return 25
+	case "Content-Encoding":
+		return 26
+	case "Content-Language":
+		return 27
+	case "Content-Length":
+		return 28
+	case "Content-Location":
+		return 29
+	case "Content-Type":
+		return 31
+	case "Date":
+		return 33
+	case "Etag":
+		return 34
+	case "Expires":
+		return 36
+	case "Last-Modified":
+		return 44
+	case "Link":
+		return 45
+	case "Location":
+		return 46
+	case "Server":
+		return 54
+	case "Set-Cookie":
+		return 55
+	case "Strict-Transport-Security":
+		return 56
+	case "Vary":
+		return 59
+	case "Via":
+		return 60
+	}
+	return 0
+}
