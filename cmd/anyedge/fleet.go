@@ -30,7 +30,7 @@ func (n *node) openFleet(cfg *configs.Config) (*fleet.Fleet, error) {
 	}
 	f, err := fleet.Open(fleet.Config{
 		Name: cfg.Node.Name, Metro: cfg.Node.Metro, Version: version(), Address: cfg.Node.Address, Fixed: fixed, Options: cfg.Fleet.Options,
-		Keys: n.secret.Load().GossipKeys(), Cache: &purges{n}, Others: n.others, Journal: n.journal, Log: n.log,
+		Keys: n.secret.Load().GossipKeys(), Cache: &purges{n, cfg.Node.Name}, Others: n.others, Journal: n.journal, Log: n.log,
 		Report: func() *routing.Report { return n.report(n.config()) },
 	})
 	if err != nil {
@@ -108,7 +108,10 @@ func (n *node) followFleet(ctx context.Context) error {
 
 // purges is the cache as the fleet's purges reach it. The sites of other nodes may be unknown here: nothing of theirs is
 // stored then.
-type purges struct{ n *node }
+type purges struct {
+	n    *node
+	name string
+}
 
 // Purge carries out another node's purge, or this one's for the fleet.
 func (p *purges) Purge(_ context.Context, request json.RawMessage) (json.RawMessage, string, error) {
@@ -131,7 +134,7 @@ func (p *purges) Clear(_ context.Context, why string) error {
 		err = errors.New("a restart may bring back what is stored: " + result.Warning)
 	}
 	p.n.log.Info("fleet: everything that is stored was purged", "why", why)
-	p.n.journal.Add(health.EventNode, p.n.config().Node.Name, "purged everything: "+why)
+	p.n.journal.Add(health.EventNode, p.name, "purged everything: "+why)
 	return err
 }
 

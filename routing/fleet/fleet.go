@@ -19,6 +19,8 @@ import (
 const (
 	// settleRounds is for how many intervals a node waits for others' claims before it takes numbers of its own.
 	settleRounds = 3
+	// roundPause lies between two looks at what has changed: in a large fleet something always has.
+	roundPause = 20 * time.Millisecond
 	// tellPause is how often a record goes out in which only figures have changed.
 	tellPause = 2 * time.Second
 )
@@ -58,7 +60,8 @@ type Fleet struct {
 	toldAt time.Time
 }
 
-// Open reads the state file and binds the sockets; Run must follow, or Close.
+// Open reads the state file and binds the sockets; Run must follow, or Close. Where it isn't known what was purged before,
+// the cache is cleared when it returns.
 func Open(c Config) (*Fleet, error) {
 	now := time.Now()
 	m, err := openMemory(c.Options.StateFile, c.Name, now)
@@ -80,6 +83,9 @@ func Open(c Config) (*Fleet, error) {
 	sending, stop := context.WithCancel(context.Background())
 	f.stop = stop
 	f.purger = newPurger(sending, c.Name, m, f.mesh, c.Cache, c.Journal)
+	if err := f.purger.begin(sending); err != nil {
+		c.Journal.Add(health.EventNode, c.Name, "clear the cache: "+err.Error())
+	}
 	return f, nil
 }
 
@@ -103,9 +109,6 @@ func (f *Fleet) firstClaim(old Claim, now time.Time) Claim {
 
 // Run gossips until ctx ends; then it says goodbye, and returns when everything has stopped.
 func (f *Fleet) Run(ctx context.Context) error {
-	if err := f.purger.begin(ctx); err != nil {
-		f.config.Journal.Add(health.EventNode, f.config.Name, "clear the cache: "+err.Error())
-	}
 	var loops sync.WaitGroup
 	loops.Go(func() { f.follow(ctx) })
 	err := f.mesh.Run(ctx)
@@ -131,6 +134,9 @@ func (f *Fleet) follow(ctx context.Context) {
 	for {
 		changed := f.mesh.Changed()
 		f.round(ctx, time.Now())
+		if !wait(ctx, roundPause) {
+			return
+		}
 		select {
 		case <-changed:
 		case <-tick.C:
@@ -140,9 +146,24 @@ func (f *Fleet) follow(ctx context.Context) {
 	}
 }
 
+// wait says whether ctx still holds after d.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 func (f *Fleet) round(ctx context.Context, now time.Time) {
-	if f.heard.update(f.mesh.Members()) {
+	changed, turns := f.heard.update(f.mesh.Members())
+	if changed {
 		f.config.Others.gossiped(f.heard.sources())
+	}
+	for _, t := range turns {
+		f.config.Log.Info("fleet: member", "node", t.node, "state", string(t.status))
+		f.config.Journal.Add(health.EventNode, t.node, "fleet: "+string(t.status))
 	}
 	voices := f.heard.voices()
 	f.allocate(voices, now)

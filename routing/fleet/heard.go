@@ -28,20 +28,28 @@ type voice struct {
 
 func newHeard() *heard { return &heard{known: map[string]*voice{}} }
 
-// update takes what the mesh knows now, and says whether who they are or where they are has changed.
-func (h *heard) update(members []gossip.Member) (changed bool) {
+// change is a member that came or went.
+type change struct {
+	node   string
+	status gossip.Status
+}
+
+// update takes what the mesh knows now. It says whether who they are or where they are has changed, and who came and went.
+func (h *heard) update(members []gossip.Member) (changed bool, turns []change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	known := map[string]*voice{}
 	for _, m := range members {
-		v := h.voice(m)
+		v, old := h.voice(m), h.known[m.Name]
 		known[m.Name] = v
-		old := h.known[m.Name]
 		changed = changed || old == nil || old.source != v.source || old.counts() != v.counts()
+		if old == nil || old.Status != v.Status {
+			turns = append(turns, change{m.Name, m.Status})
+		}
 	}
 	changed = changed || len(known) != len(h.known)
 	h.known = known
-	return changed
+	return changed, turns
 }
 
 // voice reads a member's state where that is another one than before; the lock is held.

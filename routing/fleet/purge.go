@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -99,6 +100,7 @@ type purger struct {
 	lastID  uint64
 	pulled  map[Stream]time.Time
 	problem string // why a restart would forget what was carried out
+	ended   bool
 }
 
 // mesh is what of gossip is needed here.
@@ -134,6 +136,12 @@ func (p *purger) begin(ctx context.Context) error {
 // Purge carries request out here, then on every other node, and reports each. The error says what is wrong with it, and
 // that nothing was done.
 func (p *purger) Purge(ctx context.Context, request json.RawMessage) ([]Purged, error) {
+	p.mu.Lock()
+	ended := p.ended
+	p.mu.Unlock()
+	if ended {
+		return nil, errors.New("purge the fleet: this node is stopping: ask another one")
+	}
 	result, warning, err := p.cache.Purge(ctx, request)
 	if err != nil {
 		return nil, err
@@ -420,6 +428,11 @@ func (p *purger) send(to string, t *talk) {
 	if err != nil {
 		return // its requests are JSON that was read before
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
 	p.sending.Go(func() {
 		select {
 		case p.places <- struct{}{}:
@@ -433,6 +446,9 @@ func (p *purger) send(to string, t *talk) {
 
 // end waits for what is being sent, and closes the file.
 func (p *purger) end() error {
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
 	p.sending.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()

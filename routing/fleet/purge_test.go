@@ -102,8 +102,8 @@ func TestAwayForTooLong(t *testing.T) {
 	a.purge("one")
 	b.end()
 	until(t, "b has left", func() bool { return a.alive() == 0 })
-	large := strings.Repeat("x", 4<<20)
-	for i := range 5 { // the log holds 16 MiB
+	large := strings.Repeat("x", 3<<20)
+	for i := range 6 { // the log holds 16 MiB
 		a.purge(fmt.Sprint(i, large))
 	}
 	if got := b.cache.clears(); strings.Contains(got, "no longer has") {
@@ -114,7 +114,7 @@ func TestAwayForTooLong(t *testing.T) {
 	until(t, "b clears", func() bool {
 		return strings.Contains(b.cache.clears(), "ams-1 no longer has all purges of ams-1 that were missed here")
 	})
-	until(t, "b has what is left", func() bool { return strings.Contains(b.cache.list(), "4xxx") })
+	until(t, "b has what is left", func() bool { return strings.Contains(b.cache.list(), "5xxx") })
 	until(t, "b misses nothing", func() bool {
 		m := a.Status().Members
 		return len(m) == 1 && m[0].PurgesMissing == 0

@@ -46,12 +46,12 @@ func newPurgeLog() *purgeLog { return &purgeLog{streams: map[Stream]*stream{}} }
 // add takes the next purge of a stream, and refuses any other: one that is there already, or that has a gap before it.
 func (l *purgeLog) add(p Purge) bool {
 	s := l.streams[p.Stream]
+	if p.Number != l.last(p.Stream)+1 {
+		return false
+	}
 	if s == nil {
 		s = &stream{kept: 1}
 		l.streams[p.Stream] = s
-	}
-	if p.Number != s.last+1 {
-		return false
 	}
 	s.last, s.at = p.Number, p.At
 	s.purges = append(s.purges, p)

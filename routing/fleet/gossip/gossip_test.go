@@ -42,12 +42,24 @@ func start(t *testing.T, name string, keys [][]byte, seeds ...string) *node {
 
 func startAt(t *testing.T, at netip.AddrPort, name string, keys [][]byte, seeds ...string) *node {
 	t.Helper()
+	return startAs(t, gossip.Config{Name: name, Listen: at, Join: seeds, Keys: keys})
+}
+
+// startBehind is a node that others reach by a road alone.
+func startBehind(t *testing.T, r *road, name string, seeds ...string) *node {
+	t.Helper()
+	n := startAs(t, gossip.Config{Name: name, Listen: netip.MustParseAddrPort("127.0.0.1:0"), Advertise: r.at, Join: seeds, Keys: [][]byte{keyA}})
+	bound := n.Bound()
+	r.to.Store(&bound)
+	return n
+}
+
+func startAs(t *testing.T, c gossip.Config) *node {
+	t.Helper()
 	n := &node{t: t, journal: health.NewJournal(256), ended: make(chan error, 1)}
+	c.Interval, c.Receive, c.Journal, c.Log = 50*time.Millisecond, n.receive, n.journal, slog.New(slog.NewTextHandler(io.Discard, nil))
 	var err error
-	n.Mesh, err = gossip.Open(gossip.Config{
-		Name: name, Listen: at, Join: seeds, Keys: keys, Interval: 50 * time.Millisecond,
-		Receive: n.receive, Journal: n.journal, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	n.Mesh, err = gossip.Open(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,6 +116,9 @@ func (m *Mesh) settings() *memberlist.Config {
 // Address is where others reach this node.
 func (m *Mesh) Address() netip.AddrPort { return m.transport.advertise }
 
+// Bound is where this node listens.
+func (m *Mesh) Bound() netip.AddrPort { return m.transport.bound }
+
 // Run beats, joins and receives until ctx ends; then it leaves, and returns when the sockets are closed.
 func (m *Mesh) Run(ctx context.Context) error {
 	var loops sync.WaitGroup

@@ -16,9 +16,9 @@ import (
 
 const (
 	// maxStreams bounds the connections of others at once: each may make this node read before it has proven anything.
-	maxStreams = 64
+	maxStreams = 32
 	// maxStream bounds what is read of a connection: every node's state, or one purge of many URLs.
-	maxStream = 8 << 20
+	maxStream = 4 << 20
 	// maxPacket is more than any that memberlist sends.
 	maxPacket = 64 << 10
 	// acceptPause is how long accepting rests after an error, for want of descriptors for example.
@@ -30,6 +30,7 @@ const (
 type transport struct {
 	udp       *net.UDPConn
 	tcp       *net.TCPListener
+	bound     netip.AddrPort
 	advertise netip.AddrPort
 	packets   chan *memberlist.Packet
 	streams   chan net.Conn
@@ -54,13 +55,13 @@ func listen(at, advertise netip.AddrPort) (*transport, error) {
 		return nil, err
 	}
 	bound := t.tcp.Addr().(*net.TCPAddr).AddrPort()
-	bound = netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port())
+	t.bound = netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port())
 	t.advertise = advertise
 	switch {
 	case !advertise.IsValid():
-		t.advertise = bound
+		t.advertise = t.bound
 	case advertise.Port() == 0:
-		t.advertise = netip.AddrPortFrom(advertise.Addr(), bound.Port())
+		t.advertise = netip.AddrPortFrom(advertise.Addr(), t.bound.Port())
 	}
 	t.ctx, t.end = context.WithCancel(context.Background())
 	t.loops.Go(t.accept) // both end with Shutdown
