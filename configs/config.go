@@ -21,6 +21,7 @@ import (
 	"github.com/anyedge/anyedge/routing/fleet"
 	"github.com/anyedge/anyedge/routing/steer"
 	edgetls "github.com/anyedge/anyedge/tls"
+	"github.com/anyedge/anyedge/tls/acme"
 )
 
 // Config is one node's whole configuration: the packages' own options under their keys.
@@ -59,10 +60,11 @@ type VIP struct {
 	Probes []probe.Options `yaml:"probes"`
 }
 
-// TLS adds to the certificates from files what later comes from elsewhere.
+// TLS adds to the certificates from files those that are obtained.
 type TLS struct {
 	edgetls.Options `yaml:",inline"`
-	ACME            any `yaml:"acme" later:"ACME"`
+	// ACME is nil where nothing is obtained.
+	ACME *acme.Options `yaml:"acme"`
 }
 
 // Cache adds the disk tier to the memory tier.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/proxy"
+	"github.com/anyedge/anyedge/tls/acme"
 )
 
 // validate reports what no package can see by itself: what refers to what, and what excludes what.
@@ -22,6 +23,7 @@ func (d *decoder) validate(cfg *Config) {
 	d.validatePeers(cfg)
 	d.validateShed(cfg)
 	d.validateFleet(cfg)
+	d.validateACME(cfg)
 	d.validateSteering(cfg)
 }
 
@@ -319,6 +321,26 @@ func (d *decoder) validateJoin(cfg *Config) {
 	}
 }
 
+// validateACME reports challenges that nobody could answer.
+func (d *decoder) validateACME(cfg *Config) {
+	if cfg.TLS.ACME == nil || d.bad["vips"] {
+		return
+	}
+	var plain, secure bool
+	for _, v := range cfg.VIPs {
+		plain, secure = plain || v != nil && v.HTTP != 0, secure || v != nil && v.HTTPS != 0
+	}
+	for i, c := range cfg.TLS.ACME.Challenges {
+		at := fmt.Sprintf("tls.acme.challenges[%d]", i)
+		if c == acme.HTTP01 && !plain {
+			d.report(at, "http-01 comes to port 80, and no VIP has http")
+		}
+		if c == acme.TLSALPN01 && !secure {
+			d.report(at, "tls-alpn-01 comes to port 443, and no VIP has https")
+		}
+	}
+}
+
 // Warnings says what is no mistake, yet surely not meant.
 func (cfg *Config) Warnings() []string {
 	var list []string
@@ -357,12 +379,12 @@ func family(a netip.Addr) int {
 
 // validateCertificates reports VIPs that serve HTTPS with nothing to serve it by.
 func (d *decoder) validateCertificates(cfg *Config) {
-	if len(cfg.TLS.Certificates) > 0 {
+	if len(cfg.TLS.Certificates) > 0 || d.positions["tls.acme"] != nil {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.VIPs)) {
 		if v := cfg.VIPs[name]; v != nil && v.HTTPS != 0 {
-			d.report("tls.certificates", fmt.Sprintf("is missing: vips.%s serves https, which needs a certificate", name))
+			d.report("tls.certificates", fmt.Sprintf("is missing: vips.%s serves https, which needs a certificate, or tls.acme to obtain one", name))
 			return
 		}
 	}

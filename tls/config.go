@@ -21,10 +21,20 @@ func (s *Store) newConfig(ring *ticketRing) *tls.Config {
 		MinVersion:         minVersion,
 		NextProtos:         []string{"h2", "http/1.1"},
 		GetCertificate:     func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return s.current.Load().certificate(h) },
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.current.Load().config, nil },
+		GetConfigForClient: s.configFor,
 		WrapSession:        ring.wrap,
 		UnwrapSession:      ring.unwrap,
 	}
+}
+
+// configFor is what replaces the configuration for one handshake, or nil.
+func (s *Store) configFor(h *tls.ClientHelloInfo) (*tls.Config, error) {
+	if isChallenge(h) {
+		if c := s.challengeConfig(h.ServerName); c != nil {
+			return c, nil
+		}
+	}
+	return s.current.Load().config, nil
 }
 
 // strictConfig is what replaces the configuration for a handshake while o asks for TLS 1.3, or nil.

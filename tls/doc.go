@@ -5,7 +5,9 @@
 //
 //	files ─► Load, Replace, Watch ─┐
 //	                               ├─► snapshot ─► GetCertificate (SNI: exact, wildcard, default)
-//	Add (made in memory) ──────────┘
+//	Add (made in memory) ──────────┤
+//	SetManaged (acme) ─────────────┘  names from files win
+//	AnswerChallenges (acme) ─► GetConfigForClient, for ALPN acme-tls/1 alone
 //	ShareTickets ─► ticket ring ─► WrapSession, UnwrapSession (one ring for TCP and QUIC)
 //
 // Tickets are sealed under random keys, or, with ShareTickets, under keys that every node of the fleet derives from its

@@ -15,13 +15,16 @@ import (
 // entry is one certificate with where it came from.
 type entry struct {
 	cert  *tls.Certificate // Leaf is set
-	files CertificateFiles // empty for one that was added
+	files CertificateFiles // empty for one that came from no file
+	// authority is set for a managed one.
+	authority string
 }
 
 // CertificateInfo describes a certificate that is served.
 type CertificateInfo struct {
-	File      string    `json:"file,omitempty"` // empty for one made in memory
-	Names     []string  `json:"names"`          // host names and addresses
+	File      string    `json:"file,omitempty"`      // empty for one that came from no file
+	Authority string    `json:"authority,omitempty"` // where one came from that was obtained by ACME
+	Names     []string  `json:"names"`               // host names and addresses
 	Issuer    string    `json:"issuer"`
 	Key       string    `json:"key"` // "ECDSA P-256", "RSA 2048", "Ed25519"
 	NotBefore time.Time `json:"not_before"`
@@ -69,7 +72,7 @@ func (e *entry) cost() int {
 func (e *entry) info() CertificateInfo {
 	leaf := e.cert.Leaf
 	i := CertificateInfo{
-		File: e.files.Cert, Names: e.names(), Issuer: leaf.Issuer.String(), Key: keyName(leaf.PublicKey),
+		File: e.files.Cert, Authority: e.authority, Names: e.names(), Issuer: leaf.Issuer.String(), Key: keyName(leaf.PublicKey),
 		NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Warning: warning(leaf, time.Now()),
 	}
 	for _, ip := range leaf.IPAddresses {

@@ -11,7 +11,7 @@ import (
 )
 
 // errNoCertificate becomes an internal_error alert: there is nothing to serve.
-var errNoCertificate = errors.New("choose a certificate: none is configured: add tls.certificates")
+var errNoCertificate = errors.New("choose a certificate: there is none: add tls.certificates, or look at what tls.acme waits for")
 
 // snapshot answers which certificate is served for a name. It is immutable.
 type snapshot struct {
@@ -20,25 +20,45 @@ type snapshot struct {
 	exact     map[string][]*tls.Certificate
 	wildcard  map[string][]*tls.Certificate // *.example.com by .example.com
 	addresses map[netip.Addr][]*tls.Certificate
+	own       map[*tls.Certificate]bool // not managed
 }
 
-func newSnapshot(entries []*entry, config *tls.Config) *snapshot {
+// newSnapshot indexes own, and those names of managed that none of own has.
+func newSnapshot(own, managed []*entry, config *tls.Config) *snapshot {
 	s := &snapshot{
-		entries: entries, config: config,
+		entries: slices.Concat(own, managed), config: config,
 		exact:     map[string][]*tls.Certificate{},
 		wildcard:  map[string][]*tls.Certificate{},
 		addresses: map[netip.Addr][]*tls.Certificate{},
+		own:       map[*tls.Certificate]bool{},
 	}
 	// Cheapest signature first, so that a client that takes either gets that; else the configuration's order.
-	byCost := slices.Clone(entries)
+	byCost := slices.Clone(own)
 	slices.SortStableFunc(byCost, func(a, b *entry) int { return cmp.Compare(a.cost(), b.cost()) })
 	for _, e := range byCost {
 		s.index(e)
 	}
+	for _, e := range managed {
+		s.indexMissing(e)
+	}
 	return s
 }
 
+// indexMissing indexes the names of e that nothing has yet.
+func (s *snapshot) indexMissing(e *entry) {
+	for _, name := range e.names() {
+		parent, wild := strings.CutPrefix(name, "*")
+		switch {
+		case wild && s.wildcard[parent] == nil:
+			s.wildcard[parent] = []*tls.Certificate{e.cert}
+		case !wild && s.exact[name] == nil:
+			s.exact[name] = []*tls.Certificate{e.cert}
+		}
+	}
+}
+
 func (s *snapshot) index(e *entry) {
+	s.own[e.cert] = true
 	for _, name := range e.names() {
 		if parent, ok := strings.CutPrefix(name, "*"); ok {
 			s.wildcard[parent] = append(s.wildcard[parent], e.cert)

@@ -2,19 +2,28 @@ package edgetls
 
 import (
 	"crypto/tls"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
 // Store holds the certificates that are served. Its methods may be called concurrently.
 type Store struct {
-	config  *tls.Config
-	tickets *ticketRing
-	current atomic.Pointer[snapshot]
+	config     *tls.Config
+	tickets    *ticketRing
+	current    atomic.Pointer[snapshot]
+	challenges atomic.Pointer[challengeFinder]
 
-	mu     sync.Mutex // guards the following fields, and the order of stores to current
-	loaded loaded
-	added  []*entry
+	mu      sync.Mutex // guards the following fields, and the order of stores to current
+	loaded  loaded
+	added   []*entry
+	managed []*entry
+}
+
+// Managed is a certificate that an authority has issued to this node.
+type Managed struct {
+	Certificate tls.Certificate // its Leaf may be nil
+	Authority   string          // who has issued it, for people
 }
 
 // Load returns a Store with the certificates of o. The error has every problem, each naming its file and what to do.
@@ -60,14 +69,34 @@ func (s *Store) Add(cert tls.Certificate) error {
 	return nil
 }
 
-// publish makes a snapshot of what is loaded and added. s.mu is held.
-func (s *Store) publish() {
-	entries := make([]*entry, 0, len(s.loaded.entries)+len(s.added))
-	entries = append(append(entries, s.loaded.entries...), s.added...)
-	s.current.Store(newSnapshot(entries, s.strictConfig(s.loaded.options)))
+// SetManaged serves list in place of what it was given before: certificates that an authority issues to this node and
+// that are renewed by themselves. A name that a certificate from a file or of Add has stays with that one.
+// With an error nothing changes.
+func (s *Store) SetManaged(list []Managed) error {
+	entries := make([]*entry, len(list))
+	for i := range list {
+		cert := list[i].Certificate
+		e, err := newEntry(&cert)
+		if err != nil {
+			return err
+		}
+		e.authority = list[i].Authority
+		entries[i] = e
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.managed = entries
+	s.publish()
+	return nil
 }
 
-// Certificates lists what is served, in the order of the configuration.
+// publish makes a snapshot of what is loaded, added and managed. s.mu is held.
+func (s *Store) publish() {
+	own := slices.Concat(s.loaded.entries, s.added)
+	s.current.Store(newSnapshot(own, s.managed, s.strictConfig(s.loaded.options)))
+}
+
+// Certificates lists what is served, in the order of the configuration; managed ones come last.
 func (s *Store) Certificates() []CertificateInfo {
 	entries := s.current.Load().entries
 	list := make([]CertificateInfo, len(entries))

@@ -22,6 +22,9 @@ func (n *node) watchCertificates(ctx context.Context) error {
 	told := map[string]string{}
 	for {
 		cfg := n.config()
+		if n.awaited(cfg) != *n.checked.Load() {
+			n.recheck()
+		}
 		for _, vip := range slices.Sorted(maps.Keys(cfg.VIPs)) {
 			names := namesOf(cfg, vip)
 			bad := n.uncovered(names, cfg.Health.CertificateExpiry)

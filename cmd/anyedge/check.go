@@ -106,6 +106,9 @@ func checkFiles(cfg *configs.Config) error {
 		_, err := edgetls.Load(edgetls.Options{Certificates: cfg.TLS.Certificates[i : i+1], MinVersion: cfg.TLS.MinVersion})
 		add(fmt.Sprintf("tls.certificates[%d]", i), err)
 	}
+	if o := cfg.TLS.ACME; o != nil {
+		o.CheckFiles(func(key, problem string) { add("tls.acme."+key, errors.New(problem)) })
+	}
 	for name := range cfg.Origins {
 		p, err := origin.New(name, originOptions(cfg, name), nil, nil, discardLog())
 		add("origins."+name, err)

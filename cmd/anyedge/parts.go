@@ -87,16 +87,22 @@ func on(s *proxy.SiteOptions, vip string) bool {
 
 // selfChecks are the addresses at which the node asks itself.
 func (n *node) selfChecks(cfg *configs.Config) []probe.Self {
+	awaited := n.awaited(cfg)
+	n.checked.Store(&awaited)
 	var list []probe.Self
 	for name, v := range cfg.VIPs {
 		for _, a := range v.Addresses {
 			if !served(v) {
 				continue
 			}
-			list = append(list, probe.Self{
-				VIP: name, Node: cfg.Node.Name, Token: n.token, ServerName: serverName(cfg, name),
+			self := probe.Self{
+				VIP: name, Node: cfg.Node.Name, Token: n.token, ServerName: n.checkedName(cfg, name),
 				HTTPS: at(a, v.HTTPS), QUIC: at(a, v.HTTPS), HTTP: at(a, v.HTTP),
-			})
+			}
+			if n.awaitsFirst(cfg, name) {
+				self.HTTPS, self.QUIC = netip.AddrPort{}, netip.AddrPort{}
+			}
+			list = append(list, self)
 		}
 	}
 	return list
@@ -213,13 +219,13 @@ func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 
 // plain is the handler of vip's plain port: a reload may change whether it redirects, and where to.
 func (n *node) plain(vip string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return n.answerChallenges(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := *listener.InfoFrom(r.Context())
 		if v := n.config().VIPs[vip]; v != nil {
 			info.Plain, info.HTTPSPort = v.Plain, v.HTTPS
 		}
 		n.server.ServeHTTP(w, r.WithContext(listener.WithInfo(r.Context(), &info)))
-	})
+	}))
 }
 
 // selfChecked takes the outcome of a self check to the signals, and offers H3 for as long as QUIC answers.

@@ -103,6 +103,9 @@ func (n *node) reload() error {
 	if err := n.certs.Replace(cfg.TLS.Options); err != nil {
 		n.log.Error("the certificates changed between check and use: the old ones go on", "error", err)
 	}
+	if err := n.obtain(cfg); err != nil {
+		n.log.Error("what tls.acme names changed between check and use: certificates are obtained as before", "error", err)
+	}
 	if err := n.readSecret(cfg); err != nil {
 		n.log.Error("the fleet secret changed between check and use: the former keys go on", "error", err)
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/anyedge/anyedge/routing/fleet"
 	"github.com/anyedge/anyedge/routing/steer"
 	edgetls "github.com/anyedge/anyedge/tls"
+	"github.com/anyedge/anyedge/tls/acme"
 	"github.com/anyedge/anyedge/tls/secret"
 )
 
@@ -116,6 +117,9 @@ type node struct {
 	token    string // proves to a self check that this process answered it
 
 	certs       *edgetls.Store
+	acme        *acme.Manager
+	challenges  *acme.Local
+	checked     atomic.Pointer[string]     // what selfChecks took into account of awaited
 	secret      atomic.Pointer[secret.Set] // of the fleet; nil: none
 	server      *proxy.Server
 	connections *listener.Metrics
@@ -191,6 +195,10 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	if n.steering, err = newSteering(cfg, n.secret.Load(), log); err != nil {
 		return nil, err
 	}
+	n.newACME()
+	if err := n.obtain(cfg); err != nil {
+		return nil, err
+	}
 	n.control = routing.NewController(cfg.Routing, announcedVIPs(cfg), n.tracker, n.speaker, n.journal, log)
 	n.others = fleet.NewOthers(cfg.Node.Metro, n.sent.get, n.journal)
 	n.control.Consult(n.others)
@@ -244,6 +252,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.start("memory", n.governor.Run)
 	n.start("disks", n.watchDisks)
 	n.start("certificates", n.watchCertificates)
+	n.start("ACME", n.acme.Run)
 	n.start("status page's samples", n.sample)
 	n.start("events around route changes", n.watchChanges)
 	n.start("watchdog", watchdog{beat: n.control.LastRound, alive: func() { n.supervisor.alive(n.summary()) }, abort: n.freeze}.run)

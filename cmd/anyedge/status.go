@@ -18,6 +18,7 @@ import (
 	"github.com/anyedge/anyedge/routing"
 	"github.com/anyedge/anyedge/routing/fleet"
 	edgetls "github.com/anyedge/anyedge/tls"
+	"github.com/anyedge/anyedge/tls/acme"
 	"github.com/anyedge/anyedge/tls/secret"
 )
 
@@ -34,6 +35,7 @@ type Status struct {
 	Cache        cache.Stats               `json:"cache"`
 	Disks        []disk.Stats              `json:"disks,omitempty"`
 	Certificates []edgetls.CertificateInfo `json:"certificates"`
+	ACME         []acme.Status             `json:"acme,omitempty"`   // the names whose certificates are obtained
 	Report       *routing.Report           `json:"report,omitempty"` // what other nodes read of it
 	Nodes        []NodeStatus              `json:"nodes,omitempty"`  // the others
 	Fleet        *fleet.Status             `json:"fleet,omitempty"`  // by gossip
@@ -132,7 +134,12 @@ func (s Status) write(out io.Writer, now time.Time) error {
 		fmt.Fprintf(w, "disk\t%s\t%s\t%s\t%s of %s%s\n", d.Disk, d.State, count(d.Records, "record"), size(d.Bytes), size(d.Size), dash(d.Reason))
 	}
 	for _, c := range s.Certificates {
-		fmt.Fprintf(w, "cert\t%s\tuntil %s\t%s\t%s%s\n", strings.Join(c.Names, " "), c.NotAfter.Format(time.DateOnly), c.Key, firstOf(c.File, "made here"), dash(c.Warning))
+		fmt.Fprintf(w, "cert\t%s\tuntil %s\t%s\t%s%s\n", strings.Join(c.Names, " "), c.NotAfter.Format(time.DateOnly), c.Key, firstOf(c.File, c.Authority, "made here"), dash(c.Warning))
+	}
+	for _, a := range s.ACME {
+		if a.State != acme.Good {
+			fmt.Fprintf(w, "acme\t%s\t%s\t%s\t%s\n", a.Name, a.State, again(now, a), firstOf(strings.ReplaceAll(a.Problem, "\n", "; "), "under way"))
+		}
 	}
 	writeFleet(w, s.Fleet, now)
 	for _, row := range s.Steering.rows() {
@@ -150,6 +157,14 @@ func liveness(b *routing.BFD) string {
 		return ""
 	}
 	return ", " + b.String()
+}
+
+// again is when a certificate is tried for again.
+func again(now time.Time, a acme.Status) string {
+	if a.NextTry.After(now) {
+		return "again in " + age(a.NextTry, now).String()
+	}
+	return "now"
 }
 
 // mostSites is how many sites are listed, those with the most requests; --json has all.

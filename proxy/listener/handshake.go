@@ -26,6 +26,10 @@ const (
 	handshakeRefused  handshakeResult = "refused"  // by us: no common version, cipher suite or protocol
 )
 
+// challengeProtocol is that of a CA that asks whether a name is ours: the handshake is the whole answer (RFC 8737,
+// section 3).
+const challengeProtocol = "acme-tls/1"
+
 // tlsListener makes the handshakes of one socket, each in a goroutine of its own, and hands net/http connections whose
 // protocol is known. A slow client holds up nobody.
 type tlsListener struct {
@@ -72,6 +76,10 @@ func (l *tlsListener) shake(c *conn) {
 	}
 	state := t.ConnectionState()
 	l.metrics.handshake(overTCP, &state)
+	if state.NegotiatedProtocol == challengeProtocol {
+		_ = t.Close()
+		return
+	}
 	l.set.serve(c, protocolOf(&state))
 	select {
 	case l.ready <- l.front(c, t, &state):

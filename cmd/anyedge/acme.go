@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anyedge/anyedge/configs"
+	"github.com/anyedge/anyedge/tls/acme"
+)
+
+// newACME makes what obtains certificates, and lets the store answer the challenges that come over TLS.
+func (n *node) newACME() {
+	n.challenges = acme.NewLocal()
+	n.certs.AnswerChallenges(n.challenges.Certificate)
+	n.acme = acme.NewManager(acme.Config{
+		Challenges: n.challenges, Publish: n.certs.SetManaged, Registry: n.registry, Journal: n.journal, Log: n.log,
+	})
+}
+
+// obtain keeps the certificates that cfg asks for good from now on. Those that are stored are served when it returns.
+func (n *node) obtain(cfg *configs.Config) error {
+	if cfg.TLS.ACME == nil {
+		return n.acme.Configure(nil, nil)
+	}
+	return n.acme.Configure(cfg.TLS.ACME, n.obtained(cfg))
+}
+
+// obtained are the names to obtain certificates for.
+func (n *node) obtained(cfg *configs.Config) (names []string) {
+	if len(cfg.TLS.ACME.Hosts) > 0 {
+		return cfg.TLS.ACME.Hosts
+	}
+	for vip, v := range cfg.VIPs {
+		if v.HTTPS != 0 {
+			names = append(names, namesOf(cfg, vip)...)
+		}
+	}
+	for i := range names {
+		names[i] = strings.ToLower(names[i])
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		return n.certs.HasOwn(name) || !cfg.TLS.ACME.Obtainable(name)
+	})
+}
+
+// answerChallenges puts the authorities' questions ahead of what a plain port does.
+func (n *node) answerChallenges(next http.Handler) http.Handler {
+	return acme.Handler(n.challenges, next)
+}
+
+// awaitsFirst tells whether vip has no certificate at all yet and ACME is to bring one. The authority then has to reach
+// its plain port: with a check of what can't work yet, it would never be announced.
+func (n *node) awaitsFirst(cfg *configs.Config, vip string) bool {
+	if cfg.TLS.ACME == nil || cfg.VIPs[vip].HTTP == 0 {
+		return false
+	}
+	missing := false
+	for _, name := range namesOf(cfg, vip) {
+		if _, ok := n.certs.Until(name, time.Now()); ok {
+			return false
+		}
+		missing = missing || n.acme.Missing(name)
+	}
+	return missing
+}
+
+// awaited says, by VIP, which name is checked, or that none can be yet.
+func (n *node) awaited(cfg *configs.Config) (text string) {
+	for _, vip := range slices.Sorted(maps.Keys(cfg.VIPs)) {
+		text += fmt.Sprintln(vip, n.checkedName(cfg, vip), n.awaitsFirst(cfg, vip))
+	}
+	return text
+}
+
+// checkedName is the host that a self check of vip asks for: one that has a certificate, where any has.
+func (n *node) checkedName(cfg *configs.Config, vip string) string {
+	first := serverName(cfg, vip)
+	if _, ok := n.certs.Until(first, time.Now()); ok || cfg.TLS.ACME == nil {
+		return first
+	}
+	for _, name := range namesOf(cfg, vip) {
+		if _, ok := n.certs.Until(name, time.Now()); ok {
+			return strings.Replace(name, "*", "self-check", 1)
+		}
+	}
+	return first
+}
+
+// recheck lets the self checks follow what there is to check.
+func (n *node) recheck() {
+	for {
+		cfg := n.config()
+		n.checks.Set(n.selfChecks(cfg), services(cfg))
+		if n.config() == cfg {
+			return
+		}
+	}
+}

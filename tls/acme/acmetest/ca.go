@@ -1,0 +1,141 @@
+// Package acmetest runs Pebble, a real ACME authority, inside a test, with faults; and the DNS that it asks.
+package acmetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/letsencrypt/pebble/v2/ca"
+	"github.com/letsencrypt/pebble/v2/db"
+	"github.com/letsencrypt/pebble/v2/va"
+	"github.com/letsencrypt/pebble/v2/wfe"
+)
+
+// hasten makes Pebble quick, and validate each time anew: it reads its environment for that.
+var hasten = sync.OnceFunc(func() {
+	_ = os.Setenv("PEBBLE_VA_NOSLEEP", "1")
+	_ = os.Setenv("PEBBLE_AUTHZREUSE", "0")
+})
+
+// CA is Pebble, with faults.
+type CA struct {
+	t      testing.TB
+	server *httptest.Server
+	admin  http.Handler
+	root   string // a file
+	orders atomic.Int64
+	fault  atomic.Pointer[http.HandlerFunc] // answers new orders in Pebble's place
+}
+
+// Options are what tests vary.
+type Options struct {
+	HTTPPort, TLSPort int               // where it looks for http-01 and tls-alpn-01
+	Resolver          string            // the DNS server that it asks, over TCP
+	Validity          time.Duration     // of certificates; 0: 90 days
+	Externals         map[string]string // accounts that are known: HMAC keys by their IDs; those alone are taken
+}
+
+// Start starts an authority, until the test's end.
+func Start(t testing.TB, o Options) *CA {
+	t.Helper()
+	hasten()
+	quiet := log.New(io.Discard, "", 0)
+	store := db.NewMemoryStore()
+	for id, key := range o.Externals {
+		must(t, store.AddExternalAccountKeyByID(id, key))
+	}
+	profiles := map[string]ca.Profile{"default": {ValidityPeriod: uint64(o.Validity / time.Second)}}
+	authorities := ca.New(quiet, store, "", "ecdsa", 0, 1, profiles)
+	validation := va.New(quiet, o.HTTPPort, o.TLSPort, true, o.Resolver, store)
+	front := wfe.New(quiet, store, validation, authorities, []string{"pebble.test"}, true, len(o.Externals) > 0, 1, 1)
+	a := &CA{t: t, admin: front.ManagementHandler()}
+	inner := front.Handler()
+	a.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/order-plz") {
+			a.orders.Add(1)
+			if fault := a.fault.Load(); fault != nil {
+				(*fault)(w, r)
+				return
+			}
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	a.server.Config.ErrorLog = quiet
+	a.server.StartTLS()
+	t.Cleanup(a.server.Close)
+	a.root = filepath.Join(t.TempDir(), "root.pem")
+	must(t, os.WriteFile(a.root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.server.Certificate().Raw}), 0o600))
+	return a
+}
+
+// Directory is the URL of its ACME directory.
+func (a *CA) Directory() string { return a.server.URL + "/dir" }
+
+// RootFile is the file, in PEM, of whom its server's certificate comes from.
+func (a *CA) RootFile() string { return a.root }
+
+// Name is its host and port.
+func (a *CA) Name() string { return strings.TrimPrefix(a.server.URL, "https://") }
+
+// Orders is how many were placed.
+func (a *CA) Orders() int64 { return a.orders.Load() }
+
+// Close ends it before the test does.
+func (a *CA) Close() { a.server.Close() }
+
+// Break lets f answer new orders; nil mends it.
+func (a *CA) Break(f http.HandlerFunc) {
+	if f == nil {
+		a.fault.Store(nil)
+		return
+	}
+	a.fault.Store(&f)
+}
+
+// Refuse answers with a problem document.
+func Refuse(status int, kind, detail string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]any{"type": "urn:ietf:params:acme:error:" + kind, "detail": detail, "status": status})
+	}
+}
+
+// RenewNow has the authority wish that a certificate be renewed at once (RFC 9773).
+func (a *CA) RenewNow(certificate []byte) {
+	a.t.Helper()
+	now := time.Now()
+	info := map[string]any{"suggestedWindow": map[string]any{"start": now.Add(-2 * time.Hour), "end": now.Add(-time.Hour)}}
+	ari, err := json.Marshal(info)
+	must(a.t, err)
+	body, err := json.Marshal(map[string]string{
+		"certificate": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})), "ariResponse": string(ari),
+	})
+	must(a.t, err)
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "/set-renewal-info/", bytes.NewReader(body))
+	r.Header.Set("User-Agent", "test")
+	a.admin.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		a.t.Fatalf("set-renewal-info: %d %s", w.Code, w.Body)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

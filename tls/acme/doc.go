@@ -1,0 +1,16 @@
+// Package acme obtains certificates by ACME (RFC 8555) and keeps them good.
+//
+//	names ─► Manager.Configure ─► what is stored ─► Publish ─► edgetls.Store        before a listener opens   stored.go
+//	Manager.Run ─► step: each name, each interval                                                             step.go
+//	                 └► certmagic: load, OCSP, ARI, due? ─► issuer, one authority after the other             issuer.go
+//	                                                          └► order ─► solver ─► Challenges.Put            solver.go
+//	CA ─► plain port, /.well-known/acme-challenge/ ─► Handler ──────┐
+//	CA ─► TLS port, ALPN acme-tls/1 ─► edgetls.Store ───────────────┴► Challenges: answered while under way   challenges.go
+//
+// Nothing waits for an authority but the step of the one name: a node starts with what is stored, and serves on with
+// what it has while authorities are down, slow or refusing. What they say is in Status, in their own words.
+//
+// It is the home of certmagic, which has renewal, ARI (RFC 9773), OCSP, locks and storage; orders go through acmez, on
+// which certmagic stands, since certmagic's own issuer answers challenges with listeners of its own. It may import tls
+// and health.
+package acme

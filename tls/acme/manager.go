@@ -1,0 +1,251 @@
+package acme
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anyedge/anyedge/health"
+	edgetls "github.com/anyedge/anyedge/tls"
+)
+
+// Config is what a Manager is made of.
+type Config struct {
+	Challenges Challenges
+	// Publish takes all certificates that there are, whenever one has changed; the Store's SetManaged.
+	Publish  func([]edgetls.Managed) error
+	Registry prometheus.Registerer // nil: nothing is counted
+	Journal  *health.Journal       // nil: none
+	Log      *slog.Logger          // nil discards
+
+	// Interval is how often each certificate is looked at: whether to renew it, and its OCSP response; 0: 10 minutes. One
+	// that ends within five intervals is due.
+	Interval time.Duration
+	// Retry are the pauses after the first, second, … failure in a row; nil: from a minute to 6 hours.
+	Retry []time.Duration
+}
+
+const (
+	defaultInterval = 10 * time.Minute
+	// stepLimit bounds one look at one name: two authorities that are slow, or DNS that takes its time.
+	stepLimit = 10 * time.Minute
+	// steps is how many names are looked at at once: a CA that is slow with one keeps few others waiting.
+	steps = 8
+	// publishPause lets changes gather: with 10,000 certificates, each publication takes some ten milliseconds.
+	publishPause = 100 * time.Millisecond
+)
+
+// Manager keeps the certificates of some names good. Its methods may be called concurrently.
+type Manager struct {
+	config  Config
+	metrics *metrics
+	wake    chan struct{} // a token for each worker that should look for work
+	changed chan struct{} // a token when something is to be published
+
+	configuring sync.Mutex // held by Configure
+	publishing  sync.Mutex // held while names are read and published, so that the last is the newest
+
+	mu       sync.Mutex // guards the following fields
+	settings *settings  // nil: nothing is obtained
+	names    map[string]*task
+}
+
+// task is one name.
+type task struct {
+	name     string
+	held     *held // nil: there is no certificate yet
+	busy     bool  // a worker has it
+	next     time.Time
+	failures int // in a row
+	problem  error
+	failed   time.Time
+}
+
+// NewManager returns a Manager without names: Configure gives it some.
+func NewManager(c Config) *Manager {
+	if c.Interval == 0 {
+		c.Interval = defaultInterval
+	}
+	if c.Retry == nil {
+		c.Retry = defaultRetry
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Manager{config: c, wake: make(chan struct{}, steps), changed: make(chan struct{}, 1), names: map[string]*task{}}
+	m.metrics = newMetrics(c.Registry, m)
+	return m
+}
+
+// Configure keeps certificates for names good from now on, and no others, by o; nil obtains nothing. Those that are
+// stored are published before it returns, which asks nobody. With an error nothing changes.
+func (m *Manager) Configure(o *Options, names []string) error {
+	m.configuring.Lock()
+	defer m.configuring.Unlock()
+	var next *settings
+	if o != nil {
+		var err error
+		if next, err = newSettings(*o, &m.config, m.metrics); err != nil {
+			return err
+		}
+	}
+	old := m.use(next, loadAll(next, names))
+	if old != nil {
+		old.close()
+	}
+	m.rouse()
+	return m.publish()
+}
+
+// loadAll makes a task of each name, with what is stored.
+func loadAll(s *settings, names []string) map[string]*task {
+	tasks := map[string]*task{}
+	if s == nil {
+		return tasks
+	}
+	var mu sync.Mutex // guards tasks
+	var loaders sync.WaitGroup
+	part := (len(names) + steps - 1) / steps
+	for list := range slices.Chunk(names, max(part, 1)) {
+		loaders.Go(func() {
+			for _, name := range list {
+				name = strings.ToLower(name)
+				t := &task{name: name, held: s.stored(context.Background(), name)}
+				mu.Lock()
+				tasks[name] = t
+				mu.Unlock()
+			}
+		})
+	}
+	loaders.Wait()
+	return tasks
+}
+
+// use swaps settings and tasks in; what is known of a name stays with it.
+func (m *Manager) use(s *settings, tasks map[string]*task) (old *settings) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, t := range m.names {
+		if next := tasks[name]; next != nil {
+			if t.held == nil {
+				t.held = next.held
+			}
+			t.next = time.Time{} // another authority may not refuse
+			tasks[name] = t
+		}
+	}
+	old, m.settings, m.names = m.settings, s, tasks
+	return old
+}
+
+// rouse lets every worker look for work.
+func (m *Manager) rouse() {
+	for range steps {
+		select {
+		case m.wake <- struct{}{}:
+		default: // all are awake
+		}
+	}
+}
+
+// publish hands out every certificate that there is.
+func (m *Manager) publish() error {
+	m.publishing.Lock()
+	defer m.publishing.Unlock()
+	m.mu.Lock()
+	list := make([]edgetls.Managed, 0, len(m.names))
+	for _, t := range m.names {
+		if t.held != nil {
+			list = append(list, edgetls.Managed{Certificate: t.held.certificate, Authority: t.held.authority})
+		}
+	}
+	m.mu.Unlock()
+	slices.SortFunc(list, func(a, b edgetls.Managed) int {
+		return strings.Compare(firstName(&a.Certificate), firstName(&b.Certificate))
+	})
+	return m.config.Publish(list)
+}
+
+func firstName(c *tls.Certificate) string {
+	if c.Leaf == nil || len(c.Leaf.DNSNames) == 0 {
+		return ""
+	}
+	return c.Leaf.DNSNames[0]
+}
+
+// Run obtains and renews until ctx ends, and returns when every step has ended.
+func (m *Manager) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	for range steps {
+		workers.Go(func() { m.work(ctx) })
+	}
+	workers.Go(func() { m.publishChanges(ctx) })
+	workers.Wait()
+	return nil
+}
+
+func (m *Manager) publishChanges(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.changed:
+		}
+		if err := m.publish(); err != nil {
+			m.config.Log.Error("publish certificates", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(publishPause):
+		}
+	}
+}
+
+func (m *Manager) work(ctx context.Context) {
+	for ctx.Err() == nil {
+		t, s, wait := m.take(time.Now())
+		if t != nil {
+			m.step(ctx, s, t)
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-m.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// take finds a name that is due, or says how long there is none.
+func (m *Manager) take(now time.Time) (*task, *settings, time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	wait := time.Minute
+	var due *task
+	for _, t := range m.names {
+		switch {
+		case t.busy:
+		case t.next.After(now):
+			wait = min(wait, t.next.Sub(now))
+		case due == nil || t.held == nil && due.held != nil: // what nobody can be served with comes first
+			due = t
+		}
+	}
+	if due != nil {
+		due.busy = true
+	}
+	return due, m.settings, wait
+}
+
+// errNotConfigured is met by a name whose configuration went while its turn came.
+var errNotConfigured = errors.New("tls.acme is no longer configured")
