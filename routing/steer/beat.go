@@ -62,6 +62,13 @@ func (b *beat) askSize(now time.Time, heard bool) (challenge uint64, size int) {
 	return b.probe, b.search.next()
 }
 
+// searching says whether a larger size may fit and the last probe is settled.
+func (b *beat) searching() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.probe == 0 && b.search.grows()
+}
+
 // answer takes an answer and returns how long it took; false: nobody asked, or it came too late.
 func (b *beat) answer(m body, now time.Time) (rtt time.Duration, size int, ok bool) {
 	b.mu.Lock()

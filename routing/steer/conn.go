@@ -32,6 +32,7 @@ type Conn struct {
 	in       *intake
 	out      *egress
 	resetKey []byte
+	now      time.Time // see clock
 
 	deadlines sync.Mutex // guards the following field, and the socket's own
 	deadline  time.Time  // as quic-go wants it
@@ -141,7 +142,7 @@ func (c *Conn) expired() bool {
 
 // takeQueued fills ms with what others handed over.
 func (c *Conn) takeQueued(ms []ipv4.Message) (n int) {
-	for n < len(ms) && c.queue.pop(func(addr *net.UDPAddr, ecn uint8, data []byte) { c.put(&ms[n], addr, ecn, data) }) {
+	for n < len(ms) && c.queue.pop(func(d queued) { c.put(&ms[n], d.addr, d.ecn, d.data) }) {
 		n++
 	}
 	return n

@@ -15,7 +15,8 @@ const (
 
 // egress encrypts datagrams for their owners and sends those to one peer together. Its owner is one goroutine.
 type egress struct {
-	send  func(b []byte, segment int, to netip.AddrPort) error
+	send  func(b, oob []byte, to netip.AddrPort) error
+	oob   []byte
 	peer  *peer
 	buf   []byte
 	size  int // of each but the last
@@ -23,7 +24,7 @@ type egress struct {
 	short bool // the last one is shorter: nothing may follow it
 }
 
-func newEgress(send func([]byte, int, netip.AddrPort) error) *egress {
+func newEgress(send func(b, oob []byte, to netip.AddrPort) error) *egress {
 	return &egress{send: send, buf: make([]byte, 0, maxBurst+2048)}
 }
 
@@ -52,7 +53,8 @@ func (e *egress) flush() {
 	p := e.peer
 	together := e.count > 1 && e.size <= p.room()
 	if together {
-		err := e.send(e.buf, e.size, p.Tunnel)
+		e.oob = appendSegment(e.oob[:0], e.size)
+		err := e.send(e.buf, e.oob, p.Tunnel)
 		together = !refusesSegments(err)
 		if together && err != nil {
 			p.state.sendErrors.Add(uint64(e.count))
@@ -70,7 +72,7 @@ func (e *egress) flush() {
 func (e *egress) sendEach() {
 	for b := e.buf; len(b) > 0; {
 		n := min(len(b), e.size)
-		if e.send(b[:n], 0, e.peer.Tunnel) != nil {
+		if e.send(b[:n], nil, e.peer.Tunnel) != nil {
 			e.peer.state.sendErrors.Add(1)
 		}
 		b = b[n:]

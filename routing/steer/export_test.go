@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"net/netip"
 	"strconv"
 
 	"github.com/anyedge/anyedge/routing/quiclb"
@@ -44,4 +45,10 @@ func DeriveKeys(secret []byte, id uint8) Keys {
 		Tunnel: map[uint8][]byte{id: derive(secret, "test tunnel "+strconv.Itoa(int(id)), TunnelKeyLen)}, TunnelKey: id,
 		Reset: derive(secret, "test reset", ResetKeyLen),
 	}
+}
+
+// TagOf is what stands for an address of a VIP in the tunnel.
+func TagOf(vip string) string {
+	tag := tagOf(netip.MustParseAddrPort(vip))
+	return string(tag[:])
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -40,17 +41,20 @@ func (s *Steerer) round(probe bool) {
 			s.log.Info("steering", "node", p.Name, "dead", dead, "silent", p.silence(now, s.started).Round(time.Millisecond))
 		}
 	}
-	if probe {
-		s.probe(t, m, now)
-	}
+	s.probe(t, m, now, probe)
 }
 
-// probe looks for the MTU of the path to every peer. What else is sent at this moment isn't fragmented either.
-func (s *Steerer) probe(t *table, m body, now time.Time) {
-	if setFragments(s.socket, s.v6, false) != nil {
+// probe looks for the MTU of the path to every peer, or at once to those where the last probe has been answered. What else
+// is sent at this moment isn't fragmented either.
+func (s *Steerer) probe(t *table, m body, now time.Time, all bool) {
+	wanted := func(p *peer) bool { return all || p.state.beat.searching() }
+	if !slices.ContainsFunc(t.list, wanted) || setFragments(s.socket, s.v6, false) != nil {
 		return
 	}
 	for _, p := range t.list {
+		if !wanted(p) {
+			continue
+		}
 		var size int
 		m.challenge, size = p.state.beat.askSize(now, p.silence(now, s.started) < silentAfter)
 		_ = s.ask(p, m, size) // what is too long for the interface is lost, too
@@ -64,7 +68,7 @@ func (s *Steerer) ask(p *peer, m body, size int) error {
 	if pad := size - p.outerLen() - headerLen - tagLen - len(content); pad > 0 {
 		content = append(content, make([]byte, pad)...)
 	}
-	return s.send(p.pair.appendMessage(nil, p.stamp(header{kind: ping}), content), 0, p.Tunnel)
+	return s.send(p.pair.appendMessage(nil, p.stamp(header{kind: ping}), content), nil, p.Tunnel)
 }
 
 // body is what this node says of itself.

@@ -29,13 +29,16 @@ func (p *pmtu) size() int {
 
 // next is the size of the next probe. What fits and what may are tried in turn.
 func (p *pmtu) next() int {
-	p.larger = p.fits == 0 || p.fits < len(pmtuSteps) && p.rest == 0
+	p.larger = p.fits == 0 || p.grows()
 	if p.larger {
 		return pmtuSteps[p.fits]
 	}
 	p.rest = max(p.rest-1, 0)
 	return p.size()
 }
+
+// grows says whether a larger size is to be tried.
+func (p *pmtu) grows() bool { return p.fits < len(pmtuSteps) && p.rest == 0 }
 
 // answered is told that the last probe was.
 func (p *pmtu) answered() {

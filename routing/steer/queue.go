@@ -42,14 +42,14 @@ func (q *queue) push(from netip.AddrPort, ecn uint8, data []byte) bool {
 }
 
 // pop hands the oldest to take, which must not keep its data; false: there is none.
-func (q *queue) pop(take func(*net.UDPAddr, uint8, []byte)) bool {
+func (q *queue) pop(take func(queued)) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.count == 0 {
 		return false
 	}
 	slot := &q.ring[q.head]
-	take(slot.addr, slot.ecn, slot.data)
+	take(*slot)
 	slot.addr = nil
 	q.head = (q.head + 1) % queueLen
 	q.count--

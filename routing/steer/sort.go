@@ -9,6 +9,7 @@ import (
 // sort fills ms with what is for quic-go of what was read, and sends on what isn't.
 func (c *Conn) sort(ms []ipv4.Message) (n int) {
 	t := c.steerer.table.Load()
+	c.now = time.Time{}
 	var counts [verdicts]uint64
 	for n < len(ms) {
 		data := c.in.next()
@@ -37,12 +38,20 @@ func (c *Conn) sort(ms []ipv4.Message) (n int) {
 func (c *Conn) sendOn(v Verdict, p *peer, data []byte) Verdict {
 	client := unmap(c.in.addr.AddrPort())
 	switch {
-	case v == Forwarded && p.state.limit.allow(time.Now()):
+	case v == Forwarded && p.state.limit.allow(c.clock()):
 		c.out.add(p, header{ecn: c.in.ecn, vip: c.tag}, client, data)
 	case v == Forwarded, v.reset() && !c.reset(client, data):
 		return Limited
 	}
 	return v
+}
+
+// clock is about now, of which a batch needs to know once.
+func (c *Conn) clock() time.Time {
+	if c.now.IsZero() {
+		c.now = time.Now()
+	}
+	return c.now
 }
 
 // judge says what becomes of a datagram, and whose it is if it is to be forwarded.

@@ -30,7 +30,13 @@ type node struct {
 
 func startNode(t testing.TB, host uint16, k steer.Keys) *node {
 	t.Helper()
+	return startNodeWith(t, host, k, func(*steer.Options) {})
+}
+
+func startNodeWith(t testing.TB, host uint16, k steer.Keys, adjust func(*steer.Options)) *node {
+	t.Helper()
 	o := steer.Options{Metro: 1, Host: host, Address: netip.MustParseAddr("127.0.0.1"), MaxDatagram: steer.MaxDatagram, Rate: 1_000_000}
+	adjust(&o)
 	s, err := steer.Open(o, 1, k, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -6,12 +6,8 @@ import (
 	"time"
 )
 
-// send sends one message, or several of segment octets each but the last, to a peer.
-func (s *Steerer) send(b []byte, segment int, to netip.AddrPort) error {
-	var oob []byte
-	if segment > 0 {
-		oob = appendSegment(nil, segment)
-	}
+// send sends to a peer.
+func (s *Steerer) send(b, oob []byte, to netip.AddrPort) error {
 	_, _, err := s.socket.WriteMsgUDPAddrPort(b, oob, to)
 	return err
 }
@@ -115,7 +111,7 @@ func (r *receiver) ping(t *table, p *peer, h header, text []byte, size int) Refu
 	answer := r.s.body(t, now)
 	answer.challenge, answer.size = m.challenge, uint16(size)
 	r.reply = p.pair.appendMessage(r.reply[:0], p.stamp(header{kind: pong}), answer.append(nil))
-	if r.s.send(r.reply, 0, p.Tunnel) != nil {
+	if r.s.send(r.reply, nil, p.Tunnel) != nil {
 		p.state.sendErrors.Add(1)
 	}
 	return refused

@@ -131,9 +131,20 @@ func TestWindow(t *testing.T) {
 		counter uint64
 		want    bool
 	}{
-		{1 << 40, true}, {1 << 40, false}, {1<<40 - 1, true}, {1<<40 - 1, false}, {1<<40 + 2, true}, {1<<40 + 1, true}, {1<<40 + 1, false},
-		{1<<40 + 2 - windowLen, false}, {1<<40 + 3 - windowLen, true}, {0, false},
-		{1<<40 + 10*windowLen, true}, {1<<40 + 2, false}, {1<<40 + 9*windowLen + 1, true}, {1<<40 + 9*windowLen + 1, false},
+		{1 << 40, true},
+		{1 << 40, false},
+		{1<<40 - 1, true},
+		{1<<40 - 1, false},
+		{1<<40 + 2, true},
+		{1<<40 + 1, true},
+		{1<<40 + 1, false},
+		{1<<40 + 2 - windowLen, false},
+		{1<<40 + 3 - windowLen, true},
+		{0, false},
+		{1<<40 + 10*windowLen, true},
+		{1<<40 + 2, false},
+		{1<<40 + 9*windowLen + 1, true},
+		{1<<40 + 9*windowLen + 1, false},
 	} {
 		if got := w.accept(c.counter); got != c.want {
 			t.Errorf("%d: %v", c.counter, got)
