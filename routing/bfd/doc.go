@@ -5,6 +5,7 @@
 //	 ├ reader ◄─ UDP 3784 │ 4784   from a peer? from next door (GTSM)?                  monitor.go, udp.go
 //	 │  └► Parse           what RFC 5880 §6.8.6 discards goes no further                packet.go
 //	 └ session             a goroutine that owns a machine and its timer                session.go
+//	    ├► waiting         reads for itself before it takes a router for silent         waiting_linux.go
 //	    └► Machine         packet, time or goodbye in; packet, change of state out      machine.go, timing.go
 //	        └► Change      is it a failure?                                             state.go
 //

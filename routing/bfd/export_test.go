@@ -1,6 +1,7 @@
 package bfd
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 
@@ -33,6 +34,12 @@ func Listen(a netip.Addr) (*Listener, error) {
 func (l *Listener) Read() (netip.Addr, int, []byte, error) {
 	r, err := l.socket.read()
 	return r.from, r.ttl, r.octets, err
+}
+
+// Waiting tells what is there to be read now.
+func (l *Listener) Waiting() (list []string) {
+	l.socket.waiting(func(r received) { list = append(list, fmt.Sprintf("%s TTL %d %x", r.from, r.ttl, r.octets)) })
+	return list
 }
 
 func (l *Listener) Close() { l.socket.close() }

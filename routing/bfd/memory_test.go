@@ -13,6 +13,7 @@ type Memory struct {
 	doors map[memoryDoor]chan received
 	cut   bool
 	taken bool // of every port
+	busy  bool // nobody comes to read
 }
 
 type memoryDoor struct {
@@ -39,6 +40,13 @@ func (n *Memory) Take(taken bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.taken = taken
+}
+
+// Busy has processes so busy that nobody comes to read what arrives, from the next listener on.
+func (n *Memory) Busy() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.busy = true
 }
 
 // Listening is how many doors are open.
@@ -77,7 +85,7 @@ func (h *memoryHost) listen(d door) (listener, error) {
 	if h.net.taken {
 		return nil, errors.New("port taken")
 	}
-	l := &memoryListener{h.net, memoryDoor{h.host, d}, make(chan received, 1024)}
+	l := &memoryListener{h.net, memoryDoor{h.host, d}, make(chan received, 1024), make(chan struct{}), h.net.busy}
 	h.net.doors[l.door] = l.in
 	return l, nil
 }
@@ -90,19 +98,39 @@ type memoryListener struct {
 	net  *Memory
 	door memoryDoor
 	in   chan received
+	done chan struct{}
+	busy bool
 }
 
 func (l *memoryListener) read() (received, error) {
+	if l.busy {
+		<-l.done
+	}
 	if r, ok := <-l.in; ok {
 		return r, nil
 	}
 	return received{}, net.ErrClosed
 }
 
+func (l *memoryListener) waiting(take func(received)) {
+	for {
+		select {
+		case r, ok := <-l.in:
+			if !ok {
+				return
+			}
+			take(r)
+		default:
+			return
+		}
+	}
+}
+
 func (l *memoryListener) close() {
 	l.net.mu.Lock()
 	defer l.net.mu.Unlock()
 	delete(l.net.doors, l.door)
+	close(l.done)
 	close(l.in)
 }
 

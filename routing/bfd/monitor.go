@@ -169,7 +169,7 @@ func (m *Monitor) replace(wanted map[netip.Addr]Peer) {
 	var begun []*session
 	for a, p := range wanted {
 		if next[a] == nil {
-			next[a] = newSession(p, discriminator(taken), m.wire, m.changed)
+			next[a] = newSession(p, discriminator(taken), m.wire, m.doors[p.door()], m.changed)
 			begun = append(begun, next[a])
 		}
 	}
@@ -225,6 +225,9 @@ func (r *reader) run() {
 		}
 	}
 }
+
+// catchUp delivers what is waiting now.
+func (r *reader) catchUp() { r.listener.waiting(r.deliver) }
 
 // deliver checks what RFC 5880 §6.8.6 and RFC 5881 §5 have checked, and passes the packet on. Every peer has one session, so
 // that its address tells which; the machine sees to the discriminator.

@@ -262,3 +262,27 @@ func TestStatusFromWithin(t *testing.T) {
 		}
 	})
 }
+
+// A process that is too busy to read what arrives doesn't take the router for dead: sessions look themselves.
+func TestBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, d := bfd.NewMemory(), &diary{}
+		n.Busy()
+		ours, theirs := n.Monitor(here, d.note), n.Monitor(there, func(netip.Addr, bfd.Change) {})
+		set(t, ours, watched(there))
+		set(t, theirs, watched(here))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := d.take(); got != "up" {
+			t.Errorf("in a minute: %s", got)
+		}
+		n.Cut(true)
+		time.Sleep(1300 * ms) // they look as often as they send
+		synctest.Wait()
+		if got := d.take(); got != "down!" {
+			t.Errorf("cut: %s", got)
+		}
+		ours.Close()
+		theirs.Close()
+	})
+}

@@ -8,12 +8,8 @@ import (
 	"time"
 )
 
-const (
-	// late is how much a timer may be behind in a process that isn't held up.
-	late = 10 * time.Millisecond
-	// backlog is how many packets may wait for a session: more than a detection time has.
-	backlog = 64
-)
+// backlog is how many packets may wait for a session: more than a detection time has.
+const backlog = 64
 
 // session runs one machine: a goroutine owns the machine and its socket.
 type session struct {
@@ -22,6 +18,7 @@ type session struct {
 	machine *Machine
 	wire    wire
 	changed func(netip.Addr, Change)
+	catchUp func() // puts into packets what is waiting to be read
 	packets chan Packet
 	timers  chan Options // that the machine is to have from now on
 	end     context.CancelFunc
@@ -34,9 +31,9 @@ type session struct {
 	status Status
 }
 
-func newSession(p Peer, mine uint32, w wire, changed func(netip.Addr, Change)) *session {
+func newSession(p Peer, mine uint32, w wire, r *reader, changed func(netip.Addr, Change)) *session {
 	s := &session{
-		peer: p, options: p.Options, machine: NewMachine(p.Options, mine), wire: w, changed: changed,
+		peer: p, options: p.Options, machine: NewMachine(p.Options, mine), wire: w, changed: changed, catchUp: r.catchUp,
 		packets: make(chan Packet, backlog), timers: make(chan Options), done: make(chan struct{}),
 	}
 	s.status = Status{State: Down, Since: time.Now(), Reason: "the router isn't heard"}
@@ -79,7 +76,7 @@ func (s *session) run(ctx context.Context) {
 		case o := <-s.timers:
 			s.act(s.machine.Configure(time.Now(), o))
 		case <-timer.C:
-			s.tick(ctx)
+			s.tick()
 		}
 		timer.Reset(s.pause())
 	}
@@ -94,21 +91,20 @@ func (s *session) pause() time.Duration {
 	return max(time.Until(next), 0)
 }
 
-// tick does what is due. A timer that comes late proves that this process was held up, and then the router's packets may
-// be waiting to be read: they get as much time again.
-func (s *session) tick(ctx context.Context) {
-	expires := s.machine.Expires()
-	if behind := time.Since(expires); !expires.IsZero() && behind > late {
+// tick does what is due. What is waiting to be read comes first: a busy process may not have come to it, and then it is not
+// the router that is late.
+func (s *session) tick() {
+	s.catchUp()
+	for {
 		select {
 		case p := <-s.packets:
 			s.receive(p)
-			return
-		case <-time.After(min(behind, s.machine.Detection())):
-		case <-ctx.Done():
-			return
+			continue
+		default:
 		}
+		s.act(s.machine.Tick(time.Now()))
+		return
 	}
-	s.act(s.machine.Tick(time.Now()))
 }
 
 func (s *session) receive(p Packet) {

@@ -58,6 +58,9 @@ type wire interface {
 
 type listener interface {
 	read() (received, error) // net.ErrClosed after close
+	// waiting calls take with each datagram that is there to be read, and doesn't wait for more. It may be called beside
+	// read, and by several.
+	waiting(take func(received))
 	close()
 }
 

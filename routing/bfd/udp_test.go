@@ -2,9 +2,12 @@ package bfd_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/anyedge/anyedge/routing/bfd"
 )
@@ -32,6 +35,21 @@ func TestSockets(t *testing.T) {
 			}
 			if ttl == 255 && port < 49152 {
 				t.Errorf("sent from port %d", port)
+			}
+			if runtime.GOOS != "linux" {
+				continue
+			}
+			for range 2 {
+				if _, err := at.SendFrom(loopback, ttl, good()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var waiting []string
+			for give := time.Now().Add(10 * time.Second); len(waiting) < 2 && time.Now().Before(give); {
+				waiting = append(waiting, at.Waiting()...) // a busy kernel may deliver later
+			}
+			if want := fmt.Sprintf("%s TTL %d %x", loopback, ttl, good()); len(waiting) != 2 || waiting[0] != want || waiting[1] != want {
+				t.Errorf("waiting: %q, want %q twice", waiting, want)
 			}
 		}
 	}
