@@ -295,6 +295,9 @@ func (d *decoder) validateSteering(cfg *Config) {
 	if cfg.Fleet.SecretFile == "" {
 		d.report("fleet.steering", "needs fleet.secret_file, from which the nodes' keys are derived: anyedge secret new makes it")
 	}
+	if s.Host == 0 && len(cfg.Fleet.Join) == 0 {
+		d.report("fleet.steering.host", "is missing: a number, 1 to 65535, that no other node of the metro has; nodes with fleet.join settle theirs by themselves")
+	}
 	if s.Address.IsValid() {
 		return
 	}

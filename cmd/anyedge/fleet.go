@@ -25,7 +25,7 @@ func (n *node) openFleet(cfg *configs.Config) (*fleet.Fleet, error) {
 		return nil, nil
 	}
 	var fixed fleet.ServerID
-	if s := cfg.Fleet.Steering; s != nil {
+	if s := cfg.Fleet.Steering; s != nil && s.Host != 0 {
 		fixed.Metro, fixed.Host = s.Metro, s.Host
 	}
 	f, err := fleet.Open(fleet.Config{
@@ -61,6 +61,28 @@ func (n *node) refleet(cfg *configs.Config) {
 	}
 }
 
+// number gives steering the numbers that the fleet has settled, where the configuration says none. They are known at once
+// but at a node's first start.
+func (n *node) number() {
+	if n.steering == nil || n.fleet == nil {
+		return
+	}
+	id, err := n.fleet.ServerID()
+	if err != nil || n.config().Fleet.Steering.Host != 0 {
+		return
+	}
+	was, now := n.steering.ID(), steer.NodeID{Metro: id.Metro, Host: id.Host}
+	if was == now {
+		return
+	}
+	if err := n.steering.Renumber(now); err != nil {
+		n.log.Error("steering: the former numbers stay", "error", err)
+		return
+	}
+	n.log.Info("steering: this node's numbers", "id", now.String())
+	n.journal.Add(health.EventNode, n.config().Node.Name, "steering: this node is "+now.String()+" in connection IDs")
+}
+
 // steerTo tells steering of the nodes of the configuration and of those that gossip.
 func (n *node) steerTo(cfg *configs.Config) {
 	if n.steering == nil {
@@ -77,7 +99,7 @@ func (n *node) steered(cfg *configs.Config) []steer.Peer {
 	if n.fleet == nil {
 		return list
 	}
-	own, v6 := steer.NodeID{Metro: cfg.Fleet.Steering.Metro, Host: cfg.Fleet.Steering.Host}, cfg.Fleet.Steering.Address.Is6()
+	own, v6 := n.steering.ID(), cfg.Fleet.Steering.Address.Is6()
 	for _, p := range n.fleet.Peers() {
 		peer := steer.Peer{Name: p.Name, ID: steer.NodeID{Metro: p.ID.Metro, Host: p.ID.Host}, Tunnel: p.Tunnel, Dead: p.Status != gossip.Alive}
 		taken := func(o steer.Peer) bool { return o.ID == peer.ID || o.Tunnel == peer.Tunnel }
@@ -94,6 +116,7 @@ func (n *node) followFleet(ctx context.Context) error {
 	defer tick.Stop()
 	var before []steer.Peer
 	for {
+		n.number()
 		if now := n.steered(n.config()); !slices.Equal(now, before) {
 			n.steerTo(n.config())
 			before = now

@@ -34,13 +34,14 @@ func startJoined(t *testing.T) (a, b *edge) {
 	a, b = newEdgeBeside(t), newEdgeBeside(t)
 	b.https, b.plainHTTP = a.https, a.plainHTTP
 	t.Parallel()
-	seed := ""
+	seed, tunnel := "", unusedPort(t)
 	for i, e := range []*edge{a, b} {
 		e.replace = []string{
 			"name: test-1, metro: lab, address: 127.0.0.1", fmt.Sprintf("name: test-%d, metro: m%[1]d, address: 127.0.0.%d", i+1, 41+i),
 			"addresses: [127.0.0.1]", fmt.Sprintf("addresses: [127.0.0.%d]", 51+i),
 		}
-		e.write(e.configText() + e.joining(seed))
+		steered := fmt.Sprintf("fleet: {steering: {port: %d}, ", tunnel)
+		e.write(e.configText() + strings.Replace(e.joining(seed), "fleet: {", steered, 1))
 		if i > 0 {
 			e.share(a)
 		}
@@ -80,6 +81,10 @@ func TestJoinedNodes(t *testing.T) {
 		return strings.Contains(out, "1 of 1 other there") && strings.Contains(out, "verified by test-1") && strings.Contains(out, "node    test-2")
 	})
 
+	a.await("steering has numbers, and knows the other node's", func() bool {
+		_, out := a.command("status")
+		return a.node.steering.ID().Host != 0 && strings.Contains(out, "steer   test-2")
+	})
 	for _, e := range []*edge{a, b} {
 		e.getAt("HTTP/1.1", "/")
 	}

@@ -237,6 +237,7 @@ func (n *node) Run(ctx context.Context) error {
 	if n.steering != nil {
 		n.start("steering", n.steering.Run)
 	}
+	n.number()
 	n.apply(n.live.Load(), nil)
 	n.start("announcements", n.control.Run)
 	n.start("self checks", n.checks.Run)

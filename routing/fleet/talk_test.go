@@ -44,7 +44,9 @@ func newTestPurger(t testing.TB) *purger {
 func FuzzReceive(f *testing.F) {
 	purge := nth(Stream{"fra-1", 5}, 1, then)
 	for _, t := range []talk{
-		{Purge: &order{7, purge}}, {Purged: &outcome{ID: 7}}, {Pull: &pull{Stream{"fra-1", 5}, 1}},
+		{Purge: &order{7, purge}},
+		{Purged: &outcome{ID: 7}},
+		{Pull: &pull{Stream{"fra-1", 5}, 1}},
 		{Missed: &missed{Mark: PurgeMark{purge.Stream, 1, 3, then}, Purges: []Purge{purge}}},
 		{Missed: &missed{Mark: PurgeMark{purge.Stream, 8, 9, then}, Gone: true}},
 	} {

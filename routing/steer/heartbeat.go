@@ -73,7 +73,7 @@ func (s *Steerer) ask(p *peer, m body, size int) error {
 
 // body is what this node says of itself.
 func (s *Steerer) body(t *table, now time.Time) body {
-	return body{generation: s.self.Generation, silent: t.silent(now, s.started), leaving: s.leaving.Load()}
+	return body{generation: t.self.Generation, silent: t.silent(now, s.started), leaving: s.leaving.Load()}
 }
 
 // goodbye tells every peer that this process ends, so that they answer for its connections.

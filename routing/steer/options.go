@@ -18,7 +18,7 @@ const (
 
 // Options says who this node is among those that steer, and who the others are. It is the `fleet.steering` key.
 type Options struct {
-	// Metro and Host number this node; no other has both the same. Metro 0 and host 0 are of nobody.
+	// Metro and Host number this node; no other has both the same. Host 0: the numbers come later, by Renumber.
 	Metro uint16 `yaml:"metro"`
 	Host  uint16 `yaml:"host"`
 	// Address and Port (UDP) are where the tunnel listens. Only the fleet's nodes need to reach it. The port is the same
@@ -50,9 +50,6 @@ func (o *Options) SetDefaults() {
 func (o *Options) Check(report func(key, problem string)) {
 	if o.Metro == 0 {
 		report("metro", "must be 1 to 65535, the same for all nodes of a metro")
-	}
-	if o.Host == 0 {
-		report("host", "is missing: a number, 1 to 65535, that no other node of the metro has")
 	}
 	if o.Address.IsValid() && (o.Address.IsUnspecified() || o.Address.IsMulticast()) {
 		report("address", "must be this node's own unicast address")

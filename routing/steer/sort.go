@@ -69,7 +69,7 @@ func (c *Conn) judge(t *table, data []byte) (Verdict, *peer) {
 	case kindInitial:
 		return Initial, nil
 	default:
-		v, p := t.verdict(c.steerer.self, id)
+		v, p := t.verdict(id)
 		if v.reset() && data[0]&longHeader != 0 {
 			return Initial, nil // only short headers can be answered so; quic-go knows what else can begin
 		}
@@ -77,10 +77,10 @@ func (c *Conn) judge(t *table, data []byte) (Verdict, *peer) {
 	}
 }
 
-// verdict says what becomes of a datagram that is owner's, at self.
-func (t *table) verdict(self, owner ServerID) (Verdict, *peer) {
-	if owner.NodeID == self.NodeID {
-		if owner.Generation != self.Generation {
+// verdict says what becomes of a datagram that is owner's.
+func (t *table) verdict(owner ServerID) (Verdict, *peer) {
+	if owner.NodeID == t.self.NodeID {
+		if owner.Generation != t.self.Generation {
 			return OldGeneration, nil
 		}
 		return Own, nil

@@ -277,3 +277,30 @@ func serverTLS(t testing.TB) *tls.Config {
 func clientTLS() *tls.Config {
 	return &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"echo"}} // of a test's own server
 }
+
+// TestRenumber: nodes that begin without numbers meet under those that they get, and another number is another node.
+func TestRenumber(t *testing.T) {
+	k := keys(t, root, 1)
+	a, b := startNode(t, 0, k), startNode(t, 0, k)
+	if id := a.ID(); id != (steer.NodeID{}) {
+		t.Errorf("%v at first", id)
+	}
+	for i, n := range []*node{a, b} {
+		if err := n.Renumber(steer.NodeID{Metro: 1, Host: uint16(i + 1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	introduce(t, a, b)
+	// b moves: a learns of it, and so they meet again.
+	moved := steer.NodeID{Metro: 1, Host: 7}
+	if err := b.Renumber(moved); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Update([]steer.Peer{{Name: "b", ID: moved, Tunnel: b.Addr()}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the nodes meet again", func() bool { return a.Peers()[0].RTT > 0 })
+	if err := b.Update([]steer.Peer{{Name: "c", ID: moved, Tunnel: a.Addr()}}); err == nil {
+		t.Error("another node has this one's numbers")
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +19,6 @@ import (
 // Steerer hands packets to the nodes that own them, for all VIPs of this node. Its methods may be called concurrently.
 type Steerer struct {
 	options Options
-	self    ServerID
 	epoch   uint32 // of this process, in the tunnel
 	started time.Time
 	log     *slog.Logger
@@ -41,16 +42,17 @@ func Open(o Options, generation uint8, k Keys, log *slog.Logger) (*Steerer, erro
 	}
 	now := time.Now()
 	s := &Steerer{
-		options: o, self: ServerID{NodeID: NodeID{o.Metro, o.Host}, Generation: generation}, log: log,
+		options: o, log: log,
 		// Ticks of 67 ms, which come round after nine years: no two processes of a node have the same.
 		epoch: uint32(now.UnixNano() >> 26), started: now,
 		v6: !o.Address.Unmap().Is4(), resets: newBucket(resetRate, time.Second),
 	}
 	s.conns.Store(&map[vipTag]*Conn{})
-	if err := s.Rekey(k); err != nil {
-		return nil, err
+	self := NodeID{o.Metro, o.Host}
+	if o.Host == 0 {
+		self = NodeID{}
 	}
-	if err := s.Update(o.Peers()); err != nil {
+	if err := s.replace(ServerID{NodeID: self, Generation: generation}, k, o.Peers()); err != nil {
 		return nil, err
 	}
 	at := netip.AddrPortFrom(o.Address.Unmap(), o.Port)
@@ -79,37 +81,59 @@ func (s *Steerer) Update(peers []Peer) error {
 	s.changes.Lock()
 	defer s.changes.Unlock()
 	t := s.table.Load()
-	return s.replace(t.keys, t.ids, peers)
+	return s.replace(t.self, t.keys, peers)
 }
+
+// Renumber gives this node other numbers: what nodes that gossip have settled. The connections that it has made under the
+// former ones end where their packets come next, so it is for the start, and for the rare case that two nodes had the same.
+func (s *Steerer) Renumber(id NodeID) error {
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	t := s.table.Load()
+	if t.self.NodeID == id {
+		return nil
+	}
+	self := t.self
+	self.NodeID = id
+	return s.replace(self, t.keys, slices.DeleteFunc(t.known(), func(p Peer) bool { return p.ID == id }))
+}
+
+// ID is this node's numbers.
+func (s *Steerer) ID() NodeID { return s.table.Load().self.NodeID }
 
 // Rekey replaces the keys: connections that were made under others go on as long as theirs are among the new ones.
 func (s *Steerer) Rekey(k Keys) error {
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	t := s.table.Load()
+	return s.replace(t.self, k, t.known())
+}
+
+// known are the peers of t as they were given.
+func (t *table) known() (list []Peer) {
+	for _, p := range t.list {
+		list = append(list, p.Peer)
+	}
+	return list
+}
+
+// replace replaces the table; the nonces of connection IDs go on where keys and self stay. s.changes is held.
+func (s *Steerer) replace(self ServerID, k Keys, peers []Peer) error {
 	if len(k.Reset) != ResetKeyLen {
 		return fmt.Errorf("stateless reset key of %d octets: must have %d", len(k.Reset), ResetKeyLen)
 	}
-	ids, err := newIDs(k, s.self)
+	before := s.table.Load()
+	t, err := newTable(&s.options, self, s.epoch, k, peers, before)
 	if err != nil {
 		return err
 	}
-	s.changes.Lock()
-	defer s.changes.Unlock()
-	var peers []Peer
-	if t := s.table.Load(); t != nil {
-		for _, p := range t.list {
-			peers = append(peers, p.Peer)
-		}
+	if before != nil && before.self == self && reflect.DeepEqual(before.keys, k) {
+		t.ids = before.ids
+	} else if t.ids, err = newIDs(k, self); err != nil {
+		return err
 	}
-	return s.replace(k, ids, peers)
-}
-
-// replace replaces the table. s.changes is held.
-func (s *Steerer) replace(k Keys, i *ids, peers []Peer) error {
-	t, err := newTable(&s.options, s.self, s.epoch, k, peers, s.table.Load())
-	if err == nil {
-		t.ids = i
-		s.table.Store(t)
-	}
-	return err
+	s.table.Store(t)
+	return nil
 }
 
 // Run carries datagrams between nodes until ctx ends; then it says goodbye and closes the tunnel. It returns when all

@@ -7,6 +7,7 @@ import (
 
 // table is who owns what. It never changes: Update makes another.
 type table struct {
+	self   ServerID
 	keys   Keys
 	ids    *ids
 	peers  map[NodeID]*peer
@@ -16,7 +17,7 @@ type table struct {
 
 // newTable returns the table of peers under keys. Those that were in before keep their state.
 func newTable(o *Options, self ServerID, epoch uint32, k Keys, peers []Peer, before *table) (*table, error) {
-	t := &table{keys: k, peers: map[NodeID]*peer{}, byAddr: map[netip.AddrPort]*peer{}}
+	t := &table{self: self, keys: k, peers: map[NodeID]*peer{}, byAddr: map[netip.AddrPort]*peer{}}
 	for _, p := range peers {
 		p.Tunnel = netip.AddrPortFrom(p.Tunnel.Addr().Unmap(), p.Tunnel.Port())
 		switch {

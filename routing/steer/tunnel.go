@@ -72,14 +72,14 @@ func (r *receiver) datagram(t *table, p *peer, h header, text []byte) Refusal {
 		return refused
 	}
 	k, owner := r.classify(t.ids, data)
-	if k != kindRouted || owner.NodeID != r.s.self.NodeID {
+	if k != kindRouted || owner.NodeID != t.self.NodeID {
 		return Loop
 	}
 	c := (*r.s.conns.Load())[h.vip]
 	if c == nil || c.v6 != h.v6 {
 		return UnknownVIP
 	}
-	if owner.Generation != r.s.self.Generation && data[0]&longHeader == 0 {
+	if owner.Generation != t.self.Generation && data[0]&longHeader == 0 {
 		c.reset(client, data) // an earlier process of this node had it
 		return Accepted
 	}
