@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -30,7 +31,7 @@ import (
 
 // What clients do while the route flips, and how large it is.
 const (
-	steeredOctets = 8 << 20
+	steeredOctets = 6 << 20
 	steeredPace   = 2 << 20         // octets a second
 	steeredIdle   = 4 * time.Second // after which a client gives up
 	steeredShakes = 60
@@ -38,7 +39,7 @@ const (
 
 // What a connection does lives on where the route changes, and dies of it without steering.
 func TestSteering(t *testing.T) {
-	rows := []string{"download", "download, IPv6", "upload", "requests on one connection", "handshakes under flapping", "owner killed and restarted"}
+	rows := []string{"download", "download, IPv6", "upload", "requests on one connection", "ngtcp2's client", "handshakes under flapping", "owner killed and restarted"}
 	table := map[string][2]string{}
 	for i, on := range []bool{false, true} {
 		t.Run(fmt.Sprintf("steering=%v", on), func(t *testing.T) {
@@ -91,6 +92,8 @@ func underFlips(t *testing.T, steering bool) map[string]outcome {
 	time.Sleep(time.Second) // they are under way
 	f.flip(f.Fra)
 	work.Wait()
+	f.flip(f.Ams)
+	outcomes["ngtcp2's client"] = f.ngtcp2(t)
 	outcomes["handshakes under flapping"] = f.handshakes(t)
 	f.flip(f.Ams)
 	outcomes["owner killed and restarted"] = f.restarted(t)
@@ -265,6 +268,36 @@ func get(c *http.Client, path string) answer {
 		_ = resp.Body.Close()
 	}
 	return answer{time.Since(begin), err}
+}
+
+// ngtcp2 fetches with a client that isn't ours, at its full speed, and flips the route once it is at it.
+func (f *steered) ngtcp2(t *testing.T) outcome {
+	const octets = 200 << 20
+	target := fmt.Sprintf("/fresh/%d", octets)
+	dir, began := t.TempDir(), make(chan struct{})
+	go func() { // ends with the request, or with the test
+		defer close(began)
+		f.Await("the origin is asked", moveLimit, func() bool { return f.Site.Requests(target) > 0 })
+	}()
+	done := make(chan error, 1)
+	begin := time.Now()
+	go func() { // ends with the program; read below
+		_, err := f.Client.Exec(within(t, time.Minute), "gtlsclient", "--download="+dir, "--exit-on-all-streams-close", "--timeout=4s",
+			"--no-quic-dump", "--no-http-dump", "--sni="+lab.SiteName, lab.VIP4.String(), "443", "https://"+lab.SiteName+target)
+		done <- err
+	}()
+	<-began
+	f.flip(f.Fra)
+	err := <-done
+	took := time.Since(begin).Round(100 * time.Millisecond)
+	info, statErr := os.Stat(filepath.Join(dir, filepath.Base(target)))
+	if statErr != nil {
+		return outcome{false, fmt.Sprintf("nothing after %v: %v", took, err)}
+	}
+	if info.Size() < octets {
+		return outcome{false, fmt.Sprintf("dies after %v, %d of %d MiB", took, info.Size()>>20, octets>>20)}
+	}
+	return outcome{true, fmt.Sprintf("whole, %d MiB in %v", octets>>20, took)}
 }
 
 // handshakes opens connection after connection while the route goes to and fro.
