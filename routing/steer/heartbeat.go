@@ -37,8 +37,8 @@ func (s *Steerer) round(probe bool) {
 		if m.challenge = p.state.beat.ask(now); s.ask(p, m, 0) != nil {
 			p.state.sendErrors.Add(1)
 		}
-		if dead := t.isDead(p, now, s.started); dead != p.state.dead.Swap(dead) {
-			s.log.Info("steering", "node", p.Name, "dead", dead, "silent", p.silence(now, s.started).Round(time.Millisecond))
+		if dead := t.isDead(p, now); dead != p.state.dead.Swap(dead) {
+			s.log.Info("steering", "node", p.Name, "dead", dead, "silent", p.silence(now).Round(time.Millisecond))
 		}
 	}
 	s.probe(t, m, now, probe)
@@ -56,7 +56,7 @@ func (s *Steerer) probe(t *table, m body, now time.Time, all bool) {
 			continue
 		}
 		var size int
-		m.challenge, size = p.state.beat.askSize(now, p.silence(now, s.started) < silentAfter)
+		m.challenge, size = p.state.beat.askSize(now, p.silence(now) < silentAfter)
 		_ = s.ask(p, m, size) // what is too long for the interface is lost, too
 	}
 	_ = setFragments(s.socket, s.v6, true)
@@ -73,7 +73,7 @@ func (s *Steerer) ask(p *peer, m body, size int) error {
 
 // body is what this node says of itself.
 func (s *Steerer) body(t *table, now time.Time) body {
-	return body{generation: t.self.Generation, silent: t.silent(now, s.started), leaving: s.leaving.Load()}
+	return body{generation: t.self.Generation, silent: t.silent(now), leaving: s.leaving.Load()}
 }
 
 // goodbye tells every peer that this process ends, so that they answer for its connections.
@@ -88,7 +88,7 @@ func (s *Steerer) goodbye() {
 
 // heardNow is told that p answered.
 func (p *peer) heardNow(now time.Time, rtt time.Duration, mtu int) {
-	p.state.heard.Store(now.UnixNano())
+	p.state.heard.Store(int64(now.Sub(p.state.since)))
 	p.state.mtu.Store(int32(mtu))
 	if was := p.state.rtt.Load(); was != 0 {
 		rtt = (7*time.Duration(was) + rtt) / 8 // as TCP smoothes it, RFC 6298

@@ -2,18 +2,15 @@ package steer
 
 import "time"
 
-// silence is how long nothing has been heard of p, by a process that started then.
-func (p *peer) silence(now, started time.Time) time.Duration {
-	if at := p.state.heard.Load(); at != 0 {
-		return now.Sub(time.Unix(0, at))
-	}
-	return now.Sub(started)
+// silence is how long nothing has been heard of p, or how long it has been known. A clock that is set changes nothing in it.
+func (p *peer) silence(now time.Time) time.Duration {
+	return now.Sub(p.state.since) - time.Duration(p.state.heard.Load())
 }
 
 // silent are the peers that nothing is heard of.
-func (t *table) silent(now, started time.Time) (list []NodeID) {
+func (t *table) silent(now time.Time) (list []NodeID) {
 	for _, p := range t.list {
-		if p.silence(now, started) >= silentAfter {
+		if p.silence(now) >= silentAfter {
 			list = append(list, p.ID)
 		}
 	}
@@ -23,8 +20,8 @@ func (t *table) silent(now, started time.Time) (list []NodeID) {
 // isDead says whether p is dead, so that this node may answer for it. That its own tunnel to p is down isn't enough: p's
 // clients may reach p, and a reset would end connections that live. So p has said goodbye, or the fleet has given it up,
 // or no other node hears it either.
-func (t *table) isDead(p *peer, now, started time.Time) bool {
-	silence := p.silence(now, started)
+func (t *table) isDead(p *peer, now time.Time) bool {
+	silence := p.silence(now)
 	switch {
 	case p.state.beat.gone():
 		return true
@@ -35,7 +32,7 @@ func (t *table) isDead(p *peer, now, started time.Time) bool {
 	}
 	witnesses := 0
 	for _, w := range t.list {
-		if w == p || w.silence(now, started) >= silentAfter {
+		if w == p || w.silence(now) >= silentAfter {
 			continue
 		}
 		if !w.state.beat.hearsNothingOf(p.ID) {

@@ -9,6 +9,10 @@ import (
 // octets less 98 of headers, rounded down.
 const MaxDatagram = 1400
 
+// MaxRate is the most datagrams a second that may be forwarded to one node: those of the tunnel are counted no faster than
+// microseconds.
+const MaxRate = 900_000
+
 const (
 	// minDatagram is what every path of QUIC carries, RFC 9000 section 14.
 	minDatagram = 1200
@@ -29,7 +33,8 @@ type Options struct {
 	// MaxDatagram is the longest datagram, in octets, that clients may send. Those that look for their path's MTU settle
 	// below it; what is longer couldn't follow its connection through a tunnel.
 	MaxDatagram int `yaml:"max_datagram"`
-	// Rate is how many datagrams a second are forwarded to one node at most.
+	// Rate is how many datagrams a second are forwarded to one node at most, and a quarter of it for one network of clients
+	// (IPv4 /24, IPv6 /48).
 	Rate int `yaml:"rate"`
 }
 
@@ -60,8 +65,8 @@ func (o *Options) Check(report func(key, problem string)) {
 	if o.MaxDatagram < minDatagram || o.MaxDatagram > maxDatagramRoom {
 		report("max_datagram", fmt.Sprintf("must lie between %d, which QUIC needs, and %d octets", minDatagram, maxDatagramRoom))
 	}
-	if o.Rate < 1 || o.Rate > 10_000_000 {
-		report("rate", "must lie between 1 and 10000000 datagrams a second")
+	if o.Rate < 1 || o.Rate > MaxRate {
+		report("rate", fmt.Sprintf("must lie between 1 and %d datagrams a second", MaxRate))
 	}
 	taken := map[NodeID]bool{{o.Metro, o.Host}: true}
 	for i, n := range o.Nodes {

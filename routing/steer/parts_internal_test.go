@@ -40,6 +40,36 @@ func TestBucket(t *testing.T) {
 	}
 }
 
+// Each network of clients has a bucket of its own, but for few that share one.
+func TestSources(t *testing.T) {
+	s := newSources(10, 500*time.Millisecond)
+	pass := func(client string) (n int) {
+		for range 100 {
+			if s.allow(netip.MustParseAddr(client), s.start) {
+				n++
+			}
+		}
+		return n
+	}
+	for _, c := range []struct {
+		client string
+		want   int
+	}{{"192.0.2.1", 5}, {"192.0.2.200", 0}, {"2001:db8:1::1", 5}, {"2001:db8:1:ffff::1", 0}} {
+		if n := pass(c.client); n != c.want {
+			t.Errorf("%s: %d pass, want %d", c.client, n, c.want)
+		}
+	}
+	fresh := 0
+	for i := range 100 {
+		if pass(fmt.Sprintf("198.51.%d.1", i)) == 5 {
+			fresh++
+		}
+	}
+	if fresh < 85 { // about one is expected to share another's
+		t.Errorf("%d of 100 networks have a bucket of their own", fresh)
+	}
+}
+
 // The search finds the largest size that fits, follows a path that gets narrower, and rests between its tries.
 func TestPMTU(t *testing.T) {
 	var p pmtu
@@ -167,7 +197,7 @@ func TestEgress(t *testing.T) {
 	peers := map[string]*peer{}
 	for name, id := range map[string]NodeID{"b": there, "c": third} {
 		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(id.Host + 10*id.Metro)}), 7844)
-		peers[name] = &peer{Peer: Peer{Name: name, ID: id, Tunnel: at}, pair: testPair(t, k, here, id), state: newPeerState(7, 1000)}
+		peers[name] = &peer{Peer: Peer{Name: name, ID: id, Tunnel: at}, pair: testPair(t, k, here, id), state: newPeerState(stamps{epoch: 7}, 1000)}
 		peers[name].state.mtu.Store(1500)
 	}
 	client := netip.MustParseAddrPort("192.0.2.200:4433")
@@ -228,7 +258,7 @@ func TestEgress(t *testing.T) {
 // Whatever an egress gets, every datagram comes out once, in order for each peer, and bursts stay within bounds.
 func TestEgressLosesNothing(t *testing.T) {
 	k := testKeys(t, "the secret of the fleet", 1)
-	p := &peer{Peer: Peer{ID: there, Tunnel: netip.MustParseAddrPort("192.0.2.12:7844")}, pair: testPair(t, k, here, there), state: newPeerState(7, 1000)}
+	p := &peer{Peer: Peer{ID: there, Tunnel: netip.MustParseAddrPort("192.0.2.12:7844")}, pair: testPair(t, k, here, there), state: newPeerState(stamps{epoch: 7}, 1000)}
 	p.state.mtu.Store(1500)
 	in := testPair(t, k, there, here)
 	var got []byte
@@ -268,11 +298,11 @@ func TestEgressLosesNothing(t *testing.T) {
 
 // Only who said goodbye, was given up, or is heard by nobody counts as dead.
 func TestJudge(t *testing.T) {
-	started := time.Unix(1000, 0)
-	now := started.Add(time.Hour)
+	now := time.Unix(1000, 0)
 	node := func(host uint16, silent time.Duration, hearsNot ...NodeID) *peer {
-		p := &peer{Peer: Peer{ID: NodeID{1, host}}, state: newPeerState(1, 1000)}
-		p.state.heard.Store(now.Add(-silent).UnixNano())
+		p := &peer{Peer: Peer{ID: NodeID{1, host}}, state: newPeerState(stamps{epoch: 1}, 1000)}
+		p.state.since = now.Add(-time.Hour)
+		p.state.heard.Store(int64(time.Hour - silent))
 		p.state.beat.say(body{silent: hearsNot})
 		return p
 	}
@@ -302,12 +332,14 @@ func TestJudge(t *testing.T) {
 			c.change(p)
 		}
 		tab := &table{list: append([]*peer{p}, c.others...)}
-		if got := tab.isDead(p, now, started); got != c.want {
+		if got := tab.isDead(p, now); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}
-	never := &peer{state: newPeerState(1, 1000)}
-	if s := never.silence(now, started); s != time.Hour {
-		t.Errorf("one that was never heard is silent for %v", s)
+	never := &peer{state: newPeerState(stamps{epoch: 1}, 1000)}
+	for after, want := range map[time.Duration]bool{time.Second: false, 29 * time.Second: false, 31 * time.Second: true} {
+		if got := (&table{list: []*peer{never}}).isDead(never, never.state.since.Add(after)); got != want {
+			t.Errorf("one that was never heard, known for %v: %v", after, got)
+		}
 	}
 }

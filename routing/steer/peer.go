@@ -26,6 +26,7 @@ type peer struct {
 
 // peerState is what is known of a peer, and what was done with it.
 type peerState struct {
+	since   time.Time     // when the peer became known
 	epoch   uint32        // of this process, for what is sent
 	counter atomic.Uint64 // of what was sent
 	limit   *bucket       // of datagrams forwarded
@@ -33,7 +34,7 @@ type peerState struct {
 	dead    atomic.Bool
 	mtu     atomic.Int32 // of the path, in octets; 0: not known
 	rtt     atomic.Int64 // nanoseconds; 0: not known
-	heard   atomic.Int64 // when it last answered, in nanoseconds since the Unix epoch; 0: never
+	heard   atomic.Int64 // when it last answered, in nanoseconds after since; 0: never
 
 	forwarded, forwardedBytes, injected, sendErrors atomic.Uint64
 
@@ -48,12 +49,28 @@ type inbound struct {
 	window window
 }
 
-func newPeerState(epoch uint32, rate int) *peerState {
-	s := &peerState{epoch: epoch, limit: newBucket(rate, time.Second/4), answers: newBucket(50, time.Second)}
-	// Epochs tell processes apart by their start. A random start of the counter does where two have the same.
-	s.counter.Store(rand.Uint64N(1 << 47))
+// newPeerState begins what is known of a peer. What it sends is stamped as later than all that this process has sent so far:
+// a peer that goes and comes back would else take it for replayed.
+func newPeerState(now stamps, rate int) *peerState {
+	s := &peerState{since: time.Now(), epoch: now.epoch, limit: newBucket(rate, time.Second/4), answers: newBucket(50, time.Second)}
+	s.counter.Store(now.next())
 	return s
 }
+
+// stamps are what a process stamps its messages with.
+type stamps struct {
+	epoch   uint32 // tells processes apart by their start
+	first   uint64 // the first counter; random, since two processes may have one epoch
+	started time.Time
+}
+
+func newStamps(started time.Time) stamps {
+	// Ticks of 67 ms, which come round after nine years.
+	return stamps{epoch: uint32(started.UnixNano() >> 26), first: rand.Uint64N(1 << 46), started: started}
+}
+
+// next is above every counter used so far: none advances faster than by one in a microsecond, see MaxRate.
+func (s stamps) next() uint64 { return s.first + uint64(time.Since(s.started).Microseconds()) }
 
 // stamp gives h what no other message has.
 func (p *peer) stamp(h header) header {

@@ -38,7 +38,7 @@ func (c *Conn) sort(ms []ipv4.Message) (n int) {
 func (c *Conn) sendOn(v Verdict, p *peer, data []byte) Verdict {
 	client := unmap(c.in.addr.AddrPort())
 	switch {
-	case v == Forwarded && p.state.limit.allow(c.clock()):
+	case v == Forwarded && c.steerer.sources.allow(client.Addr(), c.clock()) && p.state.limit.allow(c.clock()):
 		c.out.add(p, header{ecn: c.in.ecn, vip: c.tag}, client, data)
 	case v == Forwarded, v.reset() && !c.reset(client, data):
 		return Limited

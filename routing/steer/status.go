@@ -11,7 +11,7 @@ type PeerStatus struct {
 	ID     NodeID
 	Tunnel netip.AddrPort
 	Dead   bool          // this node answers for its connections
-	Silent time.Duration // since it last answered, or since this process started
+	Silent time.Duration // since it last answered, or became known
 	RTT    time.Duration // smoothed; 0: it has never answered
 	PMTU   int           // octets that an IP packet to it may have; 0: not known yet
 	// Datagrams and octets sent to it, datagrams taken from it, and messages that the host couldn't send.
@@ -24,7 +24,7 @@ func (s *Steerer) Peers() []PeerStatus {
 	var list []PeerStatus
 	for _, p := range t.list {
 		list = append(list, PeerStatus{
-			Name: p.Name, ID: p.ID, Tunnel: p.Tunnel, Dead: p.state.dead.Load(), Silent: p.silence(now, s.started),
+			Name: p.Name, ID: p.ID, Tunnel: p.Tunnel, Dead: p.state.dead.Load(), Silent: p.silence(now),
 			RTT: time.Duration(p.state.rtt.Load()), PMTU: int(p.state.mtu.Load()),
 			Forwarded: p.state.forwarded.Load(), ForwardedBytes: p.state.forwardedBytes.Load(),
 			Injected: p.state.injected.Load(), SendErrors: p.state.sendErrors.Load(),

@@ -35,7 +35,7 @@ func startNode(t testing.TB, host uint16, k steer.Keys) *node {
 
 func startNodeWith(t testing.TB, host uint16, k steer.Keys, adjust func(*steer.Options)) *node {
 	t.Helper()
-	o := steer.Options{Metro: 1, Host: host, Address: netip.MustParseAddr("127.0.0.1"), MaxDatagram: steer.MaxDatagram, Rate: 1_000_000}
+	o := steer.Options{Metro: 1, Host: host, Address: netip.MustParseAddr("127.0.0.1"), MaxDatagram: steer.MaxDatagram, Rate: steer.MaxRate}
 	adjust(&o)
 	s, err := steer.Open(o, 1, k, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -19,13 +19,14 @@ import (
 // Steerer hands packets to the nodes that own them, for all VIPs of this node. Its methods may be called concurrently.
 type Steerer struct {
 	options Options
-	epoch   uint32 // of this process, in the tunnel
-	started time.Time
+	stamps  stamps // of this process, in the tunnel
 	log     *slog.Logger
 
 	socket *net.UDPConn // the tunnel's
 	v6     bool
 	resets *bucket // stateless resets that may be sent
+	// sources limits what is forwarded for one network of clients, so that it can't take what there is for all.
+	sources *sources
 
 	table   atomic.Pointer[table]
 	conns   atomic.Pointer[map[vipTag]*Conn]
@@ -43,9 +44,9 @@ func Open(o Options, generation uint8, k Keys, log *slog.Logger) (*Steerer, erro
 	now := time.Now()
 	s := &Steerer{
 		options: o, log: log,
-		// Ticks of 67 ms, which come round after nine years: no two processes of a node have the same.
-		epoch: uint32(now.UnixNano() >> 26), started: now,
-		v6: !o.Address.Unmap().Is4(), resets: newBucket(resetRate, time.Second),
+		stamps: newStamps(now),
+		v6:     !o.Address.Unmap().Is4(), resets: newBucket(resetRate, time.Second),
+		sources: newSources(max(o.Rate/sourceShare, 1), time.Second/4),
 	}
 	s.conns.Store(&map[vipTag]*Conn{})
 	self := NodeID{o.Metro, o.Host}
@@ -69,6 +70,9 @@ func Open(o Options, generation uint8, k Keys, log *slog.Logger) (*Steerer, erro
 	_ = conn.SetWriteBuffer(socketBuffer)
 	return s, nil
 }
+
+// sourceShare is which part of what may be forwarded to one node a network of clients gets.
+const sourceShare = 4
 
 // socketBuffer is what the tunnel's buffers should hold, as those of the VIPs do.
 const socketBuffer = 7 << 20
@@ -123,7 +127,7 @@ func (s *Steerer) replace(self ServerID, k Keys, peers []Peer) error {
 		return fmt.Errorf("stateless reset key of %d octets: must have %d", len(k.Reset), ResetKeyLen)
 	}
 	before := s.table.Load()
-	t, err := newTable(&s.options, self, s.epoch, k, peers, before)
+	t, err := newTable(&s.options, self, s.stamps, k, peers, before)
 	if err != nil {
 		return err
 	}

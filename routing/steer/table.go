@@ -16,7 +16,7 @@ type table struct {
 }
 
 // newTable returns the table of peers under keys. Those that were in before keep their state.
-func newTable(o *Options, self ServerID, epoch uint32, k Keys, peers []Peer, before *table) (*table, error) {
+func newTable(o *Options, self ServerID, now stamps, k Keys, peers []Peer, before *table) (*table, error) {
 	t := &table{self: self, keys: k, peers: map[NodeID]*peer{}, byAddr: map[netip.AddrPort]*peer{}}
 	for _, p := range peers {
 		p.Tunnel = netip.AddrPortFrom(p.Tunnel.Addr().Unmap(), p.Tunnel.Port())
@@ -34,7 +34,7 @@ func newTable(o *Options, self ServerID, epoch uint32, k Keys, peers []Peer, bef
 		}
 		made := &peer{Peer: p, pair: pair, state: before.state(p)}
 		if made.state == nil {
-			made.state = newPeerState(epoch, o.Rate)
+			made.state = newPeerState(now, o.Rate)
 		}
 		t.peers[p.ID], t.byAddr[p.Tunnel] = made, made
 		t.list = append(t.list, made)
