@@ -288,6 +288,18 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// A node that has no numbers yet answers for no other's connections: there may be another one like it.
+func TestWithoutNumbers(t *testing.T) {
+	k := keys(t, root, 1)
+	n := startNode(t, 0, k)
+	go drop(n.conn) // ends with the node
+	from := client(t)
+	for generation, want := range map[uint8]steer.Verdict{1: steer.Own, 2: steer.UnknownOwner} {
+		send(t, from, n, short(reader(t, k, steer.ServerID{Generation: generation}).Make(), 100), 0)
+		eventually(t, want.String(), func() bool { return n.Verdicts()[vip][want] == 1 })
+	}
+}
+
 // No more than the rate is forwarded.
 func TestForwardingIsLimited(t *testing.T) {
 	k := keys(t, root, 1)

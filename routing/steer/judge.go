@@ -17,9 +17,9 @@ func (t *table) silent(now time.Time) (list []NodeID) {
 	return list
 }
 
-// isDead says whether p is dead, so that this node may answer for it. That its own tunnel to p is down isn't enough: p's
-// clients may reach p, and a reset would end connections that live. So p has said goodbye, or the fleet has given it up,
-// or no other node hears it either.
+// isDead says whether p is dead, so that this node may answer for it. That its own tunnel to p is down isn't enough, nor that
+// the fleet seems gone from here: p's clients may reach p, and a reset would end connections that live. So p has said
+// goodbye, or other nodes that are heard here don't hear it either; all of them, where the fleet hasn't given it up.
 func (t *table) isDead(p *peer, now time.Time) bool {
 	silence := p.silence(now)
 	switch {
@@ -27,18 +27,23 @@ func (t *table) isDead(p *peer, now time.Time) bool {
 		return true
 	case silence < silentAfter:
 		return false
-	case p.Dead:
-		return true
 	}
-	witnesses := 0
+	witnesses, deaf := 0, 0
 	for _, w := range t.list {
 		if w == p || w.silence(now) >= silentAfter {
 			continue
 		}
-		if !w.state.beat.hearsNothingOf(p.ID) {
-			return false
-		}
 		witnesses++
+		if w.state.beat.hearsNothingOf(p.ID) {
+			deaf++
+		}
 	}
-	return witnesses > 0 || silence >= aloneAfter
+	switch {
+	case witnesses == 0:
+		return silence >= aloneAfter
+	case p.Dead:
+		return deaf > 0
+	default:
+		return deaf == witnesses
+	}
 }

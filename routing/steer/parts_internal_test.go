@@ -316,7 +316,9 @@ func TestJudge(t *testing.T) {
 	}{
 		{"it answers", 100 * time.Millisecond, nil, nil, false},
 		{"it answers, and the fleet has given it up", time.Second, func(p *peer) { p.Dead = true }, nil, false},
-		{"the fleet has given it up", 4 * time.Second, func(p *peer) { p.Dead = true }, []*peer{node(3, 0)}, true},
+		{"the fleet has given it up, and others hear it", 4 * time.Second, func(p *peer) { p.Dead = true }, []*peer{node(3, 0)}, false},
+		{"the fleet has given it up, and one doesn't hear it", 4 * time.Second, func(p *peer) { p.Dead = true }, []*peer{node(3, 0, subject), node(4, 0)}, true},
+		{"the fleet seems gone from here", 20 * time.Second, func(p *peer) { p.Dead = true }, []*peer{node(3, 20*time.Second, subject)}, false},
 		{"it said goodbye", 100 * time.Millisecond, func(p *peer) { p.state.beat.say(body{leaving: true}) }, []*peer{node(3, 0)}, true},
 		{"another one hears it", time.Minute, nil, []*peer{node(3, 0)}, false},
 		{"another one doesn't hear it", 4 * time.Second, nil, []*peer{node(3, 0, subject)}, true},

@@ -12,8 +12,8 @@ type Peer struct {
 	Name   string
 	ID     NodeID
 	Tunnel netip.AddrPort // where its tunnel listens
-	// Dead says that the fleet has given it up. It is believed only while the tunnel hears nothing of the node either: who
-	// is answered for must not be alive.
+	// Dead says that the fleet has given it up. It is believed only while the tunnel hears nothing of the node either, here
+	// and at another node: who is answered for must not be alive.
 	Dead bool
 }
 

@@ -80,10 +80,13 @@ func (c *Conn) judge(t *table, data []byte) (Verdict, *peer) {
 // verdict says what becomes of a datagram that is owner's.
 func (t *table) verdict(owner ServerID) (Verdict, *peer) {
 	if owner.NodeID == t.self.NodeID {
-		if owner.Generation != t.self.Generation {
-			return OldGeneration, nil
+		switch {
+		case owner.Generation == t.self.Generation:
+			return Own, nil
+		case t.self.NodeID == NodeID{}:
+			return UnknownOwner, nil // of another node that has no numbers yet
 		}
-		return Own, nil
+		return OldGeneration, nil
 	}
 	p := t.peers[owner.NodeID]
 	switch {

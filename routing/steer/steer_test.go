@@ -19,7 +19,10 @@ import (
 )
 
 // vip is the address that clients would use; on one host each node has another one.
-var vip = netip.MustParseAddrPort("198.51.100.10:443")
+var (
+	vip  = netip.MustParseAddrPort("198.51.100.10:443")
+	vip6 = netip.MustParseAddrPort("[2001:db8:100::10]:443")
+)
 
 // node is one node of a fleet on loopback.
 type node struct {
@@ -41,11 +44,15 @@ func startNodeWith(t testing.TB, host uint16, k steer.Keys, adjust func(*steer.O
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: o.Address.AsSlice()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := s.Wrap(socket, vip)
+	at := vip
+	if o.Address.Is6() {
+		at = vip6
+	}
+	conn, err := s.Wrap(socket, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +150,12 @@ type route struct {
 
 func newRoute(t testing.TB) *route {
 	t.Helper()
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	return newRouteFrom(t, netip.MustParseAddr("127.0.0.1"))
+}
+
+func newRouteFrom(t testing.TB, a netip.Addr) *route {
+	t.Helper()
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: a.AsSlice()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,12 +205,18 @@ func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
 // A connection lives on while the route carries its packets to another node, and back.
 func TestConnectionSurvivesTheRoute(t *testing.T) {
+	t.Run("IPv4", func(t *testing.T) { survive(t, netip.MustParseAddr("127.0.0.1"), vip) })
+	t.Run("IPv6", func(t *testing.T) { survive(t, netip.IPv6Loopback(), vip6) })
+}
+
+func survive(t *testing.T, loopback netip.Addr, vip netip.AddrPort) {
 	k := keys(t, root, 1)
-	a, b := startNode(t, 1, k), startNode(t, 2, k)
+	on := func(o *steer.Options) { o.Address = loopback }
+	a, b := startNodeWith(t, 1, k, on), startNodeWith(t, 2, k, on)
 	introduce(t, a, b)
 	a.serve(t)
 	b.serve(t)
-	r := newRoute(t)
+	r := newRouteFrom(t, loopback)
 	c := dial(t, r, a)
 	for _, through := range []*node{a, b, a, b} {
 		r.flip(through)

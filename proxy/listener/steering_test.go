@@ -1,0 +1,104 @@
+package listener_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+	"golang.org/x/net/ipv4"
+
+	"github.com/anyedge/anyedge/proxy/listener"
+)
+
+// steering counts what passes it.
+type steering struct {
+	vip          netip.AddrPort
+	key          quic.StatelessResetKey
+	refuse       bool
+	read, made   atomic.Int64
+	wraps, close atomic.Int64
+}
+
+func (s *steering) Wrap(socket *net.UDPConn, vip netip.AddrPort) (listener.Reader, error) {
+	if s.refuse {
+		return nil, errors.New("no")
+	}
+	s.wraps.Add(1)
+	s.vip = vip
+	return &countingReader{socket, ipv4.NewPacketConn(socket), s}, nil
+}
+
+func (s *steering) ConnectionIDs() quic.ConnectionIDGenerator { return s }
+
+func (s *steering) ResetKey(netip.AddrPort) *quic.StatelessResetKey { return &s.key }
+
+func (s *steering) ConnectionIDLen() int { return 17 }
+
+func (s *steering) GenerateConnectionID() (quic.ConnectionID, error) {
+	s.made.Add(1)
+	b := make([]byte, 17)
+	_, err := rand.Read(b)
+	return quic.ConnectionIDFromBytes(b), err
+}
+
+type countingReader struct {
+	*net.UDPConn
+	batch *ipv4.PacketConn
+	s     *steering
+}
+
+func (r *countingReader) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
+	n, err := r.batch.ReadBatch(ms, flags)
+	r.s.read.Add(int64(n))
+	return n, err
+}
+
+func (r *countingReader) Close() error {
+	r.s.close.Add(1)
+	return r.UDPConn.Close()
+}
+
+// With steering, what it reads is served, under connection IDs that it makes; it closes the socket at the end.
+func TestSteeringReadsTheSocket(t *testing.T) {
+	s := &steering{}
+	e := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }),
+		func(c *listener.Config) { c.Steering = s })
+	c := e.client(listener.H3)
+	resp, err := c.Get("https://" + e.https() + "/")
+	must(t, err)
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); string(b) != "hello" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	if s.read.Load() == 0 || s.made.Load() == 0 || s.wraps.Load() != 1 || s.vip.String() != e.https() {
+		t.Errorf("%d datagrams, %d connection IDs, %d sockets, VIP %v", s.read.Load(), s.made.Load(), s.wraps.Load(), s.vip)
+	}
+	e.cut()
+	if s.close.Load() == 0 {
+		t.Error("the socket isn't closed by who wrapped it")
+	}
+}
+
+// A socket that can't be steered isn't opened.
+func TestSteeringRefuses(t *testing.T) {
+	c := listener.Config{
+		VIP: "www", TLS: newEdge(t, nil).config.TLS, Steering: &steering{refuse: true}, Log: slog.New(slog.DiscardHandler),
+		Options: listener.Options{Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, HTTPS: freePort(t)},
+	}
+	c.Limits.SetDefaults()
+	if _, err := listener.Open(c); err == nil || !strings.Contains(err.Error(), "no") {
+		t.Fatal(err)
+	}
+	c.Steering = &steering{}
+	l, err := listener.Open(c)
+	must(t, err) // the sockets were closed
+	must(t, l.Shutdown(t.Context()))
+}
