@@ -192,7 +192,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	if err := n.readSecret(cfg); err != nil {
 		return nil, err
 	}
-	if n.steering, err = newSteering(cfg, n.secret.Load(), log); err != nil {
+	if n.steering, err = newSteering(cfg, n.secret.Load(), n.journal, log); err != nil {
 		return nil, err
 	}
 	n.newACME()

@@ -3,9 +3,12 @@ package steer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"time"
+
+	"github.com/anyedge/anyedge/health"
 )
 
 // goodbyes are sent, as one may be lost.
@@ -38,10 +41,23 @@ func (s *Steerer) round(probe bool) {
 			p.state.sendErrors.Add(1)
 		}
 		if dead := t.isDead(p, now); dead != p.state.dead.Swap(dead) {
-			s.log.Info("steering", "node", p.Name, "dead", dead, "silent", p.silence(now).Round(time.Millisecond))
+			s.tell(p, dead, p.silence(now))
 		}
 	}
 	s.probe(t, m, now, probe)
+}
+
+// tell writes down that a peer is dead, or that it lives again.
+func (s *Steerer) tell(p *peer, dead bool, silent time.Duration) {
+	text := "steering: it answers: its packets go to it again"
+	switch {
+	case dead && p.state.beat.gone():
+		text = "steering: it said goodbye: its clients are told that their connections are lost"
+	case dead:
+		text = fmt.Sprintf("steering: silent for %v, and nobody hears it: its clients are told that their connections are lost", silent.Round(100*time.Millisecond))
+	}
+	s.log.Info(text, "node", p.Name)
+	s.journal.Add(health.EventNode, p.Name, text)
 }
 
 // probe looks for the MTU of the path to every peer, or at once to those where the last probe has been answered. What else

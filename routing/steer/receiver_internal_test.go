@@ -27,7 +27,7 @@ func newFakePeer(t *testing.T) *fakePeer {
 	t.Helper()
 	k := testKeys(t, "the secret of the fleet", 1)
 	loopback := netip.MustParseAddr("127.0.0.1")
-	s, err := Open(Options{Metro: here.Metro, Host: here.Host, Address: loopback, MaxDatagram: MaxDatagram, Rate: 1000}, 9, k, slog.New(slog.DiscardHandler))
+	s, err := Open(Options{Metro: here.Metro, Host: here.Host, Address: loopback, MaxDatagram: MaxDatagram, Rate: 1000}, 9, k, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/routing/steer"
 )
 
@@ -27,8 +29,9 @@ var (
 // node is one node of a fleet on loopback.
 type node struct {
 	*steer.Steerer
-	conn *steer.Conn
-	stop func()
+	journal *health.Journal
+	conn    *steer.Conn
+	stop    func()
 }
 
 func startNode(t testing.TB, host uint16, k steer.Keys) *node {
@@ -40,7 +43,8 @@ func startNodeWith(t testing.TB, host uint16, k steer.Keys, adjust func(*steer.O
 	t.Helper()
 	o := steer.Options{Metro: 1, Host: host, Address: netip.MustParseAddr("127.0.0.1"), MaxDatagram: steer.MaxDatagram, Rate: steer.MaxRate}
 	adjust(&o)
-	s, err := steer.Open(o, 1, k, slog.New(slog.DiscardHandler))
+	journal := health.NewJournal(16)
+	s, err := steer.Open(o, 1, k, journal, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +63,7 @@ func startNodeWith(t testing.TB, host uint16, k steer.Keys, adjust func(*steer.O
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }() // stop waits for it
-	n := &node{Steerer: s, conn: conn}
+	n := &node{Steerer: s, journal: journal, conn: conn}
 	n.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -280,6 +284,9 @@ func TestDeadOwnerIsAnsweredFor(t *testing.T) {
 	}
 	a.stop()
 	eventually(t, "node b knows that a is gone", func() bool { return b.Peers()[0].Dead })
+	if e := b.journal.Since(0); len(e) != 1 || e[0].Subject != "a" || !strings.Contains(e[0].Text, "goodbye") {
+		t.Errorf("events: %+v", e)
+	}
 	r.flip(b)
 	<-c.Context().Done() // its keep-alives are answered by a reset
 	if reset := new(quic.StatelessResetError); !errors.As(context.Cause(c.Context()), &reset) {

@@ -14,12 +14,15 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/anyedge/anyedge/health"
 )
 
 // Steerer hands packets to the nodes that own them, for all VIPs of this node. Its methods may be called concurrently.
 type Steerer struct {
 	options Options
 	stamps  stamps // of this process, in the tunnel
+	journal *health.Journal
 	log     *slog.Logger
 
 	socket *net.UDPConn // the tunnel's
@@ -35,15 +38,15 @@ type Steerer struct {
 	leaving atomic.Bool
 }
 
-// Open binds the tunnel's socket. generation should differ from those of the processes before on this node. Run must
+// Open binds the tunnel's socket. j gets what happens to other nodes; nil: none. generation should differ from those of the processes before on this node. Run must
 // follow, or Close.
-func Open(o Options, generation uint8, k Keys, log *slog.Logger) (*Steerer, error) {
+func Open(o Options, generation uint8, k Keys, j *health.Journal, log *slog.Logger) (*Steerer, error) {
 	if !supported {
 		return nil, errors.New("QUIC steering needs Linux: remove fleet.steering")
 	}
 	now := time.Now()
 	s := &Steerer{
-		options: o, log: log,
+		options: o, journal: j, log: log,
 		stamps: newStamps(now),
 		v6:     !o.Address.Unmap().Is4(), resets: newBucket(resetRate, time.Second),
 		sources: newSources(max(o.Rate/sourceShare, 1), time.Second/4),

@@ -65,7 +65,7 @@ func TestServerProcess(t *testing.T) {
 func steered(t *testing.T, socket *net.UDPConn, in *bufio.Scanner) *quic.Transport {
 	host, _ := strconv.Atoi(os.Getenv(hostVariable))
 	o := steer.Options{Metro: 1, Host: uint16(host), Address: netip.MustParseAddr("127.0.0.1"), MaxDatagram: steer.MaxDatagram, Rate: steer.MaxRate}
-	s, err := steer.Open(o, 1, keys(t, root, 1), slog.New(slog.DiscardHandler))
+	s, err := steer.Open(o, 1, keys(t, root, 1), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
