@@ -172,12 +172,12 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s %v: %v, want %v", name, labels, got, want)
 		}
 	}
-	for protocol, want := range map[string]float64{"h1": 2, "h2": 2, "h3": 1} { // with the loop and without
+	for protocol, want := range map[string]float64{"h1": 2, "h2": 2, "h3": 2} { // with the loop and without
 		f(want, "anyedge_proxy_requests_total", "class=2xx", "proto="+protocol, "site=shop", "vip=www")
 	}
 	f(1, "anyedge_proxy_requests_total", "class=4xx", "proto=h2", "site=", "vip=www")
-	f(25, "anyedge_proxy_received_bytes_total", "site=shop", "vip=www")
-	f(5, "anyedge_proxy_request_duration_seconds", "site=shop", "vip=www")
+	f(30, "anyedge_proxy_received_bytes_total", "site=shop", "vip=www")
+	f(6, "anyedge_proxy_request_duration_seconds", "site=shop", "vip=www")
 	f(0, "anyedge_proxy_requests_in_flight")
 	if metric(t, registry, "anyedge_proxy_sent_bytes_total", "site=shop", "vip=www") < 100 {
 		t.Error("no octets sent")

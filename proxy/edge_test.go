@@ -54,8 +54,8 @@ type edge struct {
 	roots *x509.CertPool
 }
 
-// protocols are the ways to an edge. h1-loop and h2-loop are those with the loop for hits.
-var protocols = []string{"h1", "h1-loop", "h2", "h2-loop", "h3"}
+// protocols are the ways to an edge. h1-loop, h2-loop and h3-loop are those with the loop for hits.
+var protocols = []string{"h1", "h1-loop", "h2", "h2-loop", "h3", "h3-loop"}
 
 const vip = "www"
 
@@ -108,17 +108,17 @@ func (e *edge) serveTCP(t *testing.T) {
 	t.Cleanup(s.Close)
 	e.addr = s.Listener.Addr().String()
 	e.roots.AddCert(s.Certificate())
-	e.serveQUIC(t, s.TLS.Certificates, info)
+	e.serveQUIC(t, e.addr, e.Server, s.TLS.Certificates, info)
 	e.serveLoop(t, s.TLS.Certificates, info)
 }
 
-func (e *edge) serveQUIC(t *testing.T, certs []tls.Certificate, info *listener.Info) {
-	conn, err := net.ListenPacket("udp", e.addr)
+func (e *edge) serveQUIC(t *testing.T, addr string, h http.Handler, certs []tls.Certificate, info *listener.Info) {
+	conn, err := net.ListenPacket("udp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &http3.Server{
-		Handler:   e.Server,
+		Handler:   h,
 		TLSConfig: http3.ConfigureTLSConfig(&tls.Config{Certificates: certs}),
 		ConnContext: func(ctx context.Context, _ *quic.Conn) context.Context {
 			return listener.WithInfo(ctx, info)
@@ -150,8 +150,13 @@ func (e *edge) client(t *testing.T, protocol string) *http.Client {
 	config := &tls.Config{RootCAs: e.roots, ServerName: "example.com"}
 	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	switch protocol {
-	case "h3":
+	case "h3", "h3-loop":
 		transport := &http3.Transport{TLSClientConfig: config, DisableCompression: true}
+		if protocol == "h3-loop" {
+			transport.Dial = func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
+				return quic.DialAddrEarly(ctx, e.loop, t, q)
+			}
+		}
 		t.Cleanup(func() { _ = transport.Close() })
 		c.Transport = transport
 	default:

@@ -60,6 +60,7 @@ func (e *edge) serveLoop(t *testing.T, certs []tls.Certificate, info *listener.I
 		HeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, SendIdle: time.Minute,
 	}
 	hits.ServeH2(s, func(*tls.Conn) hitpath.Wire { return unheld{} })
+	e.serveQUIC(t, e.loop, hits.Handler(e.Server), certs, info)
 	served := make(chan struct{})
 	go func() { // ends with Close
 		defer close(served)
@@ -182,7 +183,7 @@ func warmEdge(t *testing.T, adjust ...func(*proxy.ChainOptions)) (*edge, *atomic
 
 // TestLoopAnswersAlike compares hits of the loop with those of net/http, field by field.
 func TestLoopAnswersAlike(t *testing.T) {
-	for _, protocol := range []string{"h1", "h2"} {
+	for _, protocol := range []string{"h1", "h2", "h3"} {
 		t.Run(protocol, func(t *testing.T) { answersAlike(t, protocol) })
 	}
 }
@@ -307,6 +308,7 @@ func TestLoopThenWebSocket(t *testing.T) {
 func TestLoopKeepsAccounts(t *testing.T) {
 	t.Run("h1", func(t *testing.T) { keepsAccounts(t, "h1", 5) }) // the fills were over H1
 	t.Run("h2", func(t *testing.T) { keepsAccounts(t, "h2", 1) })
+	t.Run("h3", func(t *testing.T) { keepsAccounts(t, "h3", 1) })
 }
 
 func keepsAccounts(t *testing.T, protocol string, first float64) {

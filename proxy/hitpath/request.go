@@ -9,7 +9,7 @@ import (
 // Request is a GET or HEAD without content. It is valid until its answer is accounted for.
 type Request struct {
 	VIP      string
-	Protocol string     // "h1" or "h2"
+	Protocol string     // "h1", "h2" or "h3"
 	Client   netip.Addr // where the connection comes from
 	TLS      uint16     // the version, as in crypto/tls
 	At       time.Time  // when it was read

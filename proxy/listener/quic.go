@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 
 	"github.com/quic-go/quic-go"
@@ -20,6 +21,7 @@ const uniStreams = 16
 // quicServer serves H3 on one socket.
 type quicServer struct {
 	listener  *Listener
+	handler   http.Handler // the listener, behind what answers hits
 	transport *quic.Transport
 	tls       *tls.Config
 	log       *slog.Logger
@@ -37,7 +39,10 @@ type quicServer struct {
 func newQUICServer(l *Listener, socket *net.UDPConn) (*quicServer, error) {
 	s := &quicServer{
 		listener: l, tls: http3.ConfigureTLSConfig(l.config.TLS), log: l.log, ctx: l.accepting,
-		done: make(chan struct{}), open: map[*quicConn]struct{}{},
+		done: make(chan struct{}), open: map[*quicConn]struct{}{}, handler: l,
+	}
+	if hits := l.newHits(); hits != nil {
+		s.handler = hits.Handler(l)
 	}
 	var err error
 	if s.transport, err = l.newTransport(socket); err != nil {

@@ -105,7 +105,7 @@ func (q *quicConn) finish() {
 func (q *quicConn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q.begin()
 	defer q.end()
-	q.owner.listener.ServeHTTP(w, r)
+	q.owner.handler.ServeHTTP(w, r)
 }
 
 func (q *quicConn) begin() {
