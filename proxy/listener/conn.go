@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/anyedge/anyedge/proxy/hitpath"
@@ -21,6 +22,7 @@ type conn struct {
 	held     *[]byte       // see Hold; nil: nothing is held
 	front    *hitpath.Conn // what serves it; nil: net/http alone. connSet.mu guards it
 	lost     sync.Once
+	gone     atomic.Bool // closed, or about to be
 	closed   sync.Once
 	closeErr error
 }
@@ -32,6 +34,9 @@ func (c *conn) Read(b []byte) (int, error) {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
+	if c.gone.Load() { // held isn't looked at: with the end of the listener net/http closes beside whoever writes
+		return 0, net.ErrClosed
+	}
 	if c.held != nil {
 		return c.hold(b)
 	}
@@ -49,6 +54,7 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 
 func (c *conn) Close() error {
 	c.closed.Do(func() {
+		c.gone.Store(true)
 		c.closeErr = c.TCPConn.Close()
 		c.set.remove(c)
 	})

@@ -16,7 +16,8 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 		l.http.SetKeepAlivesEnabled(false) // before the sockets close: from here on answers say Connection: close
 		l.stopAccept()
 		l.drain(ctx)
-		if cut := l.close(); cut > 0 {
+		cut := l.close()
+		if cut > 0 && ctx.Err() != nil { // without ctx's end these came while the last accept ended: nothing was under way
 			err = fmt.Errorf("shut down the listener of VIP %s: %d connections were cut off: %w", l.config.VIP, cut, ctx.Err())
 		}
 	})

@@ -210,8 +210,11 @@ func TestConfigureBFD(t *testing.T) {
 			t.Errorf("enabled: %t, reported: %+v", p.BFD.Enabled, got)
 		}
 	}
-	w.taken = errors.New("port taken")
-	if err := s.Configure(t.Context(), options(withBFD(plain)), nil); !errors.Is(err, w.taken) {
+	taken := errors.New("port taken")
+	w.mu.Lock()
+	w.taken = taken
+	w.mu.Unlock()
+	if err := s.Configure(t.Context(), options(withBFD(plain)), nil); !errors.Is(err, taken) {
 		t.Errorf("error %v", err)
 	}
 	if got := r.Session(); got.Count != 1 || !got.Up || len(r.Table()) != 1 {
@@ -222,8 +225,8 @@ func TestConfigureBFD(t *testing.T) {
 	}
 
 	other := newSpeaker(t, options(withBFD(plain)))
-	other.UseWatch(&watch{taken: w.taken})
-	if err := other.Start(t.Context()); !errors.Is(err, w.taken) {
+	other.UseWatch(&watch{taken: taken})
+	if err := other.Start(t.Context()); !errors.Is(err, taken) {
 		t.Errorf("start: error %v", err)
 	}
 }
