@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -19,6 +21,8 @@ import (
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/cache/memory"
 	"github.com/anyedge/anyedge/proxy"
+	"github.com/anyedge/anyedge/proxy/h3"
+	"github.com/anyedge/anyedge/proxy/hitpath"
 	"github.com/anyedge/anyedge/proxy/listener"
 	"github.com/anyedge/anyedge/proxy/origin"
 )
@@ -108,31 +112,37 @@ func (e *edge) serveTCP(t *testing.T) {
 	t.Cleanup(s.Close)
 	e.addr = s.Listener.Addr().String()
 	e.roots.AddCert(s.Certificate())
-	e.serveQUIC(t, e.addr, e.Server, s.TLS.Certificates, info)
+	e.serveQUIC(t, e.addr, nil, s.TLS.Certificates, info)
 	e.serveLoop(t, s.TLS.Certificates, info)
 }
 
-func (e *edge) serveQUIC(t *testing.T, addr string, h http.Handler, certs []tls.Certificate, info *listener.Info) {
-	conn, err := net.ListenPacket("udp", addr)
+func (e *edge) serveQUIC(t *testing.T, addr string, hits *hitpath.Server, certs []tls.Certificate, info *listener.Info) {
+	config := &quic.Config{RequireStreamCreditRelease: true, MaxIncomingStreams: 100, MaxIncomingUniStreams: 10}
+	ln, err := quic.ListenAddrEarly(addr, http3.ConfigureTLSConfig(&tls.Config{Certificates: certs}), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http3.Server{
-		Handler:   h,
-		TLSConfig: http3.ConfigureTLSConfig(&tls.Config{Certificates: certs}),
-		ConnContext: func(ctx context.Context, _ *quic.Conn) context.Context {
-			return listener.WithInfo(ctx, info)
-		},
-	}
-	served := make(chan struct{})
-	go func() { // ends with Close
-		defer close(served)
-		_ = s.Serve(conn)
-	}()
+	var serving sync.WaitGroup
+	ctx, stop := context.WithCancel(context.Background())
+	serving.Go(func() {
+		for {
+			c, err := ln.Accept(ctx)
+			if err != nil {
+				return
+			}
+			h := h3.NewConn(c, h3.Config{
+				Handler: e.Server, Hits: hits, Context: listener.WithInfo(c.Context(), info), Log: slog.New(slog.DiscardHandler),
+				Header: 1 << 20, HeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, SendIdle: time.Minute,
+				Streams: 100, Begin: func() {}, End: func() {},
+			})
+			serving.Go(func() { _ = h.Serve() })
+			context.AfterFunc(ctx, func() { _ = c.CloseWithError(0x100, "") })
+		}
+	})
 	t.Cleanup(func() {
-		_ = s.Close()
-		_ = conn.Close()
-		<-served
+		stop()
+		serving.Wait()
+		_ = ln.Close()
 	})
 }
 

@@ -60,7 +60,7 @@ func (e *edge) serveLoop(t *testing.T, certs []tls.Certificate, info *listener.I
 		HeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, SendIdle: time.Minute,
 	}
 	hits.ServeH2(s, func(*tls.Conn) hitpath.Wire { return unheld{} })
-	e.serveQUIC(t, e.loop, hits.Handler(e.Server), certs, info)
+	e.serveQUIC(t, e.loop, hits, certs, info)
 	served := make(chan struct{})
 	go func() { // ends with Close
 		defer close(served)

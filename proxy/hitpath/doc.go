@@ -41,6 +41,8 @@
 //
 // As with H1 nothing is refused that the server can refuse: what is malformed goes to it as it is.
 //
+// H3 has a server of its own, package h3, which asks [Server.Find] for an [Exchange].
+//
 // Which stored response answers, and whether one may, is decided by cache, as for every other request. The package imports
 // cache for its types, and nothing else of anyedge.
 package hitpath

@@ -23,7 +23,8 @@ type Server struct {
 	// MoreFields returns lines, each with its CRLF, that every answer has; nil: none.
 	MoreFields func() string
 
-	batches sync.Pool // of *batch
+	batches   sync.Pool // of *batch
+	exchanges sync.Pool // of *Exchange
 }
 
 // Wire is the connection below TLS. Between Hold and Release it collects what TLS writes, so that records leave together.

@@ -4,7 +4,7 @@
 //	                                              ▼
 //	TCP http  ─► accept ─► gate ─────────────────────► net/http: H1, H2 ─┐
 //	                                                                     ├─► Info, Alt-Svc ─► Config.Handler
-//	UDP https ─► quic.Transport ─► connection ───────► http3.Server: H3 ─┘
+//	UDP https ─► quic.Transport ─► connection ───────► h3.Conn: H3 ──────┘
 //
 // One socket is bound to each address and protocol, never the wildcard: replies leave from the VIP whatever the routes
 // of the host, and quic-go does not pin a connection to the interface that its first packet came by. Addresses need not
@@ -22,9 +22,9 @@
 //
 //   - A header that is too large: 431, where each field counts 32 octets more than it has (RFC 9113, section 6.5.2;
 //     RFC 9114, section 4.2.2). One of four times the limit ends an H2 connection with an error.
-//   - A header that doesn't come in time: H1 is closed without an answer; an H2 or H3 connection without a complete
-//     request is idle, and closed as such.
+//   - A header that doesn't come in time: H1 is closed without an answer; an H2 connection without a complete request is
+//     idle, and closed as such; an H3 request is reset.
 //
-// It is the home of quic-go's server side. It imports admission for its limits, hitpath for what answers hits,
-// and health for the journal.
+// It is the home of quic-go's server side. It imports admission for its limits, hitpath for what answers hits, h3, and
+// health for the journal.
 package listener

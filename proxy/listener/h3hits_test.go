@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,6 +80,48 @@ func TestH3HitsWaitForTheEnd(t *testing.T) {
 	must(t, err)
 	if resp.StatusCode != http.StatusNotFound {
 		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
+// TestH3HitInParts is a hit although its request's end comes late.
+func TestH3HitInParts(t *testing.T) {
+	s, err := serve(t, notFound, withHits(newHits(t, 100))).h3(t, nil).OpenRequestStream(t.Context())
+	must(t, err)
+	r, err := http.NewRequest("GET", "https://"+host+"/", nil)
+	must(t, err)
+	must(t, s.SendRequestHeader(r))
+	time.Sleep(5 * time.Millisecond) // so that it comes by itself, mostly
+	must(t, s.Close())
+	if resp, err := s.ReadResponse(); err != nil || resp.Header.Get("Cache-Status") != "ams-1; hit" {
+		t.Errorf("%+v, %v", resp, err)
+	}
+}
+
+// TestManyH3Hits asks for more on one connection than it may have streams, beside requests that are no hits.
+func TestManyH3Hits(t *testing.T) {
+	for _, size := range []int{100, 6000, 40_000} {
+		e := serve(t, http.HandlerFunc(describe), withHits(newHits(t, size)), func(c *listener.Config) { c.Limits.Streams = 20 })
+		c := e.h3(t, nil)
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				for j := range 10 {
+					path := []string{"/", "/miss"}[(i+j)%2]
+					r, err := http.NewRequest("GET", "https://"+host+path, nil)
+					must(t, err)
+					resp, err := c.RoundTrip(r)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					n, err := io.Copy(io.Discard, resp.Body)
+					if hit := resp.Header.Get("Cache-Status") != ""; err != nil || hit != (path == "/") || hit && n != int64(size) {
+						t.Errorf("%s: %d octets, %v, %v", path, n, resp.Header, err)
+					}
+				}
+			})
+		}
+		all.Wait()
 	}
 }
 

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
 // uniStreams is how many unidirectional streams a client may have: its control stream, two of QPACK (RFC 9114,
@@ -21,7 +22,7 @@ const uniStreams = 16
 // quicServer serves H3 on one socket.
 type quicServer struct {
 	listener  *Listener
-	handler   http.Handler // the listener, behind what answers hits
+	hits      *hitpath.Server // nil: none
 	transport *quic.Transport
 	tls       *tls.Config
 	log       *slog.Logger
@@ -39,10 +40,7 @@ type quicServer struct {
 func newQUICServer(l *Listener, socket *net.UDPConn) (*quicServer, error) {
 	s := &quicServer{
 		listener: l, tls: http3.ConfigureTLSConfig(l.config.TLS), log: l.log, ctx: l.accepting,
-		done: make(chan struct{}), open: map[*quicConn]struct{}{}, handler: l,
-	}
-	if hits := l.newHits(); hits != nil {
-		s.handler = hits.Handler(l)
+		done: make(chan struct{}), open: map[*quicConn]struct{}{}, hits: l.newHits(),
 	}
 	var err error
 	if s.transport, err = l.newTransport(socket); err != nil {
@@ -69,6 +67,8 @@ func (s *quicServer) quicConfig() *quic.Config {
 		MaxIdleTimeout:        limits.IdleTimeout,
 		MaxIncomingStreams:    int64(limits.Streams),
 		MaxIncomingUniStreams: uniStreams,
+
+		RequireStreamCreditRelease: true, // h3.Conn releases
 	}
 }
 

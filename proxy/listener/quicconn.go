@@ -3,23 +3,24 @@ package listener
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/anyedge/anyedge/proxy/h3"
 )
 
 // quicLinger is how long a connection stays after GOAWAY and the end of its last request, for GOAWAY and the tail of the
 // response to arrive, retransmissions included. net/http gives H2 the same.
 const quicLinger = time.Second
 
-// quicConn is one client's H3 connection. It has an http3.Server of its own, so that it can be sent GOAWAY alone.
+// quicConn is one client's H3 connection.
 type quicConn struct {
-	owner  *quicServer
-	conn   *quic.Conn
-	server *http3.Server
+	owner *quicServer
+	conn  *quic.Conn
+	h3    *h3.Conn
 
 	mu       sync.Mutex // guards the following fields
 	requests int        // being answered
@@ -32,23 +33,19 @@ type quicConn struct {
 func newQUICConn(s *quicServer, c *quic.Conn) *quicConn {
 	limits := s.listener.config.Limits
 	q := &quicConn{owner: s, conn: c}
-	q.server = &http3.Server{
-		Handler:        q,
-		MaxHeaderBytes: int(limits.Header),
-		IdleTimeout:    limits.IdleTimeout,
-		ConnContext: func(ctx context.Context, _ *quic.Conn) context.Context {
-			return WithInfo(ctx, s.listener.secure)
-		},
-	}
+	q.h3 = h3.NewConn(c, h3.Config{
+		Handler: s.listener, Hits: s.hits, Context: WithInfo(c.Context(), s.listener.secure), Log: s.log,
+		Header: limits.Header, HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, SendIdle: limits.SendIdle,
+		Streams: int(limits.Streams), Begin: q.begin, End: q.end,
+	})
 	return q
 }
 
 // serve answers requests until the connection has ended and every handler has returned.
 func (q *quicConn) serve() {
 	defer q.finish()
-	err := q.server.ServeQUICConn(q.conn)
-	if errors.Is(err, http.ErrServerClosed) { // left before it was served
-		_ = q.conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "")
+	if err := q.h3.Serve(); err != nil {
+		q.owner.log.Debug("serve h3", "client", q.conn.RemoteAddr().String(), "error", err)
 	}
 }
 
@@ -101,13 +98,7 @@ func (q *quicConn) finish() {
 	}
 }
 
-// ServeHTTP counts the requests that are being answered.
-func (q *quicConn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q.begin()
-	defer q.end()
-	q.owner.handler.ServeHTTP(w, r)
-}
-
+// begin counts the requests that are being answered.
 func (q *quicConn) begin() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -122,8 +113,8 @@ func (q *quicConn) end() {
 	q.lingerIfDone()
 }
 
-// leave sends GOAWAY. The connection closes when its requests have ended: http3 leaves that to the client, and an idle
-// one may not look before its idle timeout.
+// leave sends GOAWAY. The connection closes when its requests have ended: an idle client may not look before its idle
+// timeout.
 func (q *quicConn) leave() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -131,7 +122,7 @@ func (q *quicConn) leave() {
 		return
 	}
 	q.leaving = true
-	q.owner.conns.Go(func() { _ = q.server.Shutdown(q.conn.Context()) }) // ends with the connection
+	q.h3.Leave()
 	q.lingerIfDone()
 }
 
