@@ -441,3 +441,38 @@ func TestPurgeKillsFillsUnderWay(t *testing.T) {
 		})
 	}
 }
+
+// 425 says something about one client's request, so it is neither stored nor passed on, and keeps nobody from waiting for
+// the next fill.
+func TestTooEarlyIsForOneClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &originFunc{answer: func(r *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			if r.Header.Get("Early-Data") == "1" {
+				resp := respondText("early", "Cache-Control: max-age=60")
+				resp.StatusCode = http.StatusTooEarly
+				return resp, nil
+			}
+			return respondText("page", "Cache-Control: max-age=60"), nil
+		}}
+		h := handle(newCache(t), o)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if w := get(h, "http://example.com/", "Early-Data: 1"); w.Code != http.StatusTooEarly {
+				t.Errorf("the early request: %d", w.Code)
+			}
+		})
+		time.Sleep(time.Millisecond)
+		for range 100 {
+			wg.Go(func() {
+				if w := get(h, "http://example.com/"); w.Code != http.StatusOK || w.Body.String() != "page" {
+					t.Errorf("another one: %d %s", w.Code, w.Body)
+				}
+			})
+		}
+		wg.Wait()
+		if n := o.requests.Load(); n != 2 {
+			t.Errorf("the origin got %d requests, want the early one and one for all others", n)
+		}
+	})
+}

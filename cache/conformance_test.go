@@ -29,13 +29,13 @@ func statusOrigin(fields ...string) *originFunc {
 }
 
 // Every final status that says so is stored and reused as it came, RFC 9111 §3: known ones and others. 206 and 304 are
-// parts of something else.
+// parts of something else, and 425 is about one request alone.
 func TestEveryStatusIsReused(t *testing.T) {
 	for _, field := range []string{"Cache-Control: max-age=60", "Cache-Control: s-maxage=60", "Expires: Fri, 31 Dec 9999 23:59:59 GMT"} {
 		o := statusOrigin(field)
 		h := handle(newCache(t, standard), o)
 		for status := 200; status < 600; status++ {
-			if status == 206 || status == 304 {
+			if status == 206 || status == 304 || status == 425 {
 				continue
 			}
 			target := fmt.Sprintf("http://example.com/%d", status)
@@ -58,7 +58,7 @@ func TestHeuristicsByStatus(t *testing.T) {
 	for _, control := range []string{"X: y", "Cache-Control: public"} {
 		h := handle(newCache(t, standard), statusOrigin("Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT", control))
 		for status := 200; status < 600; status++ {
-			if status == 206 || status == 304 {
+			if status == 206 || status == 304 || status == 425 {
 				continue
 			}
 			target := fmt.Sprintf("http://example.com/%d", status)

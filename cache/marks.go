@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"net/http"
 	"sync/atomic"
 	"time"
 )
@@ -46,7 +47,7 @@ const (
 // markFor is how long requests shouldn't wait for each other after such a response.
 func markFor(status int, reason Reason) time.Duration {
 	switch {
-	case reason == ReasonNoRoom || reason == ReasonPurged:
+	case reason == ReasonNoRoom || reason == ReasonPurged || status == http.StatusTooEarly:
 		return 0
 	case status >= 400 || reason == ReasonSetCookie:
 		return markError

@@ -30,12 +30,12 @@ func at(h http.Header, status int) *received {
 	return newReceived(targeted, status, header(h), noon, noon)
 }
 
-// TestStatuses: RFC 9110 §15.1 and RFC 9111 §3, for each final status.
+// TestStatuses: RFC 9110 §15.1, RFC 9111 §3 and RFC 8470 §5.2, for each final status.
 func TestStatuses(t *testing.T) {
 	heuristic := []int{200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501}
 	q := request{fields: header{}}
 	for status := 200; status < 600; status++ {
-		never := status == 206 || status == 304
+		never := status == 206 || status == 304 || status == 425
 		if got := storable(&q, at(fieldsOf("Cache-Control: max-age=60"), status)); (got == "") == never {
 			t.Errorf("%d, explicit: %q", status, got)
 		}
@@ -45,7 +45,7 @@ func TestStatuses(t *testing.T) {
 			want = ""
 		case status == 206:
 			want = ReasonPartial
-		case status == 304:
+		case status == 304 || status == 425:
 			want = ReasonStatus
 		}
 		if got := storable(&q, at(nil, status)); got != want {

@@ -87,7 +87,7 @@ func (t *target) storable(p Preset, r *received) Reason {
 func storable(q *request, r *received) Reason {
 	c := &r.control
 	switch {
-	case r.status < 200 || r.status == http.StatusNotModified:
+	case r.status < 200 || r.status == http.StatusNotModified || r.status == http.StatusTooEarly: // it is about when, not what
 		return ReasonStatus
 	case r.status == http.StatusPartialContent || has(r.fields, "Content-Range"):
 		return ReasonPartial // §3.3: only slices, which know what they asked for, may be combined

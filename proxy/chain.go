@@ -99,6 +99,7 @@ func (c *Chain) steps() []step {
 		{"chooseSite", c.chooseSite},   // host and VIP → site: 421; path → rule: 400
 		{"redirect", c.redirect},       // the plain port: 308 to https
 		{"cleanFields", c.cleanFields}, // hop-by-hop and spoofed fields, Expect: 400, 417
+		{"earlyData", c.earlyData},     // before the end of the handshake: 425
 		{"upgrade", c.upgrade},         // WebSocket
 	}
 }

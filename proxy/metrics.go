@@ -15,6 +15,7 @@ type Metrics struct {
 	duration *prometheus.HistogramVec
 	received *prometheus.CounterVec
 	sent     *prometheus.CounterVec
+	earlies  *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics that are registered on reg.
@@ -41,8 +42,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "anyedge_proxy_sent_bytes_total",
 			Help: "Octets of the responses' contents.",
 		}, []string{"vip", "site"}),
+		earlies: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "anyedge_proxy_early_requests_total",
+			Help: "Requests in early data: served at once, refused with 425, or held until the handshake was complete (waited).",
+		}, []string{"vip", "site", "outcome"}),
 	}
-	reg.MustRegister(m.inFlight, m.requests, m.duration, m.received, m.sent)
+	reg.MustRegister(m.inFlight, m.requests, m.duration, m.received, m.sent, m.earlies)
 	return m
 }
 
@@ -62,6 +67,12 @@ func (m *Metrics) end(ex *exchange, r *http.Request, complete bool) {
 	m.duration.WithLabelValues(vip, site).Observe(time.Since(ex.started).Seconds())
 	m.received.WithLabelValues(vip, site).Add(float64(ex.received()))
 	m.sent.WithLabelValues(vip, site).Add(float64(ex.recorder.written))
+}
+
+func (m *Metrics) early(ex *exchange, outcome earlyOutcome) {
+	if m != nil {
+		m.earlies.WithLabelValues(ex.info.VIP, ex.siteName(), string(outcome)).Inc()
+	}
 }
 
 func statusClass(status int) string { return strconv.Itoa(status/100) + "xx" }

@@ -11,10 +11,11 @@ import (
 
 // site is one entry of the configuration's sites, ready to serve.
 type site struct {
-	name  string
-	root  *rule            // for paths that no prefix matches
-	rules map[string]*rule // by prefix: "/static", without a slash at its end
-	depth int              // segments of the longest prefix
+	name      string
+	root      *rule            // for paths that no prefix matches
+	rules     map[string]*rule // by prefix: "/static", without a slash at its end
+	depth     int              // segments of the longest prefix
+	earlyData bool             // requests that may be replays are answered
 }
 
 // rule says what becomes of the requests below a path prefix.
@@ -153,7 +154,7 @@ func (t *siteTable) add(s *site, o *SiteOptions) error {
 }
 
 func (c *Chain) newSite(name string, o *SiteOptions) (*site, error) {
-	s := &site{name: name, rules: map[string]*rule{}}
+	s := &site{name: name, rules: map[string]*rule{}, earlyData: o.EarlyData}
 	var errs []error
 	var err error
 	if s.root, err = c.newRule(name, o, PathOptions{}); err != nil {

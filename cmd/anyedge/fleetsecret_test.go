@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/quic-go/quic-go"
 )
 
 // withSecret is an edge whose configuration names a fleet secret, which is there.
@@ -111,5 +113,43 @@ func TestFleetSecretIsChecked(t *testing.T) {
 	want := ": fleet.secret_file: read the fleet secret: " + file + ":2: must have three words"
 	if code, out := command(t, "check", "-c", e.file); code != exitBad || !strings.Contains(out, want) {
 		t.Errorf("%d %s; want %q", code, out, want)
+	}
+}
+
+// takesEarlyData says whether the node takes early data over QUIC from a client with a session.
+func (e *edge) takesEarlyData() bool {
+	e.t.Helper()
+	config := e.client().clientTLS()
+	config.NextProtos, config.ClientSessionCache = []string{"h3"}, tls.NewLRUClientSessionCache(1)
+	var conn *quic.Conn
+	for range 2 {
+		var err error
+		if conn, err = quic.DialAddrEarly(e.t.Context(), fmt.Sprintf("127.0.0.1:%d", e.https), config, nil); err != nil {
+			e.t.Fatal(err)
+		}
+		defer conn.CloseWithError(0x100, "")
+		<-conn.HandshakeComplete()
+		e.await("a session", func() bool {
+			s, ok := config.ClientSessionCache.Get(demoHost)
+			return ok && s != nil
+		})
+	}
+	return conn.ConnectionState().Used0RTT
+}
+
+func TestEarlyDataFollowsTheConfiguration(t *testing.T) {
+	e := startEdge(t)
+	if e.takesEarlyData() {
+		t.Error("early data is taken, and no site wants it")
+	}
+	for _, on := range []bool{true, false} {
+		e.replace = []string{"origin: shop}", fmt.Sprintf("origin: shop, early_data: %t}", on)}
+		e.write(e.configText())
+		if err := e.node.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		if got := e.takesEarlyData(); got != on {
+			t.Errorf("early_data: %t: taken: %t", on, got)
+		}
 	}
 }

@@ -217,6 +217,16 @@ func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 	return listener.Open(c)
 }
 
+// earlyData says whether a site on vip answers early data; "" is every VIP.
+func earlyData(cfg *configs.Config, vip string) bool {
+	for _, s := range cfg.Sites {
+		if s.EarlyData && (vip == "" || on(s, vip)) {
+			return true
+		}
+	}
+	return false
+}
+
 // plain is the handler of vip's plain port: a reload may change whether it redirects, and where to.
 func (n *node) plain(vip string) http.Handler {
 	return n.answerChallenges(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -251,6 +251,7 @@ func (n *node) apply(next, old *live) {
 		n.probePool(p)
 	}
 	for s, l := range next.listeners {
+		l.SetEarlyData(earlyData(cfg, s.vip))
 		if old == nil || old.listeners[s] != l {
 			n.start("listener "+s.String(), l.Serve)
 		}

@@ -25,6 +25,10 @@
 //   - A header that doesn't come in time: H1 is closed without an answer; an H2 connection without a complete request is
 //     idle, and closed as such; an H3 request is reset.
 //
+// QUIC has more to lose before a client is known. [Handshakes] of all listeners are counted, and beyond limits a client must
+// prove its address first, by Retry. Early data is taken by [Listener.SetEarlyData] alone, and Info.Early tells a handler of
+// requests in it. Tokens, and sessions with early data, hold at every node that has the same keys.
+//
 // It is the home of quic-go's server side. It imports admission for its limits, hitpath for what answers hits, h3, and
 // health for the journal.
 package listener

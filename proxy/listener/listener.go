@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
 )
@@ -23,6 +24,7 @@ type Listener struct {
 	losses    *losses
 	conns     *connSet
 	log       *slog.Logger
+	earlyData atomic.Bool
 
 	accepting  context.Context // ends with the first Shutdown, or with Serve's
 	stopAccept context.CancelFunc

@@ -51,6 +51,35 @@ type Info struct {
 	TLS       bool
 	Plain     bool   // a port without TLS that serves instead of redirecting
 	HTTPSPort uint16 // where a redirect leads; 0: nowhere
+	// Handshake is closed when the connection's handshake is complete; nil: it was before the first request.
+	Handshake <-chan struct{}
+}
+
+// Early returns whether the connection's handshake isn't complete yet, so that a request that has come may be one that
+// somebody has recorded and sent again.
+func (i *Info) Early() bool {
+	if i.Handshake == nil {
+		return false
+	}
+	select {
+	case <-i.Handshake:
+		return false
+	default:
+		return true
+	}
+}
+
+// AwaitHandshake waits until the connection's handshake is complete, and returns false if ctx ends before.
+func (i *Info) AwaitHandshake(ctx context.Context) bool {
+	if i.Handshake == nil {
+		return true
+	}
+	select {
+	case <-i.Handshake:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 type infoKey struct{}

@@ -39,7 +39,7 @@ type quicServer struct {
 
 func newQUICServer(l *Listener, socket *net.UDPConn) (*quicServer, error) {
 	s := &quicServer{
-		listener: l, tls: http3.ConfigureTLSConfig(l.config.TLS), log: l.log, ctx: l.accepting,
+		listener: l, tls: remembersSettings(http3.ConfigureTLSConfig(l.config.TLS), l.config.Limits.Header), log: l.log, ctx: l.accepting,
 		done: make(chan struct{}), open: map[*quicConn]struct{}{}, hits: l.newHits(),
 	}
 	var err error
@@ -62,14 +62,14 @@ func tokenKey(key []byte) *quic.TokenGeneratorKey {
 
 func (s *quicServer) quicConfig() *quic.Config {
 	limits := s.listener.config.Limits
-	return &quic.Config{
+	return s.listener.choosesEarlyData(&quic.Config{
 		HandshakeIdleTimeout:  limits.HeaderTimeout / 2, // quic-go gives the whole handshake twice that
 		MaxIdleTimeout:        limits.IdleTimeout,
 		MaxIncomingStreams:    int64(limits.Streams),
 		MaxIncomingUniStreams: uniStreams,
 
 		RequireStreamCreditRelease: true, // h3.Conn releases
-	}
+	})
 }
 
 // run accepts until the listener stops accepting, and waits until every connection has ended.

@@ -33,8 +33,10 @@ type quicConn struct {
 func newQUICConn(s *quicServer, c *quic.Conn) *quicConn {
 	limits := s.listener.config.Limits
 	q := &quicConn{owner: s, conn: c}
+	info := *s.listener.secure
+	info.Handshake = c.HandshakeComplete()
 	q.h3 = h3.NewConn(c, h3.Config{
-		Handler: s.listener, Hits: s.hits, Context: WithInfo(c.Context(), s.listener.secure), Log: s.log,
+		Handler: s.listener, Hits: s.hits, Context: WithInfo(c.Context(), &info), Log: s.log,
 		Header: limits.Header, HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, SendIdle: limits.SendIdle,
 		Streams: int(limits.Streams), Begin: q.begin, End: q.end,
 	})
