@@ -55,6 +55,8 @@ type SteeringStatus struct {
 	Datagrams map[string]uint64 `json:"datagrams"`
 	// Refused are messages of other nodes that were dropped, by reason.
 	Refused map[string]uint64 `json:"refused"`
+	// Detoured are the clients whose datagrams come by other nodes now.
+	Detoured int `json:"detoured"`
 }
 
 // SteeredNode is another node, as the tunnel to it is.
@@ -96,6 +98,9 @@ func (n *node) steeringStatus() *SteeringStatus {
 			s.Datagrams[v.String()] += count
 		}
 	}
+	for _, count := range n.steering.Detours() {
+		s.Detoured += count
+	}
 	for r, count := range n.steering.Refused() {
 		s.Refused[r.String()] += count
 	}
@@ -111,7 +116,8 @@ func (s *SteeringStatus) rows() (rows []string) {
 		rows = append(rows, fmt.Sprintf("steer\t%s\t%s\trtt %s\tpmtu %d, forwarded %d, injected %d, send errors %d, tunnel %s",
 			p.Name, p.State, p.RTT.Round(10*time.Microsecond), p.PMTU, p.Forwarded, p.Injected, p.Errors, p.Tunnel))
 	}
-	return append(rows, "steer\tdatagrams\t\t\t"+counted(s.Datagrams)+"; refused: "+counted(s.Refused))
+	return append(rows, "steer\tdatagrams\t\t\t"+counted(s.Datagrams)+"; refused: "+counted(s.Refused)+
+		fmt.Sprintf("; %d clients on a detour", s.Detoured))
 }
 
 // counted lists counts that aren't zero.

@@ -22,6 +22,7 @@ type Metrics struct {
 	unfinished *prometheus.GaugeVec   // vip
 	retries    *prometheus.CounterVec // vip, reason
 	proven     *prometheus.CounterVec // vip
+	rehomed    *prometheus.CounterVec // vip
 
 	mu     sync.Mutex                // guards the following field
 	losses map[string]map[string]int // by VIP and "h1 reset", as lost has them
@@ -31,7 +32,7 @@ type Metrics struct {
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := newMetrics()
 	reg.MustRegister(m.open, m.accepted, m.lost, m.handshakes, m.sessions, m.acceptErrs, m.sendErrs, m.panics, m.tooLarge,
-		m.unfinished, m.retries, m.proven)
+		m.unfinished, m.retries, m.proven, m.rehomed)
 	return m
 }
 
@@ -79,6 +80,7 @@ func newMetrics() *Metrics {
 			"Initial packets of QUIC clients that must first prove their address, answered with Retry while handshakes are too many (unfinished) or begin too fast (rate): limits.quic_handshakes, limits.quic_handshake_rate.",
 			"vip", "reason"),
 		proven:   counter("quic_addresses_proven_total", "QUIC handshakes that began with a token that holds, of a Retry or of an earlier connection.", "vip"),
+		rehomed:  counter("quic_rehomed_total", "QUIC connections whose clients were asked, by GOAWAY, to connect anew, having lived on a detour for fleet.steering.rehome.", "vip"),
 		tooLarge: counter("headers_too_large_total", "H1 and H2 requests answered 431 for fields above limits.header.", "vip"),
 	}
 }

@@ -25,6 +25,7 @@ type vipMetrics struct {
 	headersRefused prometheus.Counter
 	unfinished     prometheus.Gauge
 	proven         prometheus.Counter
+	rehomed        prometheus.Counter
 	retries        map[crowd]prometheus.Counter
 }
 
@@ -37,6 +38,7 @@ func (m *Metrics) of(vip string) *vipMetrics {
 		headersRefused: m.tooLarge.WithLabelValues(vip),
 		unfinished:     m.unfinished.WithLabelValues(vip),
 		proven:         m.proven.WithLabelValues(vip),
+		rehomed:        m.rehomed.WithLabelValues(vip),
 		retries: map[crowd]prometheus.Counter{
 			crowdUnfinished: m.retries.WithLabelValues(vip, string(crowdUnfinished)),
 			crowdRate:       m.retries.WithLabelValues(vip, string(crowdRate)),

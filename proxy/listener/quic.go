@@ -28,6 +28,8 @@ type quicServer struct {
 	log       *slog.Logger
 	ctx       context.Context // ends when the listener stops accepting
 
+	reader Reader // nil: quic-go reads by itself
+
 	conns sync.WaitGroup // serving
 	done  chan struct{}  // closed when run has ended
 
@@ -43,7 +45,7 @@ func newQUICServer(l *Listener, socket *net.UDPConn) (*quicServer, error) {
 		done: make(chan struct{}), open: map[*quicConn]struct{}{}, hits: l.newHits(),
 	}
 	var err error
-	if s.transport, err = l.newTransport(socket); err != nil {
+	if s.transport, s.reader, err = l.newTransport(socket); err != nil {
 		return nil, err
 	}
 	s.transport.ConnContext, s.transport.VerifySourceAddress = s.handshaking, s.mustProve
@@ -76,6 +78,9 @@ func (s *quicServer) quicConfig() *quic.Config {
 func (s *quicServer) run() error {
 	defer close(s.done)
 	defer s.conns.Wait()
+	ctx, stop := context.WithCancel(s.ctx)
+	defer stop()
+	s.conns.Go(func() { s.rehome(ctx) })
 	ln, err := s.listen()
 	if err != nil || ln == nil {
 		return err

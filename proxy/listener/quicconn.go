@@ -117,15 +117,17 @@ func (q *quicConn) end() {
 
 // leave sends GOAWAY. The connection closes when its requests have ended: an idle client may not look before its idle
 // timeout.
-func (q *quicConn) leave() {
+// False: that has been done.
+func (q *quicConn) leave() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.leaving {
-		return
+		return false
 	}
 	q.leaving = true
 	q.h3.Leave()
 	q.lingerIfDone()
+	return true
 }
 
 // lingerIfDone closes the connection soon if it is to leave and has nothing to answer. q.mu is held.

@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"time"
@@ -23,6 +24,8 @@ type Steering interface {
 type Reader interface {
 	ReadBatch(ms []ipv4.Message, flags int) (int, error)
 	SetReadDeadline(t time.Time) error
+	// Detoured lists the clients whose datagrams have come by other nodes for so long that they should connect anew.
+	Detoured() []netip.AddrPort
 	// Close closes the socket.
 	Close() error
 }
@@ -34,19 +37,57 @@ type steeredConn struct {
 }
 
 // newTransport returns what serves QUIC on a socket.
-func (l *Listener) newTransport(socket *net.UDPConn) (*quic.Transport, error) {
+func (l *Listener) newTransport(socket *net.UDPConn) (*quic.Transport, Reader, error) {
 	conn := &udpConn{UDPConn: socket, dropped: l.metrics.sendErrors}
 	if l.config.Steering == nil {
-		return &quic.Transport{Conn: conn}, nil
+		return &quic.Transport{Conn: conn}, nil, nil
 	}
 	vip := socket.LocalAddr().(*net.UDPAddr).AddrPort()
 	r, err := l.config.Steering.Wrap(socket, vip)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return &quic.Transport{
 		Conn:                  &steeredConn{conn, r},
 		ConnectionIDGenerator: l.config.Steering.ConnectionIDs(),
 		StatelessResetKey:     l.config.Steering.ResetKey(vip),
-	}, nil
+	}, r, nil
+}
+
+// rehomeEvery is how often connections are looked at that live on a detour.
+const rehomeEvery = time.Second
+
+// rehome sends GOAWAY on connections that have lived on a detour for too long, until ctx ends: what they carry goes on, and
+// the client's next request opens a connection to the node that is the nearest now.
+func (s *quicServer) rehome(ctx context.Context) {
+	if s.reader == nil {
+		return
+	}
+	tick := time.NewTicker(rehomeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if list := s.reader.Detoured(); len(list) > 0 {
+				s.leaveClients(list)
+			}
+		}
+	}
+}
+
+// leaveClients sends GOAWAY to the clients of a list.
+func (s *quicServer) leaveClients(list []netip.AddrPort) {
+	away := make(map[netip.AddrPort]bool, len(list))
+	for _, client := range list {
+		away[client] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for q := range s.open {
+		if a, ok := q.conn.RemoteAddr().(*net.UDPAddr); ok && away[netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())] && q.leave() {
+			s.listener.metrics.rehomed.Inc()
+		}
+	}
 }

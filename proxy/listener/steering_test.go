@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/ipv4"
 
 	"github.com/anyedge/anyedge/proxy/listener"
@@ -25,6 +26,7 @@ type steering struct {
 	refuse       bool
 	read, made   atomic.Int64
 	wraps, close atomic.Int64
+	detoured     atomic.Pointer[netip.AddrPort]
 }
 
 func (s *steering) Wrap(socket *net.UDPConn, vip netip.AddrPort) (listener.Reader, error) {
@@ -59,6 +61,13 @@ func (r *countingReader) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 	n, err := r.batch.ReadBatch(ms, flags)
 	r.s.read.Add(int64(n))
 	return n, err
+}
+
+func (r *countingReader) Detoured() []netip.AddrPort {
+	if a := r.s.detoured.Load(); a != nil {
+		return []netip.AddrPort{*a}
+	}
+	return nil
 }
 
 func (r *countingReader) Close() error {
@@ -101,4 +110,48 @@ func TestSteeringRefuses(t *testing.T) {
 	l, err := listener.Open(c)
 	must(t, err) // the sockets were closed
 	must(t, l.Shutdown(t.Context()))
+}
+
+// A connection that has lived on a detour for too long gets GOAWAY, once; what is under way is answered, and the others
+// stay.
+func TestRehoming(t *testing.T) {
+	s, h := &steering{}, newHolder()
+	e := serve(t, h, func(c *listener.Config) { c.Steering = s })
+	stays, moves := e.h3Conn(), e.h3Conn()
+	frames := controlFrames(t, t.Context(), moves)
+	wait(t, "SETTINGS arrive", frames)
+	client := (&http3.Transport{}).NewClientConn(moves)
+	answer := make(chan result, 1)
+	go func() {
+		req, err := http.NewRequest(http.MethodGet, "https://"+e.https()+"/", nil)
+		if err != nil {
+			answer <- result{err: err}
+			return
+		}
+		r, err := client.RoundTrip(req)
+		if err != nil {
+			answer <- result{err: err}
+			return
+		}
+		b, err := io.ReadAll(r.Body)
+		answer <- result{r.StatusCode, false, string(b), err}
+	}()
+	h.waitBegun(t)
+	at := netip.MustParseAddrPort(moves.LocalAddr().String())
+	at = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), at.Port())
+	s.detoured.Store(&at)
+	if f := wait(t, "GOAWAY arrives", frames); f != [2]uint64{frameGoAway, 4} {
+		t.Errorf("frame %#x %d, want GOAWAY 4", f[0], f[1])
+	}
+	close(h.end)
+	if r := wait(t, "the answer under way", answer); r.err != nil || r.body != "done" {
+		t.Errorf("%+v", r)
+	}
+	wait(t, "the connection ends", moves.Context().Done())
+	if err := stays.Context().Err(); err != nil {
+		t.Errorf("another connection ended: %v", err)
+	}
+	if n := e.metric("quic_rehomed_total"); n != 1 {
+		t.Errorf("%v connections counted", n)
+	}
 }

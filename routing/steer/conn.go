@@ -26,6 +26,7 @@ type Conn struct {
 	marks   [ecnMask + 1][]byte // control messages, by mark
 
 	queue   queue
+	detours detours
 	waiting atomic.Bool // the reader waits, or is about to
 
 	classifier
@@ -160,6 +161,7 @@ func (c *Conn) inject(client netip.AddrPort, ecn uint8, data []byte) bool {
 	if !c.queue.push(client, ecn, data) {
 		return false
 	}
+	c.detours.note(client, time.Now())
 	c.wake()
 	return true
 }

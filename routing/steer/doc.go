@@ -11,6 +11,7 @@
 //	intake.go ─► classify.go, ids.go ─► sort.go ─┬─► conn.go        to quic-go, in the batches that it reads
 //	                                             ├─► reset.go
 //	                                             └─► egress.go ─► pair.go, header.go ─► the owner's tunnel.go ─► queue.go ─► conn.go
+//	detour.go       whose datagrams have come by others for so long that they are asked to connect anew
 //	heartbeat.go ─► beat.go, pmtu.go: who lives, how far, how wide ─► judge.go: whom others may answer for
 //
 // The rules that keep it harmless:

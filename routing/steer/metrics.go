@@ -7,7 +7,7 @@ type collector struct {
 	steerer                                *Steerer
 	datagrams, refused                     *prometheus.Desc
 	forwarded, octets, injected, sendFails *prometheus.Desc
-	rtt, pmtu, dead                        *prometheus.Desc
+	rtt, pmtu, dead, detours               *prometheus.Desc
 }
 
 // Collector shows verdicts, refusals and peers to Prometheus.
@@ -25,12 +25,13 @@ func (s *Steerer) Collector() prometheus.Collector {
 		sendFails: desc("send_errors_total", "Messages that the host couldn't send to a node.", "node"),
 		rtt:       desc("node_rtt_seconds", "Smoothed time for a ping to a node and its answer; 0 before the first.", "node"),
 		pmtu:      desc("node_pmtu_bytes", "What an IP packet to a node may have unfragmented; 0 before it is known.", "node"),
+		detours:   desc("detoured_clients", "Clients whose QUIC datagrams come by another node.", "address"),
 		dead:      desc("node_dead", "1 while a node's clients are told that their connections are lost.", "node"),
 	}
 }
 
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.datagrams, c.refused, c.forwarded, c.octets, c.injected, c.sendFails, c.rtt, c.pmtu, c.dead} {
+	for _, d := range []*prometheus.Desc{c.datagrams, c.refused, c.forwarded, c.octets, c.injected, c.sendFails, c.rtt, c.pmtu, c.dead, c.detours} {
 		out <- d
 	}
 }
@@ -43,6 +44,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		for v, n := range verdicts {
 			count(c.datagrams, n, address.String(), v.String())
 		}
+	}
+	for address, n := range c.steerer.Detours() {
+		out <- prometheus.MustNewConstMetric(c.detours, prometheus.GaugeValue, float64(n), address.String())
 	}
 	for reason, n := range c.steerer.Refused() {
 		count(c.refused, n, reason.String())

@@ -3,6 +3,7 @@ package steer
 import (
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 // MaxDatagram is the longest datagram that fits through a tunnel over Ethernet, whatever the families of addresses: 1500
@@ -36,6 +37,8 @@ type Options struct {
 	// Rate is how many datagrams a second are forwarded to one node at most, and a quarter of it for one network of clients
 	// (IPv4 /24, IPv6 /48).
 	Rate int `yaml:"rate"`
+	// Rehome is how long a client's datagrams may come by another node before it is asked to connect anew; 0: forever.
+	Rehome time.Duration `yaml:"rehome"`
 }
 
 // Node is another node that steers.
@@ -48,7 +51,7 @@ type Node struct {
 
 // SetDefaults sets the values that serve when the configuration is silent.
 func (o *Options) SetDefaults() {
-	*o = Options{Metro: 1, Port: 7844, MaxDatagram: MaxDatagram, Rate: 200_000}
+	*o = Options{Metro: 1, Port: 7844, MaxDatagram: MaxDatagram, Rate: 200_000, Rehome: time.Minute}
 }
 
 // Check reports every value that can't be right.
@@ -67,6 +70,9 @@ func (o *Options) Check(report func(key, problem string)) {
 	}
 	if o.Rate < 1 || o.Rate > MaxRate {
 		report("rate", fmt.Sprintf("must lie between 1 and %d datagrams a second", MaxRate))
+	}
+	if o.Rehome < 0 {
+		report("rehome", "must not be negative; 0 never asks a client to connect anew")
 	}
 	taken := map[NodeID]bool{{o.Metro, o.Host}: true}
 	for i, n := range o.Nodes {

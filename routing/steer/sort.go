@@ -19,6 +19,9 @@ func (c *Conn) sort(ms []ipv4.Message) (n int) {
 		}
 		v, p := c.judge(t, data)
 		if v.delivered() {
+			if c.detours.any.Load() {
+				c.detours.end(unmap(c.in.addr.AddrPort()))
+			}
 			c.put(&ms[n], c.in.addr, c.in.ecn, data)
 			n++
 		} else {

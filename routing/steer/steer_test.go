@@ -329,3 +329,32 @@ func TestRenumber(t *testing.T) {
 		t.Error("another node has this one's numbers")
 	}
 }
+
+// A client on a detour is told of after a time, and no more once it comes by itself.
+func TestDetoured(t *testing.T) {
+	k := keys(t, root, 1)
+	rehome := func(o *steer.Options) { o.Rehome = 50 * time.Millisecond }
+	a, b := startNodeWith(t, 1, k, rehome), startNodeWith(t, 2, k, rehome)
+	introduce(t, a, b)
+	a.serve(t)
+	b.serve(t)
+	r := newRoute(t)
+	c := dial(t, r, a)
+	if list := a.conn.Detoured(); len(list) != 0 {
+		t.Errorf("%v before the route changed", list)
+	}
+	r.flip(b)
+	moved := func() bool {
+		if _, err := say(t.Context(), c, 10); err != nil {
+			t.Fatal(err)
+		}
+		list := a.conn.Detoured()
+		return len(list) == 1 && list[0].String() == r.LocalAddr().String()
+	}
+	eventually(t, "the owner knows", moved)
+	if n := a.Detours()[vip]; n != 1 || b.Detours()[vip] != 0 {
+		t.Errorf("%v, %v", a.Detours(), b.Detours())
+	}
+	r.flip(a)
+	eventually(t, "the detour is over", func() bool { return !moved() && a.Detours()[vip] == 0 })
+}
