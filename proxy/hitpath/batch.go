@@ -15,8 +15,8 @@ const (
 	maxOut   = 64 << 10
 	// maxCopied is the largest content that is copied behind its head, in octets: copying costs less than a record of its own.
 	maxCopied = 16 << 10
-	// keptOut is how large a buffer may be that is kept for other connections, in octets.
-	keptOut = maxCopied + 4<<10
+	// keptOut is how large a buffer may be that is kept for other connections, in octets: one of a full batch.
+	keptOut = maxOut + maxCopied + 4<<10
 	// scratch has room for most cache keys, in octets.
 	scratch = 256
 )
