@@ -13,12 +13,37 @@ import (
 )
 
 // newACME makes what obtains certificates, and lets the store answer the challenges that come over TLS.
-func (n *node) newACME() {
+func (n *node) newACME(cfg *configs.Config) {
 	n.challenges = acme.NewLocal()
+	if len(cfg.Fleet.Join) > 0 {
+		n.team = acme.NewTeam(cfg.Node.Name, certificateFleet{n}, func() [][]byte { return n.secret.Load().CertificateKeys() }, n.log)
+		n.challenges = n.team
+	}
 	n.certs.AnswerChallenges(n.challenges.Certificate)
 	n.acme = acme.NewManager(acme.Config{
-		Challenges: n.challenges, Publish: n.certs.SetManaged, Registry: n.registry, Journal: n.journal, Log: n.log,
+		Challenges: n.challenges, Team: n.team, Publish: n.certs.SetManaged, Registry: n.registry, Journal: n.journal, Log: n.log,
 	})
+}
+
+// certificateFleet is how those that obtain certificates reach each other.
+type certificateFleet struct{ n *node }
+
+// topicCertificates is what they say to each other.
+const topicCertificates = "certificates"
+
+// Others are the other nodes that are there.
+func (f certificateFleet) Others() (names []string, settled bool) { return f.n.fleet.Alive() }
+
+// Send brings a message to one of them.
+func (f certificateFleet) Send(node string, message []byte) error {
+	return f.n.fleet.Say(node, topicCertificates, message)
+}
+
+// hear takes what another node says.
+func (n *node) hear(from, topic string, text []byte) {
+	if topic == topicCertificates && n.team != nil {
+		n.team.Receive(from, text)
+	}
 }
 
 // obtain keeps the certificates that cfg asks for good from now on. Those that are stored are served when it returns.

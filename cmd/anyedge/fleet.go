@@ -30,7 +30,7 @@ func (n *node) openFleet(cfg *configs.Config) (*fleet.Fleet, error) {
 	}
 	f, err := fleet.Open(fleet.Config{
 		Name: cfg.Node.Name, Metro: cfg.Node.Metro, Version: version(), Address: cfg.Node.Address, Fixed: fixed, Options: cfg.Fleet.Options,
-		Keys: n.secret.Load().GossipKeys(), Cache: &purges{n, cfg.Node.Name}, Others: n.others, Journal: n.journal, Log: n.log,
+		Keys: n.secret.Load().GossipKeys(), Cache: &purges{n, cfg.Node.Name}, Others: n.others, Journal: n.journal, Log: n.log, Hear: n.hear,
 		Report: func() *routing.Report { return n.report(n.config()) },
 	})
 	if err != nil {

@@ -26,7 +26,7 @@ func (e *edge) joining(seed string) string {
 }
 
 // startJoined is two nodes that find each other by gossip, with the same VIP on different addresses of this host.
-func startJoined(t *testing.T) (a, b *edge) {
+func startJoined(t *testing.T, adjust ...func(*edge)) (a, b *edge) {
 	t.Helper()
 	if raceDetector {
 		t.Skip("two nodes in one process are two GoBGP servers")
@@ -39,6 +39,9 @@ func startJoined(t *testing.T) (a, b *edge) {
 		e.replace = []string{
 			"name: test-1, metro: lab, address: 127.0.0.1", fmt.Sprintf("name: test-%d, metro: m%[1]d, address: 127.0.0.%d", i+1, 41+i),
 			"addresses: [127.0.0.1]", fmt.Sprintf("addresses: [127.0.0.%d]", 51+i),
+		}
+		for _, f := range adjust {
+			f(e)
 		}
 		steered := fmt.Sprintf("fleet: {steering: {port: %d}, ", tunnel)
 		e.write(e.configText() + strings.Replace(e.joining(seed), "fleet: {", steered, 1))

@@ -118,7 +118,8 @@ type node struct {
 
 	certs       *edgetls.Store
 	acme        *acme.Manager
-	challenges  *acme.Local
+	challenges  acme.Challenges
+	team        *acme.Team                 // of the nodes that obtain certificates together; nil: the configuration has no other nodes
 	checked     atomic.Pointer[string]     // what selfChecks took into account of awaited
 	secret      atomic.Pointer[secret.Set] // of the fleet; nil: none
 	server      *proxy.Server
@@ -195,7 +196,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	if n.steering, err = newSteering(cfg, n.secret.Load(), n.journal, log); err != nil {
 		return nil, err
 	}
-	n.newACME()
+	n.newACME(cfg)
 	if err := n.obtain(cfg); err != nil {
 		return nil, err
 	}

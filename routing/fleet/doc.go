@@ -3,6 +3,7 @@
 //	fleet.join ──► Fleet.Run      gossip: who is there, and each one's Record         fleet.go, heard.go, gossip/
 //	                 ├► Record        what a node says of itself, as octets           record.go, codec.go
 //	                 ├► Allocate      its numbers in connection IDs; pure             serverid.go
+//	                 ├► Say, Hear     what others of anyedge tell each other          word.go
 //	                 └► purger        every purge reaches every node                  purge.go, purgelog.go, statefile.go
 //	fleet.nodes ─► api            GET /v1/status of those that are listed instead     ask.go
 //	                                 │ what each says: levels, origins, room

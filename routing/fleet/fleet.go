@@ -37,6 +37,8 @@ type Config struct {
 	Report func() *routing.Report
 	// Cache is what purges reach.
 	Cache Cache
+	// Hear is told what other nodes Say, one word at a time; it doesn't wait. nil: nobody listens.
+	Hear func(from, topic string, text []byte)
 	// Others is told who the other nodes are, and what they say.
 	Others  *Others
 	Journal *health.Journal
@@ -124,7 +126,15 @@ func (f *Fleet) Close() error {
 }
 
 func (f *Fleet) receive(ctx context.Context, from string, message []byte) {
-	f.purger.receive(ctx, from, message)
+	var t talk
+	if json.Unmarshal(message, &t) != nil {
+		return
+	}
+	if t.Word == nil {
+		f.purger.receive(ctx, from, &t)
+	} else if f.config.Hear != nil {
+		f.config.Hear(from, t.Word.Topic, t.Word.Text)
+	}
 }
 
 // follow takes what the others tell, and tells them of this node.

@@ -56,6 +56,7 @@ type talk struct {
 	Purged *outcome `json:"purged,omitempty"`
 	Pull   *pull    `json:"pull,omitempty"`
 	Missed *missed  `json:"missed,omitempty"`
+	Word   *word    `json:"word,omitempty"` // isn't the purger's
 }
 
 // order asks a node to carry out a purge, and to answer under ID.
@@ -204,11 +205,7 @@ func (r *reply) purged() Purged {
 }
 
 // receive takes a message of another node. What can't be read is of another version: its sender gets no answer.
-func (p *purger) receive(ctx context.Context, from string, message []byte) {
-	var t talk
-	if json.Unmarshal(message, &t) != nil {
-		return
-	}
+func (p *purger) receive(ctx context.Context, from string, t *talk) {
 	switch {
 	case t.Purge != nil:
 		p.obey(ctx, from, t.Purge)

@@ -58,7 +58,11 @@ func FuzzReceive(f *testing.F) {
 	}
 	p := newTestPurger(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p.receive(context.Background(), "fra-1", b)
+		var m talk
+		if json.Unmarshal(b, &m) != nil {
+			return
+		}
+		p.receive(context.Background(), "fra-1", &m)
 		for id, s := range p.memory.log.streams {
 			if s.kept+uint64(len(s.purges)) != s.last+1 {
 				t.Errorf("%v: from %d, %d purges, to %d", id, s.kept, len(s.purges), s.last)

@@ -7,6 +7,16 @@
 //	CA ─► plain port, /.well-known/acme-challenge/ ─► Handler ──────┐
 //	CA ─► TLS port, ALPN acme-tls/1 ─► edgetls.Store ───────────────┴► Challenges: answered while under way   challenges.go
 //
+// Behind an anycast address the authority's packets land anywhere, and from several places at once. Where nodes join each
+// other, a Team is the Challenges:
+//
+//	Put ─► every node that is there ─► answers, and says so ─► the authority is asked to validate           team.go
+//	step ─► Team: who obtains? ─┬─ this node: the first by name that hasn't tried in vain ─► certmagic      share.go
+//	                            └─ another one ─► its certificate and key, sealed ─► stored here, published  seal.go
+//
+// One node obtains a name's certificate; when it is gone, the next one does. A node that doesn't say that it answers keeps
+// an order waiting, and not failing. What nodes say is sealed under a key of the fleet secret, each message for one node.
+//
 // Nothing waits for an authority but the step of the one name: a node starts with what is stored, and serves on with
 // what it has while authorities are down, slow or refusing. What they say is in Status, in their own words.
 //

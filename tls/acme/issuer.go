@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -124,13 +125,14 @@ func (i *issuer) orderOnce(ctx context.Context, csr *x509.CertificateRequest) ([
 	if err != nil {
 		return nil, fmt.Errorf("make an order: %w", err)
 	}
-	p.Replaces = i.replaced(ctx, csr)
+	p.Replaces = i.replaced(ctx, csr, account.Location)
 	return i.client.ObtainCertificate(ctx, p)
 }
 
-// replaced is the certificate of this authority that the order renews (RFC 9773, section 5), or nil.
-func (i *issuer) replaced(ctx context.Context, csr *x509.CertificateRequest) *x509.Certificate {
-	if len(csr.DNSNames) == 0 {
+// replaced is the certificate of this authority that the order renews (RFC 9773, section 5), or nil. It must be of the same
+// account: another node's isn't.
+func (i *issuer) replaced(ctx context.Context, csr *x509.CertificateRequest, account string) *x509.Certificate {
+	if len(csr.DNSNames) == 0 || i.obtainer(ctx, csr.DNSNames[0]) != account {
 		return nil
 	}
 	text, err := i.storage.Load(ctx, certmagic.StorageKeys.SiteCert(i.IssuerKey(), csr.DNSNames[0]))
@@ -142,6 +144,20 @@ func (i *issuer) replaced(ctx context.Context, csr *x509.CertificateRequest) *x5
 		return nil
 	}
 	return leaf
+}
+
+// obtainer is the account that has obtained what is stored of a name.
+func (i *issuer) obtainer(ctx context.Context, name string) string {
+	text, err := i.storage.Load(ctx, certmagic.StorageKeys.SiteMeta(i.IssuerKey(), name))
+	if err != nil {
+		return ""
+	}
+	var resource certmagic.CertificateResource
+	var meta acmeproto.Certificate
+	if json.Unmarshal(text, &resource) != nil || json.Unmarshal(resource.IssuerData, &meta) != nil {
+		return ""
+	}
+	return meta.Account
 }
 
 // GetRenewalInfo asks when a certificate is to be renewed (RFC 9773).

@@ -19,6 +19,8 @@ import (
 // Config is what a Manager is made of.
 type Config struct {
 	Challenges Challenges
+	// Team are the other nodes; nil: there are none. It is the Challenges as well then.
+	Team *Team
 	// Publish takes all certificates that there are, whenever one has changed; the Store's SetManaged.
 	Publish  func([]edgetls.Managed) error
 	Registry prometheus.Registerer // nil: nothing is counted
@@ -62,6 +64,7 @@ type task struct {
 	name     string
 	held     *held // nil: there is no certificate yet
 	busy     bool  // a worker has it
+	told     bool  // another node has something new
 	next     time.Time
 	failures int // in a row
 	problem  error
@@ -81,6 +84,11 @@ func NewManager(c Config) *Manager {
 	}
 	m := &Manager{config: c, wake: make(chan struct{}, steps), changed: make(chan struct{}, 1), names: map[string]*task{}}
 	m.metrics = newMetrics(c.Registry, m)
+	if t := c.Team; t != nil {
+		t.mu.Lock()
+		t.manager = m
+		t.mu.Unlock()
+	}
 	return m
 }
 
@@ -117,7 +125,7 @@ func loadAll(s *settings, names []string) map[string]*task {
 		loaders.Go(func() {
 			for _, name := range list {
 				name = strings.ToLower(name)
-				t := &task{name: name, held: s.stored(context.Background(), name)}
+				t := &task{name: name, held: s.stored(context.Background(), name), told: true} // what others have is news
 				mu.Lock()
 				tasks[name] = t
 				mu.Unlock()
@@ -180,14 +188,22 @@ func firstName(c *tls.Certificate) string {
 	return c.Leaf.DNSNames[0]
 }
 
-// Run obtains and renews until ctx ends, and returns when every step has ended.
+// Run obtains and renews until ctx ends, and returns when every step has ended. It begins when it is known who else is
+// there.
 func (m *Manager) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for range steps {
-		workers.Go(func() { m.work(ctx) })
+		workers.Go(func() {
+			if m.config.Team.settles(ctx) {
+				m.work(ctx)
+			}
+		})
 	}
 	workers.Go(func() { m.publishChanges(ctx) })
 	workers.Wait()
+	if m.config.Team != nil {
+		m.config.Team.Close()
+	}
 	return nil
 }
 
@@ -211,9 +227,9 @@ func (m *Manager) publishChanges(ctx context.Context) {
 
 func (m *Manager) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		t, s, wait := m.take(time.Now())
+		t, told, s, wait := m.take(time.Now())
 		if t != nil {
-			m.step(ctx, s, t)
+			m.step(ctx, s, t, told)
 			continue
 		}
 		timer := time.NewTimer(wait)
@@ -227,11 +243,10 @@ func (m *Manager) work(ctx context.Context) {
 }
 
 // take finds a name that is due, or says how long there is none.
-func (m *Manager) take(now time.Time) (*task, *settings, time.Duration) {
+func (m *Manager) take(now time.Time) (due *task, told bool, s *settings, wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	wait := time.Minute
-	var due *task
+	wait = time.Minute
 	for _, t := range m.names {
 		switch {
 		case t.busy:
@@ -242,9 +257,9 @@ func (m *Manager) take(now time.Time) (*task, *settings, time.Duration) {
 		}
 	}
 	if due != nil {
-		due.busy = true
+		told, due.busy, due.told = due.told, true, false
 	}
-	return due, m.settings, wait
+	return due, told, m.settings, wait
 }
 
 // errNotConfigured is met by a name whose configuration went while its turn came.

@@ -13,27 +13,30 @@ import (
 )
 
 // step looks at one name: its certificate is loaded, obtained or renewed as it needs. It is the only one for t.
-func (m *Manager) step(ctx context.Context, s *settings, t *task) {
+func (m *Manager) step(ctx context.Context, s *settings, t *task, told bool) {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
-	h, err := m.tend(ctx, s, t.name)
+	h, err := m.tend(ctx, s, t.name, told)
 	m.finish(ctx, t, h, err)
 }
 
 // tend returns the certificate that name has in the end, if any, and why it hasn't a better one.
-func (m *Manager) tend(ctx context.Context, s *settings, name string) (*held, error) {
+// Where there are other nodes, one of them obtains and renews, and this one takes what that has; told says that there is
+// something new.
+func (m *Manager) tend(ctx context.Context, s *settings, name string, told bool) (*held, error) {
 	if s == nil {
 		return nil, errNotConfigured
 	}
 	for _, err := range s.mend(ctx, name) {
 		m.config.Log.Warn("acme storage", "name", name, "error", err)
 	}
-	ctx, said := withRefusals(ctx)
 	magic, cache := s.magic()
 	defer cache.Stop()
-	err := magic.ManageSync(ctx, []string{name})
-	if err != nil {
-		err = said.or(err)
+	err := m.settle(ctx, s, name, told)
+	if err == nil {
+		err = manage(ctx, magic, name)
+	} else if _, cached := magic.CacheManagedCertificate(ctx, name); cached == nil {
+		err = nil // it has been taken from another node, or nothing was due
 	}
 	h := s.stored(context.WithoutCancel(ctx), name)
 	switch {
@@ -43,6 +46,16 @@ func (m *Manager) tend(ctx context.Context, s *settings, name string) (*held, er
 		err = errUnreadable
 	}
 	return h, err
+}
+
+// manage lets certmagic do what is to be done.
+func manage(ctx context.Context, magic *certmagic.Config, name string) error {
+	ctx, said := withRefusals(ctx)
+	err := magic.ManageSync(ctx, []string{name})
+	if err != nil {
+		err = said.or(err)
+	}
+	return err
 }
 
 // errUnreadable is met when somebody else changes what is stored, while it is.
@@ -69,20 +82,28 @@ func (m *Manager) finish(ctx context.Context, t *task, h *held, err error) {
 		t.held = h
 	}
 	t.busy = false
-	if err == nil {
+	_, waiting := errors.AsType[*errWaiting](err)
+	switch {
+	case err == nil:
 		t.failures, t.problem = 0, nil
 		t.next = nextLook(now, t.held.renewal, m.config.Interval)
-	} else {
+	case waiting:
+		t.failures, t.problem, t.failed = 0, err, now
+		t.next = now.Add(spread(m.config.Interval / waitingLooks))
+	default:
 		t.failures++
 		t.problem, t.failed = err, now
 		t.next = now.Add(spread(pause(m.config.Retry, t.failures, rateLimited(err))))
+	}
+	if t.told { // while it was looked at
+		t.next = now
 	}
 	next, failures := t.next, t.failures
 	m.mu.Unlock()
 	if h != nil && !h.same(was) {
 		m.tell(t.name, was, h)
 	}
-	if err != nil && !errors.Is(context.Cause(ctx), context.Canceled) {
+	if err != nil && !waiting && !errors.Is(context.Cause(ctx), context.Canceled) {
 		m.complain(t.name, err, failures, next.Sub(now))
 	}
 }
@@ -102,10 +123,24 @@ func (m *Manager) tell(name string, was, h *held) {
 	if was != nil && bytes.Equal(was.certificate.Leaf.Raw, h.certificate.Leaf.Raw) {
 		return
 	}
+	m.announce(name)
 	text := fmt.Sprintf("certificate for %s obtained from %s, until %s", name, h.authority, h.certificate.Leaf.NotAfter.UTC().Format(time.DateTime))
 	m.config.Journal.Add(health.EventNode, name, text)
 	m.config.Log.Info("certificate obtained", "name", name, "authority", h.authority, "until", h.certificate.Leaf.NotAfter)
 }
+
+// announce tells the other nodes that there is something new of name. Those that don't hear of it ask by themselves.
+func (m *Manager) announce(name string) {
+	if t := m.config.Team; t != nil {
+		others, _ := t.fleet.Others()
+		for _, node := range others {
+			t.send(node, message{Have: name})
+		}
+	}
+}
+
+// waitingLooks is how often within an interval a name is looked at that another node obtains.
+const waitingLooks = 20
 
 // complain tells of a failure: the first in a row to everybody, the others to the log.
 func (m *Manager) complain(name string, err error, failures int, next time.Duration) {

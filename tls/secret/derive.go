@@ -14,6 +14,7 @@ const (
 	labelToken        = "anyedge 1 token"
 	labelTicket       = "anyedge 1 ticket " // and the epoch, in decimal
 	labelGossip       = "anyedge 1 gossip"
+	labelCertificate  = "anyedge 1 certificate"
 	labelFingerprint  = "anyedge 1 fingerprint"
 )
 
@@ -59,6 +60,10 @@ func (s *Set) TicketKeys(epoch int64) [][]byte {
 
 // GossipKeys are the 32-octet keys of what nodes tell each other. All open; the first seals.
 func (s *Set) GossipKeys() [][]byte { return s.octets(labelGossip, 32) }
+
+// CertificateKeys are the 32-octet keys of what nodes tell each other about certificates, private keys included. All open;
+// the first seals.
+func (s *Set) CertificateKeys() [][]byte { return s.octets(labelCertificate, 32) }
 
 func (s *Set) octets(label string, size int) (list [][]byte) {
 	for _, secret := range s.all() {

@@ -32,6 +32,13 @@ func StartDNS(t testing.TB, addresses ...string) *DNS {
 // Address is where it answers.
 func (n *DNS) Address() string { return n.address }
 
+// Lead gives every name other addresses from now on.
+func (n *DNS) Lead(addresses ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.addresses, n.asked = addresses, 0
+}
+
 // ServeDNS answers one query.
 func (n *DNS) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	m := new(dns.Msg).SetReply(q)
