@@ -52,6 +52,27 @@ func (w *watch) Close() {
 	w.closed++
 }
 
+// told are the peers that it was last given.
+func (w *watch) told() []bfd.Peer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.peers
+}
+
+// refuse has it say err from now on.
+func (w *watch) refuse(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken = err
+}
+
+// closes says how often it was closed.
+func (w *watch) closes() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
+}
+
 // enter has the session with a change, as a monitor would tell it.
 func (w *watch) enter(a netip.Addr, c bfd.Change) {
 	w.mu.Lock()
@@ -211,17 +232,15 @@ func TestConfigureBFD(t *testing.T) {
 		}
 	}
 	taken := errors.New("port taken")
-	w.mu.Lock()
-	w.taken = taken
-	w.mu.Unlock()
+	w.refuse(taken)
 	if err := s.Configure(t.Context(), options(withBFD(plain)), nil); !errors.Is(err, taken) {
 		t.Errorf("error %v", err)
 	}
 	if got := r.Session(); got.Count != 1 || !got.Up || len(r.Table()) != 1 {
 		t.Errorf("the router saw %+v and has %v", got, r.Table())
 	}
-	if err := s.Stop(deadline(t), "bye"); err != nil || w.closed != 1 {
-		t.Errorf("stop: %v; BFD closed %d times", err, w.closed)
+	if err := s.Stop(deadline(t), "bye"); err != nil || w.closes() != 1 {
+		t.Errorf("stop: %v; BFD closed %d times", err, w.closes())
 	}
 
 	other := newSpeaker(t, options(withBFD(plain)))
@@ -248,7 +267,7 @@ func TestWatchedPeers(t *testing.T) {
 	}
 	_, w := startWatched(t, o)
 	var hops []bool
-	for _, p := range w.peers {
+	for _, p := range w.told() {
 		hops = append(hops, p.Multihop)
 		if !p.Enabled || p.MinTx != 300*time.Millisecond || p.Local.IsValid() != (p.Address == loopback(21)) || p.Idle == p.Strict {
 			t.Errorf("%+v", p)
