@@ -484,17 +484,27 @@ func TestOldestRises(t *testing.T) {
 // Once a newer version is taken, the older one isn't there any more, whatever becomes of the newer.
 func TestOlderVersionsDontComeBack(t *testing.T) {
 	o := options(t.TempDir())
-	fs, hang := new(faulty), make(chan struct{})
+	fs, hang, writing := new(faulty), make(chan struct{}), make(chan struct{})
 	s := openOn(t, o, fs)
 	put(t, s, record("/a", 0, 1, 100), record("/a", 1, 2, 100))
 	fs.set(func() {
-		fs.write = func(_ string, p []byte, _ int64) (int, error) { <-hang; return len(p), nil }
+		fs.write = func(_ string, p []byte, _ int64) (int, error) {
+			select {
+			case writing <- struct{}{}:
+			case <-hang:
+			}
+			<-hang
+			return len(p), nil
+		}
 	})
 	told := make(chan string, 4)
 	for version := uint64(3); version <= 5; version++ {
 		s.Put(record("/a", 0, version, 100), func(written bool) { told <- fmt.Sprint(version, written) })
 		if got := fmt.Sprint(versions(t, s, "/a")); got != "map[1:2]" {
 			t.Errorf("while version %d is queued: %s", version, got)
+		}
+		if version == 3 {
+			<-writing // it no longer waits, so that 4 does, and 5 supersedes it
 		}
 	}
 	close(hang)
