@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"syscall"
 	"time"
 )
@@ -24,6 +25,7 @@ type acceptor struct {
 	log     *slog.Logger
 	ctx     context.Context // ends when the listener stops accepting
 	pause   time.Duration
+	rests   rests
 }
 
 // Accept waits for the next connection. It is called by one goroutine.
@@ -38,6 +40,7 @@ func (a *acceptor) Accept() (net.Conn, error) {
 
 func (a *acceptor) accept() (*conn, error) {
 	for {
+		a.rests.wait(a.ctx)
 		tcp, err := a.AcceptTCP()
 		switch {
 		case err == nil:
@@ -45,6 +48,8 @@ func (a *acceptor) accept() (*conn, error) {
 			return a.admit(tcp)
 		case a.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return nil, net.ErrClosed
+		case errors.Is(err, os.ErrDeadlineExceeded): // PauseAccept
+			continue
 		}
 		a.rest(err)
 	}

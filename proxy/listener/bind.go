@@ -17,16 +17,16 @@ type sockets struct {
 	http  []*net.TCPListener
 }
 
-// bind binds every socket of o or none; the error has every problem.
-func bind(o Options) (*sockets, error) {
+// bind binds every socket of o that isn't inherited, or none; the error has every problem.
+func bind(o Options, in *Inherited) (*sockets, error) {
 	s := &sockets{}
 	var errs []error
 	for _, a := range o.Addresses {
 		if o.HTTPS != 0 {
-			errs = append(errs, s.bindHTTPS(netip.AddrPortFrom(a, o.HTTPS)))
+			errs = append(errs, s.bindHTTPS(netip.AddrPortFrom(a, o.HTTPS), in))
 		}
 		if o.HTTP != 0 {
-			ln, err := bindTCP(netip.AddrPortFrom(a, o.HTTP))
+			ln, err := bindTCP(netip.AddrPortFrom(a, o.HTTP), in)
 			if err == nil {
 				s.http = append(s.http, ln)
 			}
@@ -40,12 +40,12 @@ func bind(o Options) (*sockets, error) {
 	return s, nil
 }
 
-func (s *sockets) bindHTTPS(a netip.AddrPort) error {
-	ln, tcpErr := bindTCP(a)
+func (s *sockets) bindHTTPS(a netip.AddrPort, in *Inherited) error {
+	ln, tcpErr := bindTCP(a, in)
 	if tcpErr == nil {
 		s.https = append(s.https, ln)
 	}
-	conn, udpErr := bindUDP(a)
+	conn, udpErr := bindUDP(a, in)
 	if udpErr == nil {
 		s.quic = append(s.quic, conn)
 	}
@@ -80,7 +80,10 @@ func (s *sockets) addrs() []net.Addr {
 
 // bindTCP binds a without Multipath TCP, Go's default: a second path of the client's may lead to another node of the
 // same address, and there is no such connection.
-func bindTCP(a netip.AddrPort) (*net.TCPListener, error) {
+func bindTCP(a netip.AddrPort, in *Inherited) (*net.TCPListener, error) {
+	if ln, err := in.tcp(a); ln != nil || err != nil {
+		return ln, err
+	}
 	lc := net.ListenConfig{Control: freebind}
 	lc.SetMultipathTCP(false)
 	ln, err := lc.Listen(context.Background(), "tcp"+family(a), a.String())
@@ -92,7 +95,10 @@ func bindTCP(a netip.AddrPort) (*net.TCPListener, error) {
 
 // bindUDP binds a without SO_REUSEADDR, with which two processes could both have the port, each with half of the
 // packets. (net.Listen sets it for TCP, where it only allows to bind beside closed connections.)
-func bindUDP(a netip.AddrPort) (*net.UDPConn, error) {
+func bindUDP(a netip.AddrPort, in *Inherited) (*net.UDPConn, error) {
+	if c, err := in.udp(a); c != nil || err != nil {
+		return c, err
+	}
 	lc := net.ListenConfig{Control: freebind}
 	conn, err := lc.ListenPacket(context.Background(), "udp"+family(a), a.String())
 	if err != nil {

@@ -30,6 +30,8 @@ type Config struct {
 	Log        *slog.Logger    // nil: none
 	// Steering hands packets of others' QUIC connections to them; nil: quic-go reads the sockets itself.
 	Steering Steering
+	// Inherited are sockets of the process before this one; nil: there was none.
+	Inherited *Inherited
 }
 
 func (c *Config) setDefaults() {

@@ -17,6 +17,9 @@
 //
 //	Open ─► Serve … SetQUICAnswers … Shutdown: GOAWAY, requests end, connections close ─► Serve returns
 //
+// Two listeners of two processes may have the same sockets while one makes way for the other: the one that comes takes them
+// from [Inherited], the one that goes stops accepting by [Listener.PauseAccept], and by what its Steering does for QUIC.
+//
 // What a client may take is limited before a handler runs: the header's size (431) and time, concurrent streams, idle
 // time, and, shared by all listeners through a [Gate], TCP connections. Where the libraries differ:
 //

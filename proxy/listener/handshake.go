@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ type tlsListener struct {
 	ready   chan net.Conn
 	hits    *hitpath.Server // nil: net/http answers everything
 	shakes  sync.WaitGroup
+	shaking atomic.Int64 // how many there are
 }
 
 // Accept waits for the next connection whose handshake is done.
@@ -62,7 +64,11 @@ func (l *tlsListener) run() error {
 		if err != nil {
 			return err
 		}
-		l.shakes.Go(func() { l.shake(c) })
+		l.shaking.Add(1)
+		l.shakes.Go(func() {
+			defer l.shaking.Add(-1)
+			l.shake(c)
+		})
 	}
 }
 

@@ -51,7 +51,7 @@ func Open(c Config) (*Listener, error) {
 		return nil, fmt.Errorf("listen for VIP %s: the key of tokens has %d octets, not %d", c.VIP, len(c.TokenKey), len(quic.TokenGeneratorKey{}))
 	}
 	c.setDefaults()
-	s, err := bind(c.Options)
+	s, err := bind(c.Options, c.Inherited)
 	if err != nil {
 		return nil, err
 	}

@@ -35,8 +35,10 @@ type Conn struct {
 	resetKey []byte
 	now      time.Time // see clock
 
-	deadlines sync.Mutex // guards the following field, and the socket's own
+	deadlines sync.Mutex // guards the following fields, and the socket's own deadline
 	deadline  time.Time  // as quic-go wants it
+	closed    bool
+	pause     pause // while another process reads the socket
 
 	verdicts [verdicts]atomic.Uint64
 }
@@ -54,6 +56,10 @@ func newConn(s *Steerer, socket *net.UDPConn, vip netip.AddrPort) (*Conn, error)
 // Close closes the socket.
 func (c *Conn) Close() error {
 	c.steerer.unwrap(c)
+	c.deadlines.Lock()
+	c.closed = true
+	c.deadlines.Unlock()
+	c.pause.wake()
 	return c.UDPConn.Close()
 }
 
@@ -82,6 +88,9 @@ func (c *Conn) ReadBatch(ms []ipv4.Message, _ int) (int, error) {
 // fill reads from the socket. It waits only while nothing else has come.
 func (c *Conn) fill() error {
 	for {
+		if c.pause.wanted.Load() {
+			return c.rest()
+		}
 		// Whoever pushes looks at waiting afterwards: either the datagram is seen here, or its pusher ends the wait.
 		c.waiting.Store(true)
 		flags := 0
@@ -109,9 +118,13 @@ func (c *Conn) fill() error {
 
 // SetReadDeadline is net.Conn's. A deadline is also how a waiting reader is woken, so the socket's isn't always quic-go's.
 func (c *Conn) SetReadDeadline(t time.Time) error {
+	defer c.pause.wake()
 	c.deadlines.Lock()
 	defer c.deadlines.Unlock()
 	c.deadline = t
+	if c.pause.wanted.Load() && t.IsZero() {
+		return nil // its reader may not have noticed yet
+	}
 	return c.UDPConn.SetReadDeadline(t)
 }
 
@@ -122,6 +135,7 @@ func (c *Conn) SetDeadline(t time.Time) error {
 
 // wake ends the reader's wait.
 func (c *Conn) wake() {
+	c.pause.wake()
 	if !c.waiting.CompareAndSwap(true, false) {
 		return // it is about to look
 	}
@@ -154,6 +168,15 @@ func (c *Conn) put(m *ipv4.Message, addr *net.UDPAddr, ecn uint8, data []byte) {
 	m.N = copy(m.Buffers[0], data)
 	m.NN = copy(m.OOB, c.marks[ecn&ecnMask])
 	m.Flags, m.Addr = 0, addr
+}
+
+// deliver takes a datagram that another process of this node hands over; false: too many wait.
+func (c *Conn) deliver(client netip.AddrPort, ecn uint8, data []byte) bool {
+	if !c.queue.push(client, ecn, data) {
+		return false
+	}
+	c.wake()
+	return true
 }
 
 // inject takes a datagram that came otherwise than by the socket; false: too many wait.

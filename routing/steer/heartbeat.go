@@ -19,13 +19,17 @@ func (s *Steerer) keepBeat(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	for n := 0; ; n++ {
-		s.round(n%probeEvery == 0)
+		if !s.isHanded() { // else the process that has the tunnel asks, and speaks for this one
+			s.round(n%probeEvery == 0)
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			s.leaving.Store(true)
 			for range goodbyes {
-				s.goodbye()
+				if !s.isHanded() {
+					s.goodbye()
+				}
 			}
 			return
 		}

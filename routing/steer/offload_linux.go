@@ -103,3 +103,20 @@ func control(oob []byte, level, option, length int) []byte {
 	h.SetLen(unix.CmsgLen(length))
 	return oob
 }
+
+// writeNow sends a message by a Unix socket, or returns EAGAIN where there is no room.
+func writeNow(conn *net.UnixConn, b []byte) error {
+	c, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sendErr error
+	err = c.Write(func(fd uintptr) bool {
+		sendErr = unix.Sendmsg(int(fd), b, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return sendErr
+}

@@ -43,6 +43,8 @@ func (c *Conn) sendOn(v Verdict, p *peer, data []byte) Verdict {
 	switch {
 	case v == Forwarded && c.steerer.sources.allow(client.Addr(), c.clock()) && p.state.limit.allow(c.clock()):
 		c.out.add(p, header{ecn: c.in.ecn, vip: c.tag}, client, data)
+	case v == Former && !c.steerer.toFormer(c.tag, client, c.in.ecn, data):
+		return Limited
 	case v == Forwarded, v.reset() && !c.reset(client, data):
 		return Limited
 	}
@@ -73,6 +75,9 @@ func (c *Conn) judge(t *table, data []byte) (Verdict, *peer) {
 		return Initial, nil
 	default:
 		v, p := t.verdict(id)
+		if v == OldGeneration && c.steerer.isFormer(id.Generation) {
+			return Former, nil
+		}
 		if v.reset() && data[0]&longHeader != 0 {
 			return Initial, nil // only short headers can be answered so; quic-go knows what else can begin
 		}

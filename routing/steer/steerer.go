@@ -2,6 +2,7 @@ package steer
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/routing/quiclb"
 )
 
 // Steerer hands packets to the nodes that own them, for all VIPs of this node. Its methods may be called concurrently.
@@ -25,7 +27,8 @@ type Steerer struct {
 	journal *health.Journal
 	log     *slog.Logger
 
-	socket *net.UDPConn // the tunnel's
+	socket *net.UDPConn // the tunnel's; nil: this node steers to no other
+	tunnel pause        // of its reader
 	v6     bool
 	resets *bucket // stateless resets that may be sent
 	// sources limits what is forwarded for one network of clients, so that it can't take what there is for all.
@@ -36,18 +39,60 @@ type Steerer struct {
 	changes sync.Mutex // one change of table or conns at a time
 	refused [refusals]atomic.Uint64
 	leaving atomic.Bool
+	former  atomic.Pointer[former] // the process before this one; nil: it is gone
+	handed  atomic.Pointer[handed] // to the process after this one; nil: the sockets are read here
 }
 
 // Open binds the tunnel's socket. j gets what happens to other nodes; nil: none. generation should differ from those of the processes before on this node. Run must
 // follow, or Close.
 func Open(o Options, generation uint8, k Keys, j *health.Journal, log *slog.Logger) (*Steerer, error) {
+	at := netip.AddrPortFrom(o.Address.Unmap(), o.Port)
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+	if err != nil {
+		return nil, fmt.Errorf("listen for the tunnel on %v/udp, which fleet.steering.address and port say: %w", at, err)
+	}
+	return OpenOn(conn, o, generation, k, j, log)
+}
+
+// OpenOn is Open with a socket that has been bound before, by the process before this one; it is closed with an error.
+func OpenOn(socket *net.UDPConn, o Options, generation uint8, k Keys, j *health.Journal, log *slog.Logger) (*Steerer, error) {
+	s, err := newSteerer(o, generation, k, j, log)
+	if err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
+	s.socket = socket
+	if err := errors.Join(receiveTogether(socket, s.v6), setFragments(socket, s.v6, true)); err != nil {
+		_ = socket.Close()
+		return nil, fmt.Errorf("tunnel on %v: %w", socket.LocalAddr(), err)
+	}
+	_ = socket.SetReadBuffer(socketBuffer) // what the host allows serves
+	_ = socket.SetWriteBuffer(socketBuffer)
+	return s, nil
+}
+
+// Local is a Steerer of a node that steers to no other: only the processes of one node that follow each other tell their
+// connections apart by it. Keys are LocalKeys of the first of them.
+func Local(generation uint8, k Keys, j *health.Journal, log *slog.Logger) (*Steerer, error) {
+	return newSteerer(Options{Metro: 1, Host: 1, MaxDatagram: maxDatagramRoom, Rate: 1}, generation, k, j, log)
+}
+
+// LocalKeys are random keys for Local.
+func LocalKeys() Keys {
+	root := make([]byte, TunnelKeyLen)
+	_, _ = rand.Read(root) // never fails
+	return Keys{
+		CID: map[uint8][]byte{0: derive(root, "connection IDs of one node", quiclb.KeyLen)}, Tunnel: map[uint8][]byte{0: root},
+		Reset: derive(root, "stateless resets of one node", ResetKeyLen),
+	}
+}
+
+func newSteerer(o Options, generation uint8, k Keys, j *health.Journal, log *slog.Logger) (*Steerer, error) {
 	if !supported {
 		return nil, errors.New("QUIC steering needs Linux: remove fleet.steering")
 	}
-	now := time.Now()
 	s := &Steerer{
 		options: o, journal: j, log: log,
-		stamps: newStamps(now),
+		stamps: newStamps(time.Now()),
 		v6:     !o.Address.Unmap().Is4(), resets: newBucket(resetRate, time.Second),
 		sources: newSources(max(o.Rate/sourceShare, 1), time.Second/4),
 	}
@@ -56,22 +101,7 @@ func Open(o Options, generation uint8, k Keys, j *health.Journal, log *slog.Logg
 	if o.Host == 0 {
 		self = NodeID{}
 	}
-	if err := s.replace(ServerID{NodeID: self, Generation: generation}, k, o.Peers()); err != nil {
-		return nil, err
-	}
-	at := netip.AddrPortFrom(o.Address.Unmap(), o.Port)
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
-	if err != nil {
-		return nil, fmt.Errorf("listen for the tunnel on %v/udp, which fleet.steering.address and port say: %w", at, err)
-	}
-	s.socket = conn
-	if err := errors.Join(receiveTogether(conn, s.v6), setFragments(conn, s.v6, true)); err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("tunnel on %v: %w", at, err)
-	}
-	_ = conn.SetReadBuffer(socketBuffer) // what the host allows serves
-	_ = conn.SetWriteBuffer(socketBuffer)
-	return s, nil
+	return s, s.replace(ServerID{NodeID: self, Generation: generation}, k, o.Peers())
 }
 
 // sourceShare is which part of what may be forwarded to one node a network of clients gets.
@@ -79,6 +109,15 @@ const sourceShare = 4
 
 // socketBuffer is what the tunnel's buffers should hold, as those of the VIPs do.
 const socketBuffer = 7 << 20
+
+// Supported says whether this system has what steering needs.
+const Supported = supported
+
+// Generation is this process's.
+func (s *Steerer) Generation() uint8 { return s.table.Load().self.Generation }
+
+// Tunnel is the tunnel's socket, for the process after this one; nil: there is none.
+func (s *Steerer) Tunnel() *net.UDPConn { return s.socket }
 
 // Addr is where the tunnel listens.
 func (s *Steerer) Addr() netip.AddrPort { return s.socket.LocalAddr().(*net.UDPAddr).AddrPort() }
@@ -146,6 +185,12 @@ func (s *Steerer) replace(self ServerID, k Keys, peers []Peer) error {
 // Run carries datagrams between nodes until ctx ends; then it says goodbye and closes the tunnel. It returns when all
 // that it started has ended; the error is what ended it before.
 func (s *Steerer) Run(ctx context.Context) error {
+	defer s.Unfollow()
+	if s.socket == nil {
+		<-ctx.Done()
+		s.TakeBack()
+		return nil
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var reading sync.WaitGroup
@@ -156,12 +201,34 @@ func (s *Steerer) Run(ctx context.Context) error {
 	})
 	s.keepBeat(ctx)
 	s.Close()
+	s.TakeBack() // nothing reads any more: it only ends
 	reading.Wait()
 	return err
 }
 
 // Close closes the tunnel of a Steerer that doesn't run.
-func (s *Steerer) Close() { _ = s.socket.Close() }
+func (s *Steerer) Close() {
+	s.Unfollow()
+	if s.socket != nil {
+		_ = s.socket.Close()
+	}
+}
+
+// all are the sockets that are wrapped.
+func (s *Steerer) all() (list []*Conn) {
+	for _, c := range *s.conns.Load() {
+		list = append(list, c)
+	}
+	return list
+}
+
+// deliver gives a datagram to the socket that it would have come by.
+func (s *Steerer) deliver(tag vipTag, client netip.AddrPort, ecn uint8, data []byte) {
+	c := (*s.conns.Load())[tag]
+	if c == nil || c.v6 != client.Addr().Is6() || !c.deliver(client, ecn, data) {
+		s.refused[Overflow].Add(1)
+	}
+}
 
 // Wrap returns what reads the datagrams of a socket, of which nothing else may read. vip is the address that clients use,
 // the same at every node. Closing what is returned closes the socket.

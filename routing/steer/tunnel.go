@@ -1,8 +1,10 @@
 package steer
 
 import (
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 )
 
@@ -17,7 +19,15 @@ func (s *Steerer) receive() error {
 	in := newIntake(s.socket)
 	r := &receiver{s: s}
 	for {
+		if wake := s.tunnel.wait(); wake != nil {
+			<-wake
+			continue
+		}
 		if err := in.read(0); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) { // HandOver wants to stop it
+				_ = s.socket.SetReadDeadline(time.Time{})
+				continue
+			}
 			if temporary(err) {
 				continue
 			}
@@ -78,6 +88,13 @@ func (r *receiver) datagram(t *table, p *peer, h header, text []byte) Refusal {
 	c := (*r.s.conns.Load())[h.vip]
 	if c == nil || c.v6 != h.v6 {
 		return UnknownVIP
+	}
+	if owner.Generation != t.self.Generation && r.s.isFormer(owner.Generation) {
+		if !r.s.toFormer(h.vip, client, h.ecn, data) {
+			return Overflow
+		}
+		p.state.injected.Add(1)
+		return Accepted
 	}
 	if owner.Generation != t.self.Generation && data[0]&longHeader == 0 {
 		c.reset(client, data) // an earlier process of this node had it

@@ -3,7 +3,7 @@ package steer
 // Verdict says what becomes of a datagram that came to a VIP, and why.
 type Verdict uint8
 
-// The verdicts. The first ones go to quic-go, the next one elsewhere; two are answered here, the others are dropped.
+// The verdicts. The first ones go to quic-go, the next two elsewhere; two are answered here, the others are dropped.
 const (
 	// Own is of a connection of this transport.
 	Own Verdict = iota
@@ -12,6 +12,9 @@ const (
 
 	// Forwarded goes to its owner through the tunnel.
 	Forwarded
+
+	// Former is of the process before this one, which still has connections: it is handed to that.
+	Former
 
 	// OldGeneration is of an earlier process of this node, which is gone: it is answered with a stateless reset.
 	OldGeneration
@@ -37,7 +40,7 @@ const (
 
 // verdictNames are the values of the metric's label.
 var verdictNames = [verdicts]string{
-	Own: "own", Initial: "initial", Forwarded: "forwarded", OldGeneration: "old_generation", DeadOwner: "dead_owner",
+	Own: "own", Initial: "initial", Forwarded: "forwarded", Former: "former", OldGeneration: "old_generation", DeadOwner: "dead_owner",
 	UnknownOwner: "unknown_owner", Unroutable: "unroutable", TooShort: "too_short", TooLong: "too_long", NotQUIC: "not_quic",
 	Limited: "limited",
 }
