@@ -154,5 +154,5 @@ func hasDigest(f FieldReader) bool {
 // somebody else made the client send, its length tells of it (BREACH); so the preset Safe leaves it as it is.
 func personal(request, response FieldReader) bool {
 	control := parseControl(response)
-	return has(request, "Authorization") || has(request, "Cookie") || has(response, "Set-Cookie") || control.Is(httpfield.Private)
+	return has(request, "Authorization") || has(request, "Client-Cert") || has(request, "Cookie") || has(response, "Set-Cookie") || control.Is(httpfield.Private)
 }

@@ -10,13 +10,13 @@ type request struct {
 	// control are the directives that count: where a client's own can't bypass the cache, only only-if-cached and
 	// no-transform are left.
 	control    httpfield.CacheControl
-	authorized bool // it carries credentials, RFC 9111 §3.5
+	authorized bool // it carries credentials, RFC 9111 §3.5; those of a connection count, RFC 9440
 }
 
 // parseRequest reads the request directives, RFC 9111 §5.2.1, and Pragma, §5.4, which counts where Cache-Control is
 // absent.
 func parseRequest(honour bool, f FieldReader) request {
-	q := request{fields: f, authorized: has(f, "Authorization")}
+	q := request{fields: f, authorized: has(f, "Authorization") || has(f, "Client-Cert")}
 	if has(f, "Cache-Control") {
 		q.control = parseControl(f)
 	} else if pragmaNoCache(f) {

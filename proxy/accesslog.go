@@ -81,6 +81,9 @@ func (c *Chain) logAccess(ex *exchange, r *http.Request, complete bool) {
 		line.tls = r.TLS.Version
 	}
 	attrs := ex.appendOrigin(line.begin())
+	if ex.client != nil {
+		attrs = append(attrs, slog.String("client_cert", ex.client.Subject), slog.String("client_cert_serial", ex.client.Serial))
+	}
 	line.write(c.options.AccessLog, ex.appendFailure(attrs, complete))
 }
 

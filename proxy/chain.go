@@ -10,6 +10,7 @@ import (
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/proxy/admission"
+	"github.com/anyedge/anyedge/tls/clientauth"
 )
 
 // defaultTunnelIdle is longer than the pings of the WebSocket libraries in use, which come every 20 s to 2 min.
@@ -34,6 +35,8 @@ type ChainOptions struct {
 	Sites map[string]*SiteOptions // by name
 	Pools map[string]Pool         // by origin name
 	Cache Cache
+	// ClientAuth are the policies of the sites with ClientCertificates, by name.
+	ClientAuth map[string]*clientauth.Policy
 
 	Admission  *admission.Limiter  // nil: no limits
 	SelfToken  string              // proves that a request is the node's own self check; empty: there are none
@@ -89,18 +92,19 @@ func NewChain(o ChainOptions) (*Chain, error) {
 // The last step calls serve, which leads to the cache and through it to the Forwarder.
 func (c *Chain) steps() []step {
 	return []step{
-		{"selfCheck", c.selfCheck},     // the node asking itself
-		{"observe", c.observe},         // measure, log
-		{"rescue", c.rescue},           // a panic ends one request, not the process
-		{"breakLoop", c.breakLoop},     // a request that was here before: 508
-		{"admit", c.admit},             // limits: 429, 503, 413, 408
-		{"checkMethod", c.checkMethod}, // CONNECT, TRACE, Max-Forwards: 501, 405
-		{"readTarget", c.readTarget},   // host and path: 400
-		{"chooseSite", c.chooseSite},   // host and VIP → site: 421; path → rule: 400
-		{"redirect", c.redirect},       // the plain port: 308 to https
-		{"cleanFields", c.cleanFields}, // hop-by-hop and spoofed fields, Expect: 400, 417
-		{"earlyData", c.earlyData},     // before the end of the handshake: 425
-		{"upgrade", c.upgrade},         // WebSocket
+		{"selfCheck", c.selfCheck},                 // the node asking itself
+		{"observe", c.observe},                     // measure, log
+		{"rescue", c.rescue},                       // a panic ends one request, not the process
+		{"breakLoop", c.breakLoop},                 // a request that was here before: 508
+		{"admit", c.admit},                         // limits: 429, 503, 413, 408
+		{"checkMethod", c.checkMethod},             // CONNECT, TRACE, Max-Forwards: 501, 405
+		{"readTarget", c.readTarget},               // host and path: 400
+		{"chooseSite", c.chooseSite},               // host and VIP → site: 421; path → rule: 400
+		{"redirect", c.redirect},                   // the plain port: 308 to https
+		{"cleanFields", c.cleanFields},             // hop-by-hop and spoofed fields, Expect: 400, 417
+		{"earlyData", c.earlyData},                 // before the end of the handshake: 425
+		{"clientCertificate", c.clientCertificate}, // a connection of another site, or without a certificate: 421
+		{"upgrade", c.upgrade},                     // WebSocket
 	}
 }
 

@@ -16,6 +16,7 @@
 //	redirect     sends the plain port's clients to https: 308
 //	cleanFields  drops hop-by-hop and spoofed fields: 400, 417
 //	earlyData    holds or refuses what may be a replay, as its client's handshake isn't complete: 425 (RFC 8470)
+//	clientCertificate  holds a site's clients to its policy: 421
 //	upgrade      leads WebSocket to the origin and joins both ends: tunnel.go
 //	serve        hands the rest to the cache
 //

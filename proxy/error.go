@@ -66,7 +66,7 @@ var sayings = map[int]string{
 	http.StatusRequestTimeout:              "The request took too long to arrive.",
 	http.StatusRequestEntityTooLarge:       "The request's content is too large.",
 	http.StatusExpectationFailed:           "The request expects what can't be met.",
-	http.StatusMisdirectedRequest:          "This host isn't served here.",
+	http.StatusMisdirectedRequest:          "This host isn't served here, or not on this connection.",
 	http.StatusTooEarly:                    "The request came too early to be answered safely. Please send it again.",
 	http.StatusTooManyRequests:             "Too many requests came from your address. Please try again shortly.",
 	http.StatusRequestHeaderFieldsTooLarge: "The request's fields are too large.",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/proxy/listener"
+	"github.com/anyedge/anyedge/tls/clientauth"
 )
 
 // exchange is what the steps learn of one request and its response. Each field is written by the step that it is
@@ -24,12 +25,13 @@ type exchange struct {
 	protocol string         // observe: of an extended CONNECT, as in "websocket"; cleanFields: of an H1 upgrade
 	id       string         // requestID
 
-	host    string   // readTarget: without a port
-	path    string   // readTarget: of the target, for matching
-	loose   string   // readTarget: the same as the loosest origin may read it
-	site    *site    // chooseSite
-	rule    *rule    // chooseSite
-	failure *failure // fail
+	host    string             // readTarget: without a port
+	path    string             // readTarget: of the target, for matching
+	loose   string             // readTarget: the same as the loosest origin may read it
+	site    *site              // chooseSite
+	rule    *rule              // chooseSite
+	client  *clientauth.Client // clientCertificate; nil: it has shown none
+	failure *failure           // fail
 
 	outcome  cache.Outcome          // the cache's handler
 	server   atomic.Pointer[string] // Forwarder: who answered

@@ -34,6 +34,7 @@ var spoofed = map[string]bool{
 	"Forwarded": true, "X-Real-Ip": true, "True-Client-Ip": true, "X-Client-Ip": true, "X-Cluster-Client-Ip": true,
 	"X-Original-Url": true, "X-Rewrite-Url": true, "X-Original-Host": true, "X-Host": true, "X-Url-Scheme": true,
 	"Front-End-Https": true, "Proxy": true, "X-Http-Host-Override": true, selfField: true,
+	clientCertField: true, clientChainField: true,
 }
 
 // overrides make some frameworks take another method than the request line's. A cache must not store what a GET with

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/tls/clientauth"
 )
 
 // SiteOptions configures one site: host names with their origin and path rules. It is one entry of the `sites` key.
@@ -20,6 +21,8 @@ type SiteOptions struct {
 	// clients that come back. What they ask may be asked again by whoever has recorded it, so the origin must not mind;
 	// it is told by Early-Data: 1, and may answer 425.
 	EarlyData bool `yaml:"early_data"`
+	// ClientCertificates has clients show a certificate; nil: they needn't.
+	ClientCertificates *clientauth.Options `yaml:"client_certificates"`
 	// Cache applies to every path that has no own.
 	Cache cache.Policy `yaml:"cache"`
 	// Paths are prefixes; the longest wins. A prefix matches whole segments: /static matches /static and
@@ -42,6 +45,9 @@ func (o *SiteOptions) Check(report func(key, problem string)) {
 		if !validPattern(h) {
 			report(fmt.Sprintf("hosts[%d]", i), fmt.Sprintf("%q is neither a host name, nor *.NAME, nor *", h))
 		}
+	}
+	if o.EarlyData && o.ClientCertificates != nil {
+		report("early_data", "can't be with client_certificates: it comes before the client has shown one")
 	}
 	seen := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(o.Paths)) {

@@ -98,7 +98,7 @@ func (f *Forwarder) addTrailers(out, r *http.Request) {
 	}
 	out.Trailer = make(http.Header, len(r.Trailer))
 	for key := range r.Trailer {
-		if httpguts.ValidTrailerHeader(key) { // a trailer may only add (RFC 9110 §6.5.1)
+		if httpguts.ValidTrailerHeader(key) && !isSpoofed(key) { // a trailer may only add (RFC 9110 §6.5.1)
 			out.Trailer[key] = nil
 		}
 	}

@@ -18,7 +18,9 @@ func (c *Chain) newRule(site string, o *SiteOptions, p PathOptions) (*rule, erro
 	}
 	f := NewForwarder(c.options.Node, origin, pool)
 	r := &rule{site: site, origin: origin, forwarder: f, handler: c.options.Cache.Handler(site, policy, f, c.fail)}
-	r.hits, _ = r.handler.(hitter)
+	if o.ClientCertificates == nil { // each request's connection has to be looked at
+		r.hits, _ = r.handler.(hitter)
+	}
 	r.ledgers = newLedgers(c, r)
 	return r, nil
 }

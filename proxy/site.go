@@ -7,15 +7,18 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/anyedge/anyedge/tls/clientauth"
 )
 
 // site is one entry of the configuration's sites, ready to serve.
 type site struct {
 	name      string
-	root      *rule            // for paths that no prefix matches
-	rules     map[string]*rule // by prefix: "/static", without a slash at its end
-	depth     int              // segments of the longest prefix
-	earlyData bool             // requests that may be replays are answered
+	root      *rule              // for paths that no prefix matches
+	rules     map[string]*rule   // by prefix: "/static", without a slash at its end
+	depth     int                // segments of the longest prefix
+	earlyData bool               // requests that may be replays are answered
+	clients   *clientauth.Policy // nil: clients show no certificate
 }
 
 // rule says what becomes of the requests below a path prefix.
@@ -154,9 +157,12 @@ func (t *siteTable) add(s *site, o *SiteOptions) error {
 }
 
 func (c *Chain) newSite(name string, o *SiteOptions) (*site, error) {
-	s := &site{name: name, rules: map[string]*rule{}, earlyData: o.EarlyData}
+	s := &site{name: name, rules: map[string]*rule{}, earlyData: o.EarlyData, clients: c.options.ClientAuth[name]}
 	var errs []error
 	var err error
+	if o.ClientCertificates != nil && s.clients == nil {
+		errs = append(errs, fmt.Errorf("sites.%s.client_certificates: the files aren't loaded", name))
+	}
 	if s.root, err = c.newRule(name, o, PathOptions{}); err != nil {
 		errs = append(errs, fmt.Errorf("sites.%s: %w", name, err))
 	}

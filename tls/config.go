@@ -16,6 +16,27 @@ const (
 // tickets: one is handed to QUIC with other ALPN names.
 func (s *Store) Config() *tls.Config { return s.config.Clone() }
 
+// ConfigBy is Config where choose may replace base, the configuration that a handshake would go on with, by what the host
+// asked for needs: another, or nil. It must not change base, which is the same for many handshakes.
+func (s *Store) ConfigBy(choose func(h *tls.ClientHelloInfo, base *tls.Config) *tls.Config) *tls.Config {
+	c := s.Config()
+	c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		chosen, err := s.configFor(h)
+		if err != nil || isChallenge(h) {
+			return chosen, err
+		}
+		base := chosen
+		if base == nil {
+			base = s.config
+		}
+		if other := choose(h, base); other != nil {
+			return other, nil
+		}
+		return chosen, nil
+	}
+	return c
+}
+
 func (s *Store) newConfig(ring *ticketRing) *tls.Config {
 	return &tls.Config{
 		MinVersion:         minVersion,

@@ -8,10 +8,11 @@
 //	Add (made in memory) ──────────┤
 //	SetManaged (acme) ─────────────┘  names from files win
 //	AnswerChallenges (acme) ─► GetConfigForClient, for ALPN acme-tls/1 alone
+//	ConfigBy ─► GetConfigForClient, for hosts whose clients show certificates (package clientauth)
 //	ShareTickets ─► ticket ring ─► WrapSession, UnwrapSession (one ring for TCP and QUIC)
 //
 // Tickets are sealed under random keys, or, with ShareTickets, under keys that every node of the fleet derives from its
 // secret (package secret), so that a session resumes wherever its client arrives.
 //
-// It imports nothing of anyedge; the listeners and the commands import it.
+// It imports package files and nothing else of anyedge; the listeners and the commands import it.
 package edgetls

@@ -6,21 +6,23 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/anyedge/anyedge/tls/files"
 )
 
 // loaded is what one reading of the files gave.
 type loaded struct {
 	options Options
 	entries []*entry
-	stamps  []stamp
+	stamps  files.Stamps
 }
 
 // load reads every file that o names; the error has the problems of all.
 func load(o Options) (loaded, error) {
-	l := loaded{options: o, stamps: stampAll(o)} // before the reading, so that a change meanwhile is seen later
+	l := loaded{options: o, stamps: files.Look(o.paths()...)} // before the reading, so that a change meanwhile is seen later
 	var errs []error
-	for _, files := range o.Certificates {
-		e, err := loadPair(files)
+	for _, pair := range o.Certificates {
+		e, err := loadPair(pair)
 		if err != nil {
 			errs = append(errs, err)
 			continue

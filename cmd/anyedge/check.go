@@ -15,6 +15,7 @@ import (
 	"github.com/anyedge/anyedge/routing/fleet"
 	"github.com/anyedge/anyedge/routing/rpki"
 	edgetls "github.com/anyedge/anyedge/tls"
+	"github.com/anyedge/anyedge/tls/clientauth"
 	"github.com/anyedge/anyedge/tls/secret"
 )
 
@@ -105,6 +106,12 @@ func checkFiles(cfg *configs.Config) error {
 	for i := range cfg.TLS.Certificates {
 		_, err := edgetls.Load(edgetls.Options{Certificates: cfg.TLS.Certificates[i : i+1], MinVersion: cfg.TLS.MinVersion})
 		add(fmt.Sprintf("tls.certificates[%d]", i), err)
+	}
+	for name, s := range cfg.Sites {
+		if o := s.ClientCertificates; o != nil {
+			_, err := clientauth.Load(*o, nil)
+			add("sites."+name+".client_certificates", err)
+		}
 	}
 	if o := cfg.TLS.ACME; o != nil {
 		o.CheckFiles(func(key, problem string) { add("tls.acme."+key, errors.New(problem)) })

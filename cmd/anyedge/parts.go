@@ -96,7 +96,7 @@ func (n *node) selfChecks(cfg *configs.Config) []probe.Self {
 				continue
 			}
 			self := probe.Self{
-				VIP: name, Node: cfg.Node.Name, Token: n.token, ServerName: n.checkedName(cfg, name),
+				VIP: name, Node: cfg.Node.Name, Token: n.token, ServerName: n.checkedName(cfg, name), Certificate: n.own,
 				HTTPS: at(a, v.HTTPS), QUIC: at(a, v.HTTPS), HTTP: at(a, v.HTTP),
 			}
 			if n.awaitsFirst(cfg, name) {
@@ -175,7 +175,7 @@ func (n *node) chainOptions(l *live) proxy.ChainOptions {
 		pools[name] = p
 	}
 	return proxy.ChainOptions{
-		Node: l.cfg.Node.Name, Sites: l.cfg.Sites, Pools: pools, Cache: n.cache, Admission: n.limiter, Metrics: n.requests,
+		Node: l.cfg.Node.Name, Sites: l.cfg.Sites, ClientAuth: l.clients, Pools: pools, Cache: n.cache, Admission: n.limiter, Metrics: n.requests,
 		SelfToken: n.token, Demand: n.tracker.Request, Unanswered: n.tracker.Unanswered, AccessLog: n.access.logger(l.cfg.Log.Access), Journal: n.journal, Log: n.log,
 	}
 }
@@ -199,7 +199,7 @@ func sockets(cfg *configs.Config) []socket {
 
 func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 	c := listener.Config{
-		VIP: s.vip, Limits: cfg.Limits, TLS: n.certs.Config(), Handler: n.server,
+		VIP: s.vip, Limits: cfg.Limits, TLS: n.tlsConfig(s.vip), Handler: n.server,
 		TokenKey: n.tokenKey(), Gate: n.gate, Handshakes: n.handshakes, Metrics: n.connections, Journal: n.journal, Log: n.log,
 	}
 	c.Addresses = []netip.Addr{s.at.Addr()}

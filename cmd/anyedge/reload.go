@@ -17,6 +17,7 @@ import (
 	"github.com/anyedge/anyedge/proxy/listener"
 	"github.com/anyedge/anyedge/proxy/origin"
 	"github.com/anyedge/anyedge/routing/fleet"
+	"github.com/anyedge/anyedge/tls/clientauth"
 )
 
 // live is one configuration and what was built from it; a reload swaps it whole.
@@ -25,6 +26,7 @@ type live struct {
 	loaded    time.Time
 	chain     *proxy.Chain
 	pools     map[string]*pool
+	clients   map[string]*clientauth.Policy // whose certificates the sites take, by site
 	members   *fleet.Members
 	listeners map[socket]*listener.Listener
 }
@@ -162,7 +164,9 @@ func (n *node) build(cfg *configs.Config, old *live) (*live, error) {
 	if next.pools, err = newPools(cfg, kept, n.tracker, n.journal, n.log); err != nil {
 		return nil, err
 	}
-	next.chain, err = proxy.NewChain(n.chainOptions(next))
+	if next.clients, err = clientPolicies(cfg, n.own); err == nil {
+		next.chain, err = proxy.NewChain(n.chainOptions(next))
+	}
 	if err == nil {
 		next.members, err = fleet.Read(cfg.Fleet.Options)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -114,7 +115,8 @@ type node struct {
 	registry *prometheus.Registry
 	journal  *health.Journal
 	tracker  *health.Tracker
-	token    string // proves to a self check that this process answered it
+	token    string           // proves to a self check that this process answered it
+	own      *tls.Certificate // shown by self checks, to sites that ask for one
 
 	certs       *edgetls.Store
 	acme        *acme.Manager
@@ -170,6 +172,9 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 			}
 		}
 	}()
+	if n.own, err = ownCertificate(cfg.Node.Name); err != nil {
+		return nil, err
+	}
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	n.tracker = health.NewTracker(cfg.Health, n.journal)
@@ -255,6 +260,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.start("disks", n.watchDisks)
 	n.start("certificates", n.watchCertificates)
 	n.start("ACME", n.acme.Run)
+	n.start("clients' authorities", n.watchClients)
 	n.start("status page's samples", n.sample)
 	n.start("events around route changes", n.watchChanges)
 	n.start("watchdog", watchdog{beat: n.control.LastRound, alive: func() { n.supervisor.alive(n.summary()) }, abort: n.freeze}.run)

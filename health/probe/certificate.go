@@ -10,7 +10,7 @@ import (
 
 // tlsConfig is that of a client which looks at the leaf alone.
 func (s Self) tlsConfig(protocols ...string) *tls.Config {
-	return &tls.Config{
+	c := &tls.Config{
 		MinVersion:             tls.VersionTLS12,
 		ServerName:             s.ServerName,
 		NextProtos:             protocols,
@@ -18,6 +18,10 @@ func (s Self) tlsConfig(protocols ...string) *tls.Config {
 		SessionTicketsDisabled: true, // a resumed handshake would not show the certificate
 		VerifyConnection:       func(state tls.ConnectionState) error { return s.verify(state, time.Now()) },
 	}
+	if s.Certificate != nil { // whatever authorities are asked for
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return s.Certificate, nil }
+	}
+	return c
 }
 
 // verify checks the dates and the name of the leaf. One that expires soon is not an error.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,9 +23,11 @@ type Self struct {
 	// ServerName is the host that is asked for, in SNI and Host, and that the certificate must cover. Empty: no SNI,
 	// and any name will do.
 	ServerName string
-	HTTPS      netip.AddrPort // TCP; the zero value: not checked, here and below
-	QUIC       netip.AddrPort
-	HTTP       netip.AddrPort
+	// Certificate is what a site that asks its clients for a certificate is shown; nil: none.
+	Certificate *tls.Certificate
+	HTTPS       netip.AddrPort // TCP; the zero value: not checked, here and below
+	QUIC        netip.AddrPort
+	HTTP        netip.AddrPort
 }
 
 // Check sends one request over H1 and TLS. The certificate must be within its dates and cover ServerName; who issued it
