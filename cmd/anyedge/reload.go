@@ -118,6 +118,9 @@ func (n *node) reload() error {
 	return nil
 }
 
+// restart is what to do about a change that a reload can't make.
+const restart = "a reload can't change it: restart the node"
+
 // fixed reports every change that only a restart can make, as Mistakes.
 func fixed(old, cfg *configs.Config) error {
 	var mistakes configs.Mistakes
@@ -147,7 +150,12 @@ func fixed(old, cfg *configs.Config) error {
 		"fleet.steering":        sameSteering(old.Fleet.Steering, cfg.Fleet.Steering),
 	} {
 		if !same {
-			mistakes = append(mistakes, cfg.Mistake(key, "a reload can't change it: restart the node"))
+			mistakes = append(mistakes, cfg.Mistake(key, restart))
+		}
+	}
+	for name, v := range cfg.VIPs {
+		if was := old.VIPs[name]; was != nil && was.QUICWorkers != v.QUICWorkers {
+			mistakes = append(mistakes, cfg.Mistake("vips."+name+".quic_workers", restart))
 		}
 	}
 	return sorted(mistakes)

@@ -44,8 +44,8 @@ func steerKeys(s *secret.Set) steer.Keys {
 type steering struct{ *steer.Steerer }
 
 // Wrap returns what reads a VIP's socket.
-func (s steering) Wrap(socket *net.UDPConn, vip netip.AddrPort) (listener.Reader, error) {
-	return s.Steerer.Wrap(socket, vip)
+func (s steering) Wrap(socket *net.UDPConn, vip netip.AddrPort, worker uint8) (listener.Reader, error) {
+	return s.Steerer.Wrap(socket, vip, worker)
 }
 
 // SteeringStatus is what became of the QUIC datagrams that came to the VIPs, and of what came through the tunnel.

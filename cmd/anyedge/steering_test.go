@@ -51,3 +51,25 @@ func TestSteeringInStatus(t *testing.T) {
 		t.Errorf("another host number: %v", err)
 	}
 }
+
+// A client whose address changes, as behind a NAT that forgets, is found by the socket that has its connection.
+func TestRebindingAmongWorkers(t *testing.T) {
+	e := newEdge(t)
+	text := strings.Replace(e.configText(), ", https: ", ", quic_workers: 4, https: ", 1) + e.steeringText()
+	e.write(text)
+	e.begin()
+	e.awaitAnnounced()
+	c := e.roamer()
+	c.get("shop.example.com", "/")
+	for range 16 { // that one socket gets all of them is as likely as 4^-16
+		c.rebind(t)
+		c.get("shop.example.com", "/")
+	}
+	if _, out := e.command("status"); !strings.Contains(out, "other_worker ") {
+		t.Errorf("nothing was handed over:\n%s", out)
+	}
+	e.write(strings.Replace(text, "quic_workers: 4", "quic_workers: 2", 1))
+	if err := e.node.Reload(); err == nil || !strings.Contains(err.Error(), "vips.www.quic_workers: a reload can't change it") {
+		t.Errorf("another number of workers: %v", err)
+	}
+}

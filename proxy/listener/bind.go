@@ -13,17 +13,18 @@ import (
 // sockets are the bound sockets of a VIP, in the order of its addresses.
 type sockets struct {
 	https []*net.TCPListener
-	quic  []*net.UDPConn
+	quic  [][]*net.UDPConn // by address, then by worker
 	http  []*net.TCPListener
 }
 
-// bind binds every socket of o that isn't inherited, or none; the error has every problem.
-func bind(o Options, in *Inherited) (*sockets, error) {
+// bind binds every socket of o that isn't inherited, or none, with so many workers for QUIC at each address; the error has
+// every problem.
+func bind(o Options, workers int, in *Inherited) (*sockets, error) {
 	s := &sockets{}
 	var errs []error
 	for _, a := range o.Addresses {
 		if o.HTTPS != 0 {
-			errs = append(errs, s.bindHTTPS(netip.AddrPortFrom(a, o.HTTPS), in))
+			errs = append(errs, s.bindHTTPS(netip.AddrPortFrom(a, o.HTTPS), workers, in))
 		}
 		if o.HTTP != 0 {
 			ln, err := bindTCP(netip.AddrPortFrom(a, o.HTTP), in)
@@ -40,14 +41,14 @@ func bind(o Options, in *Inherited) (*sockets, error) {
 	return s, nil
 }
 
-func (s *sockets) bindHTTPS(a netip.AddrPort, in *Inherited) error {
+func (s *sockets) bindHTTPS(a netip.AddrPort, workers int, in *Inherited) error {
 	ln, tcpErr := bindTCP(a, in)
 	if tcpErr == nil {
 		s.https = append(s.https, ln)
 	}
-	conn, udpErr := bindUDP(a, in)
+	conns, udpErr := bindQUIC(a, workers, in)
 	if udpErr == nil {
-		s.quic = append(s.quic, conn)
+		s.quic = append(s.quic, conns)
 	}
 	return errors.Join(tcpErr, udpErr)
 }
@@ -56,8 +57,8 @@ func (s *sockets) close() {
 	for _, ln := range s.https {
 		_ = ln.Close()
 	}
-	for _, c := range s.quic {
-		_ = c.Close()
+	for _, workers := range s.quic {
+		closeAll(workers)
 	}
 	for _, ln := range s.http {
 		_ = ln.Close()
@@ -69,8 +70,8 @@ func (s *sockets) addrs() []net.Addr {
 	for _, ln := range s.https {
 		list = append(list, ln.Addr())
 	}
-	for _, c := range s.quic {
-		list = append(list, c.LocalAddr())
+	for _, workers := range s.quic {
+		list = append(list, workers[0].LocalAddr())
 	}
 	for _, ln := range s.http {
 		list = append(list, ln.Addr())
@@ -93,13 +94,49 @@ func bindTCP(a netip.AddrPort, in *Inherited) (*net.TCPListener, error) {
 	return ln.(*net.TCPListener), nil
 }
 
-// bindUDP binds a without SO_REUSEADDR, with which two processes could both have the port, each with half of the
-// packets. (net.Listen sets it for TCP, where it only allows to bind beside closed connections.)
-func bindUDP(a netip.AddrPort, in *Inherited) (*net.UDPConn, error) {
-	if c, err := in.udp(a); c != nil || err != nil {
-		return c, err
+// bindQUIC binds so many sockets to a, which share its datagrams: the kernel chooses by both addresses (SO_REUSEPORT), so
+// that a client's come to one while its address stays.
+//
+// The option would let two processes have the port, each with a part of the packets. So the first socket is bound without
+// it, which fails where anyone has the port, with the option or without; and only then it is set, for the others to join.
+// A program of the same user that asks for the port with the option after that would get it; a second anyedge doesn't.
+// (Without SO_REUSEADDR too, which says for UDP what SO_REUSEPORT does. net.Listen sets it for TCP, where it only allows to
+// bind beside closed connections.)
+//
+// Where they are inherited there are as many as there were: one that nobody read would keep what comes to it.
+func bindQUIC(a netip.AddrPort, workers int, in *Inherited) ([]*net.UDPConn, error) {
+	if all, err := in.udp(a); all != nil || err != nil {
+		return all, err
 	}
-	lc := net.ListenConfig{Control: freebind}
+	first, err := bindUDP(a, freebind)
+	if err != nil {
+		return nil, err
+	}
+	all := []*net.UDPConn{first}
+	if workers > 1 {
+		if err := share(first); err != nil {
+			return nil, errors.Join(bindError(a, "udp", err), first.Close())
+		}
+	}
+	for len(all) < workers {
+		c, err := bindUDP(a, freebindShared)
+		if err != nil {
+			closeAll(all)
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func closeAll(conns []*net.UDPConn) {
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}
+
+func bindUDP(a netip.AddrPort, options func(network, address string, c syscall.RawConn) error) (*net.UDPConn, error) {
+	lc := net.ListenConfig{Control: options}
 	conn, err := lc.ListenPacket(context.Background(), "udp"+family(a), a.String())
 	if err != nil {
 		return nil, bindError(a, "udp", err)

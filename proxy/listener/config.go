@@ -1,9 +1,12 @@
 package listener
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"log/slog"
 	"net/http"
+
+	"github.com/quic-go/quic-go"
 
 	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/proxy/admission"
@@ -19,7 +22,7 @@ type Config struct {
 	TLS     *tls.Config
 	Handler http.Handler
 	// TokenKey seals and opens QUIC's address-validation tokens (RFC 9000, section 8.1), which hold wherever the key is the
-	// same; 32 octets, for the listener's life. Nil: a random one.
+	// same; 32 octets, for the listener's life. Nil: a random one of the listener's.
 	TokenKey []byte
 	// Hits answers plain requests over TLS without the Handler; nil: nothing does.
 	Hits       hitpath.Finder
@@ -43,6 +46,10 @@ func (c *Config) setDefaults() {
 	}
 	if c.Metrics == nil {
 		c.Metrics = newMetrics()
+	}
+	if c.TokenKey == nil {
+		c.TokenKey = make([]byte, len(quic.TokenGeneratorKey{})) // one for all workers
+		_, _ = rand.Read(c.TokenKey)                             // never fails
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

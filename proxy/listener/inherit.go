@@ -26,8 +26,10 @@ func (l *Listener) Bound() (list []Bound) {
 	for _, ln := range append(l.sockets.https[:len(l.sockets.https):len(l.sockets.https)], l.sockets.http...) {
 		list = append(list, Bound{name("tcp", ln.Addr().(*net.TCPAddr).AddrPort()), ln})
 	}
-	for _, c := range l.sockets.quic {
-		list = append(list, Bound{name("udp", c.LocalAddr().(*net.UDPAddr).AddrPort()), c})
+	for _, workers := range l.sockets.quic {
+		for _, c := range workers {
+			list = append(list, Bound{name("udp", c.LocalAddr().(*net.UDPAddr).AddrPort()), c})
+		}
 	}
 	return list
 }
@@ -97,15 +99,19 @@ func (i *Inherited) tcp(a netip.AddrPort) (*net.TCPListener, error) {
 	return made, nil
 }
 
-// udp takes the socket that is bound to a; nil where there is none.
-func (i *Inherited) udp(a netip.AddrPort) (*net.UDPConn, error) {
-	var made *net.UDPConn
+// udp takes the sockets that are bound to a, in their order; nil where there are none.
+func (i *Inherited) udp(a netip.AddrPort) (all []*net.UDPConn, _ error) {
+	var errs []error
 	for _, f := range i.take(name("udp", a)) {
 		c, err := net.FilePacketConn(f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return nil, fmt.Errorf("take over %s/udp: %w", a, err)
+		if err == nil {
+			all = append(all, c.(*net.UDPConn))
 		}
-		made = c.(*net.UDPConn)
+		errs = append(errs, err, f.Close())
 	}
-	return made, nil
+	if err := errors.Join(errs...); err != nil {
+		closeAll(all)
+		return nil, fmt.Errorf("take over %s/udp: %w", a, err)
+	}
+	return all, nil
 }

@@ -51,7 +51,7 @@ func Open(c Config) (*Listener, error) {
 		return nil, fmt.Errorf("listen for VIP %s: the key of tokens has %d octets, not %d", c.VIP, len(c.TokenKey), len(quic.TokenGeneratorKey{}))
 	}
 	c.setDefaults()
-	s, err := bind(c.Options, c.Inherited)
+	s, err := bind(c.Options, c.quicWorkers(), c.Inherited)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +91,15 @@ func (l *Listener) build() error {
 	for _, socket := range l.sockets.http {
 		l.plain = append(l.plain, l.newAcceptor(socket))
 	}
-	for _, socket := range l.sockets.quic {
-		enlarge(socket, l.log)
-		s, err := newQUICServer(l, socket)
-		if err != nil {
-			return err
+	for _, workers := range l.sockets.quic {
+		for number, socket := range workers {
+			enlarge(socket, l.log)
+			s, err := newQUICServer(l, socket, uint8(number))
+			if err != nil {
+				return err
+			}
+			l.quic = append(l.quic, s)
 		}
-		l.quic = append(l.quic, s)
 	}
 	return nil
 }
@@ -106,7 +108,7 @@ func (l *Listener) newAcceptor(socket *net.TCPListener) *acceptor {
 	return &acceptor{TCPListener: socket, set: l.conns, metrics: l.metrics, log: l.log, ctx: l.accepting}
 }
 
-// Addrs are the addresses that are bound, as *net.TCPAddr and *net.UDPAddr: https, QUIC, http.
+// Addrs are the addresses that are bound, as *net.TCPAddr and *net.UDPAddr, each once: https, QUIC, http.
 func (l *Listener) Addrs() []net.Addr { return l.sockets.addrs() }
 
 // SetQUICAnswers says whether QUIC on this VIP answers, by a check through it. While it does, responses over H1 and H2

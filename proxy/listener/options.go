@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"runtime"
 )
 
 // Options says where one VIP is served. It is part of an entry of the `vips` key.
@@ -12,6 +13,26 @@ type Options struct {
 	HTTPS     uint16       `yaml:"https"` // TCP (H1, H2) and UDP (H3); 0: not served
 	HTTP      uint16       `yaml:"http"`  // 0: not served
 	Plain     bool         `yaml:"plain"` // the HTTP port serves instead of redirecting to HTTPS
+	// QUICWorkers are the sockets for QUIC at each address, each read by a goroutine of its own. 0: one for each processor
+	// that Go may use, up to 8.
+	QUICWorkers int `yaml:"quic_workers"`
+}
+
+// A reader does no more than to sort; connections run on goroutines of their own, on any processor.
+const (
+	defaultQUICWorkers = 8 // at most, when the configuration is silent
+	maxQUICWorkers     = 64
+)
+
+// quicWorkers is how many sockets QUIC gets at each address.
+func (c *Config) quicWorkers() int {
+	switch {
+	case c.Steering == nil: // a client whose address changes may come to another socket, which only steering makes up for
+		return 1
+	case c.QUICWorkers != 0:
+		return c.QUICWorkers
+	}
+	return min(runtime.GOMAXPROCS(0), defaultQUICWorkers)
 }
 
 // Check reports every value that can't be right.
@@ -26,6 +47,9 @@ func (o *Options) Check(report func(key, problem string)) {
 	}
 	if o.HTTPS != 0 && o.HTTPS == o.HTTP {
 		report("http", "is the same port as https")
+	}
+	if o.QUICWorkers < 0 || o.QUICWorkers > maxQUICWorkers {
+		report("quic_workers", fmt.Sprintf("must lie between 1 and %d; without the key there is one for each processor, up to %d", maxQUICWorkers, defaultQUICWorkers))
 	}
 	if o.Plain && o.HTTP == 0 {
 		report("plain", "needs an http port")

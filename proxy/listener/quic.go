@@ -19,7 +19,7 @@ import (
 // section 6.2), and some of reserved types.
 const uniStreams = 16
 
-// quicServer serves H3 on one socket.
+// quicServer serves H3 on one socket: it is a worker of its address.
 type quicServer struct {
 	listener  *Listener
 	hits      *hitpath.Server // nil: none
@@ -39,27 +39,19 @@ type quicServer struct {
 	ended bool // nothing is accepted any more
 }
 
-func newQUICServer(l *Listener, socket *net.UDPConn) (*quicServer, error) {
+func newQUICServer(l *Listener, socket *net.UDPConn, worker uint8) (*quicServer, error) {
 	s := &quicServer{
 		listener: l, tls: remembersSettings(http3.ConfigureTLSConfig(l.config.TLS), l.config.Limits.Header), log: l.log, ctx: l.accepting,
 		done: make(chan struct{}), open: map[*quicConn]struct{}{}, hits: l.newHits(),
 	}
 	var err error
-	if s.transport, s.reader, err = l.newTransport(socket); err != nil {
+	if s.transport, s.reader, err = l.newTransport(socket, worker); err != nil {
 		return nil, err
 	}
 	s.transport.ConnContext, s.transport.VerifySourceAddress = s.handshaking, s.mustProve
-	s.transport.TokenGeneratorKey = tokenKey(l.config.TokenKey)
+	tokens := quic.TokenGeneratorKey(l.config.TokenKey) // Open saw to its length
+	s.transport.TokenGeneratorKey = &tokens
 	return s, nil
-}
-
-// tokenKey is key, of the right size, or nil.
-func tokenKey(key []byte) *quic.TokenGeneratorKey {
-	if key == nil {
-		return nil
-	}
-	k := quic.TokenGeneratorKey(key)
-	return &k
 }
 
 func (s *quicServer) quicConfig() *quic.Config {

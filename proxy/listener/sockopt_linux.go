@@ -17,6 +17,23 @@ func freebind(network, _ string, c syscall.RawConn) error {
 	return setInt(c, level, option, 1)
 }
 
+// share lets other sockets of this process be bound to conn's address from now on, and has the kernel spread what comes.
+func share(conn *net.UDPConn) error {
+	c, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return setInt(c, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+}
+
+// freebindShared is freebind for a socket that joins others.
+func freebindShared(network, address string, c syscall.RawConn) error {
+	if err := setInt(c, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		return err
+	}
+	return freebind(network, address, c)
+}
+
 // raiseBuffers asks for buffers of size octets, beyond the host's limit if the process may (CAP_NET_ADMIN), and returns
 // what it got.
 func raiseBuffers(conn *net.UDPConn, size int) (read, write int, err error) {

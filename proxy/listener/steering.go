@@ -12,10 +12,10 @@ import (
 
 // Steering hands packets of QUIC connections that live at other nodes of the fleet to them, and takes those of its own.
 type Steering interface {
-	// Wrap returns what reads socket from now on, which is bound to vip.
-	Wrap(socket *net.UDPConn, vip netip.AddrPort) (Reader, error)
-	// ConnectionIDs makes the connection IDs, which say whose they are.
-	ConnectionIDs() quic.ConnectionIDGenerator
+	// Wrap returns what reads socket from now on, which is bound to vip; worker is its number among the sockets that are.
+	Wrap(socket *net.UDPConn, vip netip.AddrPort, worker uint8) (Reader, error)
+	// ConnectionIDs makes the connection IDs of a worker, which say whose they are.
+	ConnectionIDs(worker uint8) quic.ConnectionIDGenerator
 	// ResetKey is what stateless reset tokens of vip are made with, the same at every node.
 	ResetKey(vip netip.AddrPort) *quic.StatelessResetKey
 }
@@ -36,20 +36,20 @@ type steeredConn struct {
 	Reader
 }
 
-// newTransport returns what serves QUIC on a socket.
-func (l *Listener) newTransport(socket *net.UDPConn) (*quic.Transport, Reader, error) {
+// newTransport returns what serves QUIC on a worker's socket.
+func (l *Listener) newTransport(socket *net.UDPConn, worker uint8) (*quic.Transport, Reader, error) {
 	conn := &udpConn{UDPConn: socket, dropped: l.metrics.sendErrors}
 	if l.config.Steering == nil {
 		return &quic.Transport{Conn: conn}, nil, nil
 	}
 	vip := socket.LocalAddr().(*net.UDPAddr).AddrPort()
-	r, err := l.config.Steering.Wrap(socket, vip)
+	r, err := l.config.Steering.Wrap(socket, vip, worker)
 	if err != nil {
 		return nil, nil, err
 	}
 	return &quic.Transport{
 		Conn:                  &steeredConn{conn, r},
-		ConnectionIDGenerator: l.config.Steering.ConnectionIDs(),
+		ConnectionIDGenerator: l.config.Steering.ConnectionIDs(worker),
 		StatelessResetKey:     l.config.Steering.ResetKey(vip),
 	}, r, nil
 }

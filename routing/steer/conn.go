@@ -16,12 +16,16 @@ import (
 // what is others', and what others hand over. quic-go finds in it all that it looks for in a *net.UDPConn (batches,
 // congestion marks, segmentation offload), and the kernel may hand over datagrams together, which quic-go alone doesn't ask for.
 //
+// The sockets of one address are its workers: the kernel spreads clients over them, and a datagram that comes to one and is
+// of another's connection, since the client's address has changed, is handed to it.
+//
 // ReadBatch is one goroutine's; the other methods may be called concurrently.
 type Conn struct {
 	*net.UDPConn
 	steerer *Steerer
 	vip     netip.AddrPort
 	tag     vipTag
+	worker  uint8 // among the sockets of vip
 	v6      bool
 	marks   [ecnMask + 1][]byte // control messages, by mark
 
@@ -43,8 +47,11 @@ type Conn struct {
 	verdicts [verdicts]atomic.Uint64
 }
 
-func newConn(s *Steerer, socket *net.UDPConn, vip netip.AddrPort) (*Conn, error) {
-	c := &Conn{UDPConn: socket, steerer: s, vip: unmap(vip), tag: tagOf(vip), in: newIntake(socket), out: newEgress(s.send), resetKey: resetKey(s.table.Load().keys, vip)}
+func newConn(s *Steerer, socket *net.UDPConn, vip netip.AddrPort, worker uint8) (*Conn, error) {
+	c := &Conn{
+		UDPConn: socket, steerer: s, vip: unmap(vip), tag: tagOf(vip), worker: worker,
+		in: newIntake(socket), out: newEgress(s.send), resetKey: resetKey(s.table.Load().keys, vip),
+	}
 	c.v6 = !c.vip.Addr().Is4()
 	for ecn := range c.marks {
 		b := make([]byte, controlLen)
@@ -170,21 +177,29 @@ func (c *Conn) put(m *ipv4.Message, addr *net.UDPAddr, ecn uint8, data []byte) {
 	m.Flags, m.Addr = 0, addr
 }
 
-// deliver takes a datagram that another process of this node hands over; false: too many wait.
-func (c *Conn) deliver(client netip.AddrPort, ecn uint8, data []byte) bool {
-	if !c.queue.push(client, ecn, data) {
-		return false
-	}
-	c.wake()
-	return true
-}
-
-// inject takes a datagram that came otherwise than by the socket; false: too many wait.
+// inject takes a datagram that came through the tunnel; false: too many wait.
 func (c *Conn) inject(client netip.AddrPort, ecn uint8, data []byte) bool {
-	if !c.queue.push(client, ecn, data) {
+	if !c.take(client, ecn, data) {
 		return false
 	}
 	c.detours.note(client, time.Now())
+	return true
+}
+
+// handOver takes a datagram that came to another worker's socket, here or in another process of this node; false: too many
+// wait.
+func (c *Conn) handOver(client netip.AddrPort, ecn uint8, data []byte) bool {
+	if c.detours.any.Load() {
+		c.detours.end(client)
+	}
+	return c.take(client, ecn, data)
+}
+
+// take takes a datagram that came otherwise than by the socket; false: too many wait.
+func (c *Conn) take(client netip.AddrPort, ecn uint8, data []byte) bool {
+	if !c.queue.push(client, ecn, data) {
+		return false
+	}
 	c.wake()
 	return true
 }

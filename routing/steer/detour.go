@@ -82,9 +82,9 @@ func (c *Conn) Detoured() []netip.AddrPort {
 // Detours is how many clients of each VIP's address are on a detour: their datagrams come by another node.
 func (s *Steerer) Detours() map[netip.AddrPort]int {
 	counts := map[netip.AddrPort]int{}
-	for _, c := range *s.conns.Load() {
+	s.each(func(c *Conn) {
 		now := time.Now()
-		counts[c.vip] = len(c.detours.since(now, now))
-	}
+		counts[c.vip] += len(c.detours.since(now, now))
+	})
 	return counts
 }

@@ -9,19 +9,20 @@ import (
 
 // Reader reads connection IDs as the sockets do.
 type Reader struct {
-	ids *ids
+	ids    *ids
+	worker uint8
 	classifier
 }
 
 // NewReader returns a reader of k's connection IDs; those that it makes are self's.
 func NewReader(k Keys, self ServerID) (*Reader, error) {
 	i, err := newIDs(k, self)
-	return &Reader{ids: i}, err
+	return &Reader{ids: i, worker: self.Worker}, err
 }
 
 // Make makes a connection ID.
 func (r *Reader) Make() []byte {
-	b, err := r.ids.generator.Append(nil)
+	b, err := r.ids.generators[r.worker].Append(nil)
 	if err != nil {
 		panic(err)
 	}

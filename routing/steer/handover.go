@@ -108,11 +108,11 @@ func (s *Steerer) HandOver(link *net.UnixConn, taken func(vip netip.AddrPort) bo
 	if s.socket != nil {
 		stopped = append(stopped, s.tunnel.pause(func() { _ = s.socket.SetReadDeadline(longAgo) }))
 	}
-	for _, c := range s.all() {
+	s.each(func(c *Conn) {
 		if taken(c.vip) {
 			stopped = append(stopped, c.pause.pause(c.interrupt))
 		}
-	}
+	})
 	late := time.NewTimer(handTimeout)
 	defer late.Stop()
 	for _, done := range stopped {
@@ -141,14 +141,13 @@ func (s *Steerer) takeBack(h *handed) {
 		return
 	}
 	s.tunnel.resume()
-	for _, c := range s.all() {
-		c.pause.resume()
-	}
+	s.each(func(c *Conn) { c.pause.resume() })
 }
 
 // takeHanded takes what the process that reads the sockets hands over, until that ends.
 func (s *Steerer) takeHanded(h *handed) {
 	b := make([]byte, maxLinked)
+	var scratch classifier
 	for {
 		n, err := h.link.Read(b)
 		if err != nil || n == 0 {
@@ -157,8 +156,17 @@ func (s *Steerer) takeHanded(h *handed) {
 			return
 		}
 		if tag, client, ecn, data, ok := parseLinked(b[:n]); ok {
-			s.deliver(tag, client, ecn, data)
+			s.deliver(&scratch, tag, client, ecn, data)
 		}
+	}
+}
+
+// deliver gives a datagram to the worker that has its connection.
+func (s *Steerer) deliver(scratch *classifier, tag vipTag, client netip.AddrPort, ecn uint8, data []byte) {
+	_, owner := scratch.classify(s.table.Load().ids, data)
+	c := s.workers(tag).owner(owner)
+	if c == nil || c.v6 != client.Addr().Is6() || !c.handOver(client, ecn, data) {
+		s.refused[Overflow].Add(1)
 	}
 }
 

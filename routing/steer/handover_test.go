@@ -61,7 +61,7 @@ func local(t *testing.T, generation uint8, k steer.Keys, socket *net.UDPConn) *n
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := s.Wrap(socket, vip)
+	conn, err := s.Wrap(socket, vip, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestSocketThatIsNotHandedOver(t *testing.T) {
 // A transport ends while another process reads its socket.
 func TestTransportEndsWhileHandedOver(t *testing.T) {
 	old := local(t, 1, steer.LocalKeys(), bound(t))
-	tr := &quic.Transport{Conn: old.conn, ConnectionIDGenerator: old.ConnectionIDs()}
+	tr := &quic.Transport{Conn: old.conn, ConnectionIDGenerator: old.ConnectionIDs(0)}
 	ln, err := tr.Listen(serverTLS(t), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +210,7 @@ func TestUpgradeOnADetour(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Follow(1, to)
-	conn, err := s.Wrap(again(t, a.conn.UDPConn), vip)
+	conn, err := s.Wrap(again(t, a.conn.UDPConn), vip, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,12 +11,13 @@ import (
 
 // ids reads connection IDs of every configuration in force and makes those of one. It never changes.
 type ids struct {
-	configs   *quiclb.Configs
-	checks    [quiclb.MaxConfigID + 1]uint16 // by configuration
-	generator *quiclb.Generator
+	configs    *quiclb.Configs
+	checks     [quiclb.MaxConfigID + 1]uint16 // by configuration
+	generators [MaxWorkers]*quiclb.Generator
 }
 
-// newIDs returns what reads and makes the connection IDs of k; those that it makes are self's.
+// newIDs returns what reads and makes the connection IDs of k; those that it makes are self's, whose worker counts for
+// nothing: each has a generator of its own.
 func newIDs(k Keys, self ServerID) (*ids, error) {
 	made := &ids{}
 	var codecs []*quiclb.Codec
@@ -39,8 +40,13 @@ func newIDs(k Keys, self ServerID) (*ids, error) {
 	if codec == nil {
 		return nil, fmt.Errorf("connection IDs of configuration %d: there is no key for it", k.CIDConfig)
 	}
-	made.generator, err = quiclb.NewGenerator(codec, self.append(nil, made.checks[k.CIDConfig]))
-	return made, err
+	for w := range made.generators {
+		self.Worker = uint8(w)
+		if made.generators[w], err = quiclb.NewGenerator(codec, self.append(nil, made.checks[k.CIDConfig])); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
 }
 
 // owner returns whose a connection ID is, and whether it is one of the fleet's at all. One that a client chose passes for

@@ -36,7 +36,7 @@ func newFakePeer(t *testing.T) *fakePeer {
 		t.Fatal(err)
 	}
 	p := &fakePeer{UDPConn: conn, t: t, s: s, pair: testPair(t, k, there, here), counter: 1 << 40, epoch: 5}
-	p.cid, _ = s.table.Load().ids.generator.Append(nil) // nonces don't run out
+	p.cid, _ = s.table.Load().ids.generators[0].Append(nil) // nonces don't run out
 	if err := s.Update([]Peer{{Name: "there", ID: there, Tunnel: conn.LocalAddr().(*net.UDPAddr).AddrPort()}}); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestReceiverRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := p.s.Wrap(socket, www)
+	c, err := p.s.Wrap(socket, www, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestReceiverRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cid, _ := others.generator.Append(nil) // nonces don't run out
+	cid, _ := others.generators[0].Append(nil) // nonces don't run out
 	packet = append(append([]byte{fixedBit}, cid...), make([]byte, 100)...)
 	p.expect("another node's", p.pair.appendDatagram(nil, p.header(datagram), netip.MustParseAddrPort("192.0.2.7:4433"), packet), Loop)
 	p.expect("nobody's", p.pair.appendDatagram(nil, p.header(datagram), netip.MustParseAddrPort("192.0.2.7:4433"), make([]byte, 100)), Loop)
@@ -185,7 +185,7 @@ func TestReceiverMeetsTheNextProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := p.s.Wrap(socket, www)
+	c, err := p.s.Wrap(socket, www, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,10 @@ type ServerID struct {
 	Worker     uint8 // of the process's sockets, each with its transport
 }
 
+// MaxWorkers is how many sockets an address of a VIP may have in a process: more than processors keep busy, since a reader
+// does no more than to sort.
+const MaxWorkers = 64
+
 // Lengths in octets. Server ID and nonce fill one AES block.
 const (
 	serverIDLen = 8

@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"net/netip"
 	"time"
 
 	"golang.org/x/net/ipv4"
@@ -17,7 +18,8 @@ func (c *Conn) sort(ms []ipv4.Message) (n int) {
 			c.out.flush()
 			break
 		}
-		v, p := c.judge(t, data)
+		r := c.judge(t, data)
+		v := r.verdict
 		if v.delivered() {
 			if c.detours.any.Load() {
 				c.detours.end(unmap(c.in.addr.AddrPort()))
@@ -25,7 +27,7 @@ func (c *Conn) sort(ms []ipv4.Message) (n int) {
 			c.put(&ms[n], c.in.addr, c.in.ecn, data)
 			n++
 		} else {
-			v = c.sendOn(v, p, data)
+			v = c.sendOn(r, data)
 		}
 		counts[v]++
 	}
@@ -37,18 +39,39 @@ func (c *Conn) sort(ms []ipv4.Message) (n int) {
 	return n
 }
 
-// sendOn does what v says to a datagram that isn't for quic-go, unless there are too many of its kind.
-func (c *Conn) sendOn(v Verdict, p *peer, data []byte) Verdict {
-	client := unmap(c.in.addr.AddrPort())
-	switch {
-	case v == Forwarded && c.steerer.sources.allow(client.Addr(), c.clock()) && p.state.limit.allow(c.clock()):
-		c.out.add(p, header{ecn: c.in.ecn, vip: c.tag}, client, data)
-	case v == Former && !c.steerer.toFormer(c.tag, client, c.in.ecn, data):
-		return Limited
-	case v == Forwarded, v.reset() && !c.reset(client, data):
+// ruling is what becomes of a datagram.
+type ruling struct {
+	verdict Verdict
+	peer    *peer // for Forwarded
+	worker  *Conn // for OtherWorker
+}
+
+// sendOn does what r says to a datagram that isn't for quic-go, unless there are too many of its kind.
+func (c *Conn) sendOn(r ruling, data []byte) Verdict {
+	client, done := unmap(c.in.addr.AddrPort()), true
+	switch v := r.verdict; {
+	case v == OtherWorker:
+		done = r.worker.handOver(client, c.in.ecn, data)
+	case v == Former:
+		done = c.steerer.toFormer(c.tag, client, c.in.ecn, data)
+	case v == Forwarded:
+		done = c.forward(r.peer, client, data)
+	case v.reset():
+		done = c.reset(client, data)
+	}
+	if !done {
 		return Limited
 	}
-	return v
+	return r.verdict
+}
+
+// forward sends a datagram to its owner; false: that would be too many.
+func (c *Conn) forward(p *peer, client netip.AddrPort, data []byte) bool {
+	if !c.steerer.sources.allow(client.Addr(), c.clock()) || !p.state.limit.allow(c.clock()) {
+		return false
+	}
+	c.out.add(p, header{ecn: c.in.ecn, vip: c.tag}, client, data)
+	return true
 }
 
 // clock is about now, of which a batch needs to know once.
@@ -59,49 +82,60 @@ func (c *Conn) clock() time.Time {
 	return c.now
 }
 
-// judge says what becomes of a datagram, and whose it is if it is to be forwarded.
-func (c *Conn) judge(t *table, data []byte) (Verdict, *peer) {
+// judge says what becomes of a datagram.
+func (c *Conn) judge(t *table, data []byte) ruling {
 	if len(data) > c.steerer.options.MaxDatagram {
-		return TooLong, nil
+		return ruling{verdict: TooLong}
 	}
 	switch k, id := c.classify(t.ids, data); k {
 	case kindTooShort:
-		return TooShort, nil
+		return ruling{verdict: TooShort}
 	case kindNotQUIC:
-		return NotQUIC, nil
+		return ruling{verdict: NotQUIC}
 	case kindUnroutable:
-		return Unroutable, nil
+		return ruling{verdict: Unroutable}
 	case kindInitial:
-		return Initial, nil
+		return ruling{verdict: Initial}
 	default:
-		v, p := t.verdict(id)
-		if v == OldGeneration && c.steerer.isFormer(id.Generation) {
-			return Former, nil
+		r := t.judge(id)
+		switch {
+		case r.verdict == Own && id.Worker != c.worker:
+			return c.judgeWorker(id.Worker)
+		case r.verdict == OldGeneration && c.steerer.isFormer(id.Generation):
+			return ruling{verdict: Former}
+		case r.verdict.reset() && data[0]&longHeader != 0:
+			return ruling{verdict: Initial} // only short headers can be answered so; quic-go knows what else can begin
 		}
-		if v.reset() && data[0]&longHeader != 0 {
-			return Initial, nil // only short headers can be answered so; quic-go knows what else can begin
-		}
-		return v, p
+		return r
 	}
 }
 
-// verdict says what becomes of a datagram that is owner's.
-func (t *table) verdict(owner ServerID) (Verdict, *peer) {
+// judgeWorker says what becomes of a datagram that is of this process, but not of this worker. Of one that there isn't it
+// is nobody's, which quic-go knows what to do about.
+func (c *Conn) judgeWorker(number uint8) ruling {
+	if w := c.steerer.workers(c.tag).find(number); w != nil {
+		return ruling{verdict: OtherWorker, worker: w}
+	}
+	return ruling{verdict: Own}
+}
+
+// judge says what becomes of a datagram that is owner's.
+func (t *table) judge(owner ServerID) ruling {
 	if owner.NodeID == t.self.NodeID {
 		switch {
 		case owner.Generation == t.self.Generation:
-			return Own, nil
+			return ruling{verdict: Own}
 		case t.self.NodeID == NodeID{}:
-			return UnknownOwner, nil // of another node that has no numbers yet
+			return ruling{verdict: UnknownOwner} // of another node that has no numbers yet
 		}
-		return OldGeneration, nil
+		return ruling{verdict: OldGeneration}
 	}
 	p := t.peers[owner.NodeID]
 	switch {
 	case p == nil:
-		return UnknownOwner, nil
+		return ruling{verdict: UnknownOwner}
 	case p.state.dead.Load():
-		return DeadOwner, nil
+		return ruling{verdict: DeadOwner}
 	}
-	return Forwarded, p
+	return ruling{verdict: Forwarded, peer: p}
 }

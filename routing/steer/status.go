@@ -36,13 +36,14 @@ func (s *Steerer) Peers() []PeerStatus {
 // Verdicts is how many datagrams came to each VIP's address, by verdict.
 func (s *Steerer) Verdicts() map[netip.AddrPort]map[Verdict]uint64 {
 	all := map[netip.AddrPort]map[Verdict]uint64{}
-	for _, c := range *s.conns.Load() {
-		counts := map[Verdict]uint64{}
-		for v := range verdicts {
-			counts[v] = c.verdicts[v].Load()
+	s.each(func(c *Conn) {
+		if all[c.vip] == nil {
+			all[c.vip] = map[Verdict]uint64{}
 		}
-		all[c.vip] = counts
-	}
+		for v := range verdicts {
+			all[c.vip][v] += c.verdicts[v].Load()
+		}
+	})
 	return all
 }
 

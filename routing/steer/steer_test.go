@@ -31,6 +31,7 @@ type node struct {
 	*steer.Steerer
 	journal *health.Journal
 	conn    *steer.Conn
+	worker  uint8 // of conn
 	stop    func()
 }
 
@@ -56,7 +57,7 @@ func startNodeWith(t testing.TB, host uint16, k steer.Keys, adjust func(*steer.O
 	if o.Address.Is6() {
 		at = vip6
 	}
-	conn, err := s.Wrap(socket, at)
+	conn, err := s.Wrap(socket, at, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +114,7 @@ func eventually(t testing.TB, what string, done func() bool) {
 // serve echoes every stream over QUIC.
 func (n *node) serve(t testing.TB) {
 	t.Helper()
-	tr := &quic.Transport{Conn: n.conn, ConnectionIDGenerator: n.ConnectionIDs(), StatelessResetKey: n.ResetKey(vip)}
+	tr := &quic.Transport{Conn: n.conn, ConnectionIDGenerator: n.ConnectionIDs(n.worker), StatelessResetKey: n.ResetKey(vip)}
 	ln, err := tr.Listen(serverTLS(t), &quic.Config{MaxIdleTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
@@ -131,6 +132,7 @@ func (n *node) serve(t testing.TB) {
 	t.Cleanup(func() {
 		_ = tr.Close()
 		n.stop()
+		_ = n.conn.Close()
 		all.Wait()
 	})
 }

@@ -35,7 +35,7 @@ type Steerer struct {
 	sources *sources
 
 	table   atomic.Pointer[table]
-	conns   atomic.Pointer[map[vipTag]*Conn]
+	conns   atomic.Pointer[map[vipTag]workers]
 	changes sync.Mutex // one change of table or conns at a time
 	refused [refusals]atomic.Uint64
 	leaving atomic.Bool
@@ -96,7 +96,7 @@ func newSteerer(o Options, generation uint8, k Keys, j *health.Journal, log *slo
 		v6:     !o.Address.Unmap().Is4(), resets: newBucket(resetRate, time.Second),
 		sources: newSources(max(o.Rate/sourceShare, 1), time.Second/4),
 	}
-	s.conns.Store(&map[vipTag]*Conn{})
+	s.conns.Store(&map[vipTag]workers{})
 	self := NodeID{o.Metro, o.Host}
 	if o.Host == 0 {
 		self = NodeID{}
@@ -214,67 +214,21 @@ func (s *Steerer) Close() {
 	}
 }
 
-// all are the sockets that are wrapped.
-func (s *Steerer) all() (list []*Conn) {
-	for _, c := range *s.conns.Load() {
-		list = append(list, c)
-	}
-	return list
+// ConnectionIDs makes the connection IDs of a worker, below MaxWorkers: of the transports that read the sockets with that
+// number.
+func (s *Steerer) ConnectionIDs(worker uint8) quic.ConnectionIDGenerator {
+	return connectionIDs{s, worker}
 }
 
-// deliver gives a datagram to the socket that it would have come by.
-func (s *Steerer) deliver(tag vipTag, client netip.AddrPort, ecn uint8, data []byte) {
-	c := (*s.conns.Load())[tag]
-	if c == nil || c.v6 != client.Addr().Is6() || !c.deliver(client, ecn, data) {
-		s.refused[Overflow].Add(1)
-	}
+type connectionIDs struct {
+	s      *Steerer
+	worker uint8
 }
-
-// Wrap returns what reads the datagrams of a socket, of which nothing else may read. vip is the address that clients use,
-// the same at every node. Closing what is returned closes the socket.
-func (s *Steerer) Wrap(socket *net.UDPConn, vip netip.AddrPort) (*Conn, error) {
-	c, err := newConn(s, socket, vip)
-	if err != nil {
-		return nil, err
-	}
-	s.changes.Lock()
-	defer s.changes.Unlock()
-	was := *s.conns.Load()
-	if other := was[c.tag]; other != nil && other.vip != c.vip {
-		return nil, fmt.Errorf("steer %v: in the tunnel it can't be told from %v: use another port for one of them", c.vip, other.vip)
-	}
-	conns := map[vipTag]*Conn{c.tag: c}
-	for tag, other := range was {
-		if tag != c.tag {
-			conns[tag] = other
-		}
-	}
-	s.conns.Store(&conns)
-	return c, nil
-}
-
-// unwrap forgets a socket that is being closed.
-func (s *Steerer) unwrap(c *Conn) {
-	s.changes.Lock()
-	defer s.changes.Unlock()
-	conns := map[vipTag]*Conn{}
-	for tag, other := range *s.conns.Load() {
-		if other != c {
-			conns[tag] = other
-		}
-	}
-	s.conns.Store(&conns)
-}
-
-// ConnectionIDs makes the connection IDs of this node. All transports may share it.
-func (s *Steerer) ConnectionIDs() quic.ConnectionIDGenerator { return connectionIDs{s} }
-
-type connectionIDs struct{ s *Steerer }
 
 func (c connectionIDs) ConnectionIDLen() int { return CIDLen }
 
 func (c connectionIDs) GenerateConnectionID() (quic.ConnectionID, error) {
-	b, err := c.s.table.Load().ids.generator.Append(make([]byte, 0, CIDLen))
+	b, err := c.s.table.Load().ids.generators[c.worker].Append(make([]byte, 0, CIDLen))
 	if err != nil {
 		return quic.ConnectionID{}, err
 	}

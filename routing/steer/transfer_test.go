@@ -70,7 +70,7 @@ func steered(t *testing.T, socket *net.UDPConn, in *bufio.Scanner) *quic.Transpo
 		t.Fatal(err)
 	}
 	go func() { _ = s.Run(context.Background()) }() // ends with the process
-	conn, err := s.Wrap(socket, vip)
+	conn, err := s.Wrap(socket, vip, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func steered(t *testing.T, socket *net.UDPConn, in *bufio.Scanner) *quic.Transpo
 			t.Fatal(err)
 		}
 	}
-	return &quic.Transport{Conn: conn, ConnectionIDGenerator: s.ConnectionIDs(), StatelessResetKey: s.ResetKey(vip)}
+	return &quic.Transport{Conn: conn, ConnectionIDGenerator: s.ConnectionIDs(0), StatelessResetKey: s.ResetKey(vip)}
 }
 
 // transfer answers streams: the first line says how many octets are wanted; what follows is thrown away.

@@ -85,7 +85,7 @@ func (r *receiver) datagram(t *table, p *peer, h header, text []byte) Refusal {
 	if k != kindRouted || owner.NodeID != t.self.NodeID {
 		return Loop
 	}
-	c := (*r.s.conns.Load())[h.vip]
+	c := r.s.workers(h.vip).owner(owner)
 	if c == nil || c.v6 != h.v6 {
 		return UnknownVIP
 	}

@@ -3,13 +3,15 @@ package steer
 // Verdict says what becomes of a datagram that came to a VIP, and why.
 type Verdict uint8
 
-// The verdicts. The first ones go to quic-go, the next two elsewhere; two are answered here, the others are dropped.
+// The verdicts. The first ones go to quic-go, the next three elsewhere; two are answered here, the others are dropped.
 const (
 	// Own is of a connection of this transport.
 	Own Verdict = iota
 	// Initial is a long header whose connection ID is no living server's: a client begins, or speaks another version.
 	Initial
 
+	// OtherWorker is of a connection of another socket of this address in this process, and is handed to it.
+	OtherWorker
 	// Forwarded goes to its owner through the tunnel.
 	Forwarded
 
@@ -33,14 +35,15 @@ const (
 	TooLong
 	// NotQUIC has none of the bits that QUIC's packets have.
 	NotQUIC
-	// Limited is above what may be forwarded to one node, or answered with stateless resets.
+	// Limited is above what may be forwarded to one node, answered with stateless resets, or wait for another worker.
 	Limited
 	verdicts // how many there are
 )
 
 // verdictNames are the values of the metric's label.
 var verdictNames = [verdicts]string{
-	Own: "own", Initial: "initial", Forwarded: "forwarded", Former: "former", OldGeneration: "old_generation", DeadOwner: "dead_owner",
+	Own: "own", Initial: "initial", OtherWorker: "other_worker", Forwarded: "forwarded", Former: "former",
+	OldGeneration: "old_generation", DeadOwner: "dead_owner",
 	UnknownOwner: "unknown_owner", Unroutable: "unroutable", TooShort: "too_short", TooLong: "too_long", NotQUIC: "not_quic",
 	Limited: "limited",
 }
