@@ -282,11 +282,11 @@ func TestStrangersAreNotHeard(t *testing.T) {
 	if err := d.Put(t.Context(), c); err == nil {
 		t.Error("a, who is deaf, is said to answer")
 	}
+	d.Close() // which tells others that it no longer answers
 	for _, sent := range [][]byte{n.said.Bytes(), nil, []byte("{}"), bytes.Repeat([]byte{1}, 12)} {
 		a.Receive("b", sent) // which isn't what b has sealed for a
 	}
 	a.Close()
-	d.Close()
 }
 
 // TestKeysChange: nodes that have the old key and the new one understand those with either.
