@@ -39,7 +39,8 @@
 //   - A stream that was answered here is over at once. Frames that still come on it don't reach the server unless it knows
 //     of a later stream, and takes it for closed.
 //
-// As with H1 nothing is refused that the server can refuse: what is malformed goes to it as it is.
+// As with H1 little is refused that the server can refuse: what is malformed goes to it as it is. Where it departs from the
+// RFC, that is made good here: requests with fields of H1's connections get a stream error, and a setting may be repeated.
 //
 // H3 has a server of its own, package h3, which asks [Server.Find] for an [Exchange].
 //

@@ -32,6 +32,7 @@ type errorCode uint32
 
 const (
 	codeNone           errorCode = 0x0
+	codeProtocol       errorCode = 0x1
 	codeFlowControl    errorCode = 0x3
 	codeStreamClosed   errorCode = 0x5
 	codeFrameSize      errorCode = 0x6
@@ -40,7 +41,7 @@ const (
 
 const (
 	frameHead = 9 // octets
-	// maxFrame is the largest payload that every peer takes, in octets, RFC 9113 §4.2.
+	// maxFrame is the largest payload that every peer takes, in octets, RFC 9113 §4.2, and the largest that is taken here.
 	maxFrame = 16 << 10
 	// initialWindow is the size of every window at first, in octets, RFC 9113 §6.9.2.
 	initialWindow = 65_535
@@ -50,9 +51,14 @@ const (
 	tableSize = 4 << 10
 )
 
+// The settings, RFC 9113 §6.5.2.
 const (
 	settingHeaderTableSize   = 0x1
+	settingMaxStreams        = 0x3
 	settingInitialWindowSize = 0x4
+	settingMaxHeaderList     = 0x6
+
+	settingSize = 6 // octets
 )
 
 // frame is one frame's head.
@@ -93,6 +99,12 @@ func appendHeaders(dst []byte, stream uint32, flags uint8, block []byte) []byte 
 			return dst
 		}
 	}
+}
+
+// appendReset appends RST_STREAM, RFC 9113 §6.4.
+func appendReset(dst []byte, stream uint32, code errorCode) []byte {
+	dst = appendFrame(dst, frame{length: 4, kind: frameReset, stream: stream})
+	return binary.BigEndian.AppendUint32(dst, uint32(code))
 }
 
 // appendGoAway appends GOAWAY, RFC 9113 §6.8: no stream above last has been, or will be, answered.

@@ -22,7 +22,9 @@ const (
 	mostRead  = 64 << 10
 	// maxContinuations bounds how many frames carry one header block: more are a flood.
 	maxContinuations = 64
-	preface          = 24 // octets, RFC 9113 §3.4
+	// maxSettings is how many settings of one frame are looked at; more than 100 are too many for the server.
+	maxSettings = 100
+	preface     = 24 // octets, RFC 9113 §3.4
 	// linger is how long a client has to take GOAWAY.
 	linger = time.Second
 )
@@ -210,7 +212,7 @@ func (c *H2Conn) frames(b *batch) error {
 			}
 			c.pass = whole
 			continue
-		case int64(f.length) > c.server.Block:
+		case f.length > maxFrame || int64(f.length) > c.server.Block:
 			return c.fail(codeFrameSize)
 		case len(rest) < whole:
 			return nil
@@ -235,6 +237,7 @@ func (c *H2Conn) frame(b *batch, f frame, whole []byte, now time.Time) error {
 	case frameSettings:
 		if !f.has(flagAck) {
 			c.settings(payload)
+			whole = latest(whole)
 		}
 	case frameWindowUpdate:
 		if f.stream == 0 && len(payload) == 4 {
@@ -261,7 +264,7 @@ func (c *H2Conn) isOurs(stream uint32) bool {
 
 // settings takes note of what the client wants. Of a value that can't be, the server will tell it.
 func (c *H2Conn) settings(payload []byte) {
-	for ; len(payload) >= 6; payload = payload[6:] {
+	for ; len(payload) >= settingSize; payload = payload[settingSize:] {
 		value := binary.BigEndian.Uint32(payload[2:])
 		switch binary.BigEndian.Uint16(payload) {
 		case settingInitialWindowSize:
@@ -272,6 +275,50 @@ func (c *H2Conn) settings(payload []byte) {
 			c.shy = c.shy || value < tableSize
 		}
 	}
+}
+
+// latest is a SETTINGS frame without values that later ones of the same frame replace: a client may repeat a setting
+// (RFC 9113 §6.5.3), for which the server would end the connection.
+func latest(whole []byte) []byte {
+	f, payload := readFrame(whole), whole[frameHead:]
+	if len(payload)%settingSize != 0 || len(payload) > maxSettings*settingSize {
+		return whole // the server says what is wrong with it
+	}
+	var kept []byte
+	for len(payload) > 0 {
+		one := payload[:settingSize]
+		payload = payload[settingSize:]
+		if !replaceable(one) || !isSet(payload, one) {
+			kept = append(kept, one...)
+		}
+	}
+	if len(kept) == f.length {
+		return whole
+	}
+	f.length = len(kept)
+	return append(appendFrame(nil, f), kept...)
+}
+
+// replaceable tells whether a setting is as if it weren't there when it is set again at once. Those of header tables and
+// those with values that can't be aren't.
+func replaceable(setting []byte) bool {
+	switch binary.BigEndian.Uint16(setting) {
+	case settingMaxStreams, settingMaxHeaderList:
+		return true
+	case settingInitialWindowSize:
+		return binary.BigEndian.Uint32(setting[2:]) <= maxWindow
+	}
+	return false
+}
+
+// isSet tells whether settings have the one that setting is.
+func isSet(settings, setting []byte) bool {
+	for ; len(settings) > 0; settings = settings[settingSize:] {
+		if settings[0] == setting[0] && settings[1] == setting[1] {
+			return true
+		}
+	}
+	return false
 }
 
 // windowUpdate shares what the client adds to the connection's window, so that both sides have the same.

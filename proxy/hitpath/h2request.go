@@ -2,6 +2,7 @@ package hitpath
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,9 @@ func (c *H2Conn) section(b *batch, f frame, priority, text []byte, now time.Time
 		if c.hit(b, f, priority, now) {
 			return c.answer(b, f.stream)
 		}
+		if f.has(flagEndStream) && hasConnectionField(c.fields.list) && !c.left.Load() {
+			return c.refuse(b, f.stream)
+		}
 		c.theirs = f.stream
 		c.opened(f.stream, f.has(flagEndStream))
 	case c.isOurs(f.stream):
@@ -120,6 +124,30 @@ func (c *H2Conn) hit(b *batch, f frame, priority []byte, now time.Time) bool {
 	return true
 }
 
+// refuse resets a stream whose request is malformed. The server would answer 400 where RFC 9113 §8.1.1 wants a stream error;
+// a request with content is left to it, since frames of that are under way.
+func (c *H2Conn) refuse(b *batch, stream uint32) error {
+	<-c.began // the server's SETTINGS are the first frame
+	c.used = true
+	b.out = appendReset(b.out, stream, codeProtocol)
+	return c.spill(b)
+}
+
+// hasConnectionField tells whether a header section has a field that belongs to a connection of H1, RFC 9113 §8.2.2.
+func hasConnectionField(list []hpack.HeaderField) bool {
+	return slices.ContainsFunc(list, isConnectionField)
+}
+
+func isConnectionField(f hpack.HeaderField) bool {
+	switch f.Name {
+	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
+		return true
+	case "te":
+		return f.Value != "trailers"
+	}
+	return false
+}
+
 // dependsOn is the stream that a stream depends on, of which the server refuses one (RFC 7540 §5.3.1).
 func dependsOn(priority []byte) uint32 {
 	return uint32(priority[0]&0x7f)<<24 | uint32(priority[1])<<16 | uint32(priority[2])<<8 | uint32(priority[3])
@@ -157,11 +185,11 @@ func (r *Request) decode(list []hpack.HeaderField) bool {
 func (r *Request) decodeFields(list []hpack.HeaderField) bool {
 	cookie := -1
 	for _, f := range list {
-		if !validName(f.Name) || !validValue(f.Value) {
+		if !validName(f.Name) || !validValue(f.Value) || isConnectionField(f) {
 			return false
 		}
 		switch {
-		case f.Name == "te" && f.Value == "trailers": // which an answer without trailers meets
+		case f.Name == "te": // it says trailers, which an answer without trailers meets
 			continue
 		case f.Name == "cookie" && cookie >= 0: // in parts, RFC 9113 §8.2.3
 			r.Fields[cookie].Value += "; " + f.Value

@@ -16,8 +16,9 @@ const never = 100 * 365 * 24 * time.Hour
 // without a TLSConfig in it. The H2 server is that of golang.org/x/net/http2, the same as net/http's. It is deprecated for
 // those who only want to serve H2; net/http takes no other connection for H2 than a *tls.Conn.
 func (s *Server) ServeH2(hs *http.Server, wire func(*tls.Conn) Wire) {
-	h2 := &http2.Server{IdleTimeout: never} //nolint:staticcheck // see above; the connection has its own timeout
-	_ = http2.ConfigureServer(hs, h2)       //nolint:staticcheck // an error is of the TLSConfig
+	//nolint:staticcheck // see above; the connection has its own timeout
+	h2 := &http2.Server{IdleTimeout: never, MaxReadFrameSize: maxFrame}
+	_ = http2.ConfigureServer(hs, h2) //nolint:staticcheck // an error is of the TLSConfig
 	hs.TLSNextProto["h2"] = func(_ *http.Server, t *tls.Conn, h http.Handler) {
 		//nolint:staticcheck // see above
 		o := &http2.ServeConnOpts{Context: contextOf(h), BaseConfig: hs, Handler: h}

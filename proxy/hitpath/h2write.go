@@ -61,7 +61,7 @@ func (c *H2Conn) spill(b *batch) error {
 
 // flush sends what waits, and closes the accounts.
 func (c *H2Conn) flush(b *batch) error {
-	if len(b.served) == 0 {
+	if len(b.served) == 0 && len(b.out) == 0 {
 		return nil
 	}
 	err := c.sendAll(b.out)
