@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
 // accessLine is what the access log says of every request, whoever answered it.
@@ -20,7 +21,7 @@ type accessLine struct {
 	took                         time.Duration
 	ttfb                         time.Duration // from the request's header section to the first octet of the response; below 0: none
 	proto, vip, site, node, id   string
-	tls                          uint16 // the version; 0: none
+	tls                          hitpath.Security
 	outcome                      *cache.Outcome
 	userAgent, referer           string
 }
@@ -46,10 +47,23 @@ func (l *accessLine) begin() []slog.Attr {
 	if l.ttfb >= 0 {
 		attrs = append(attrs, slog.Float64("ttfb_ms", milliseconds(l.ttfb)))
 	}
-	if l.tls != 0 {
-		attrs = append(attrs, slog.String("tls", strings.TrimPrefix(tls.VersionName(l.tls), "TLS ")))
-	}
+	attrs = appendSecurity(attrs, l.tls)
 	return appendOutcome(attrs, l.outcome)
+}
+
+// appendSecurity adds what the handshake has agreed on: the version, the key exchange, and whether the hello was encrypted.
+func appendSecurity(attrs []slog.Attr, s hitpath.Security) []slog.Attr {
+	if s.Version == 0 {
+		return attrs
+	}
+	attrs = append(attrs, slog.String("tls", strings.TrimPrefix(tls.VersionName(s.Version), "TLS ")))
+	if s.Curve != 0 {
+		attrs = append(attrs, slog.String("curve", s.Curve.String()))
+	}
+	if s.ECH {
+		attrs = append(attrs, slog.Bool("ech", true))
+	}
+	return attrs
 }
 
 // write ends the line and writes it.
@@ -78,7 +92,7 @@ func (c *Chain) logAccess(ex *exchange, r *http.Request, complete bool) {
 		line.ttfb = ex.recorder.firstByte.Sub(ex.started)
 	}
 	if r.TLS != nil {
-		line.tls = r.TLS.Version
+		line.tls = hitpath.SecurityOf(r.TLS)
 	}
 	attrs := ex.appendOrigin(line.begin())
 	if ex.client != nil {

@@ -13,6 +13,7 @@ type Forwarder struct {
 	node   string
 	origin string
 	pool   Pool
+	hsts   bool // the site has its own Strict-Transport-Security
 }
 
 // NewForwarder returns a forwarder to the origin with that name, whose servers pool knows.
@@ -31,6 +32,7 @@ func (f *Forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, f.reject(resp, &failure{kind: "http_protocol_error", reason: "unasked_upgrade"})
 	}
 	cleanResponse(resp.Header)
+	f.ownHSTS(resp.Header)
 	return resp, nil
 }
 

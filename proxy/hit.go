@@ -49,12 +49,15 @@ func (c *Chain) find(r *hitpath.Request, a *hitpath.Answer) bool {
 	if !ok || found.Answer.Length() > r.Room && r.Method != http.MethodHead {
 		return false
 	}
-	if !strings.Contains(found.Answer.FieldBlock(), typeField) || !c.admitHit(r.Client) {
+	if block := found.Answer.FieldBlock(); !strings.Contains(block, typeField) || rule.hsts != "" && hasHSTS(block) {
+		return false
+	}
+	if !c.admitHit(r.Client) {
 		return false
 	}
 	c.demand(rule)
 	c.options.Metrics.begin()
-	a.Found = found
+	a.Found, a.Fields = found, rule.hsts
 	a.Status = rule.hits.AppendStatus(a.Status, &a.Found)
 	a.Account = rule.ledgers.of(r, found.Answer.Status())
 	return true

@@ -50,6 +50,7 @@ type recorder struct {
 	status    int            // 0: nothing sent
 	written   int64
 	firstByte time.Time
+	hsts      string // of the site, where the client came by TLS; empty: none
 }
 
 // Unwrap gives http.ResponseController the way to the server's own writer.
@@ -87,6 +88,7 @@ func (w *recorder) begin(status int) {
 		return
 	}
 	w.status, w.firstByte = status, time.Now()
+	w.addHSTS()
 	if w.request.ProtoMajor == 1 && w.content.pending() {
 		w.Header().Set("Connection", "close")
 	}

@@ -21,6 +21,9 @@ type SiteOptions struct {
 	// clients that come back. What they ask may be asked again by whoever has recorded it, so the origin must not mind;
 	// it is told by Early-Data: 1, and may answer 425.
 	EarlyData bool `yaml:"early_data"`
+	// HSTS tells clients to come by HTTPS alone, on every response over TLS, in place of what the origin says; nil: what the
+	// origin says stays.
+	HSTS *HSTSOptions `yaml:"hsts"`
 	// ClientCertificates has clients show a certificate; nil: they needn't.
 	ClientCertificates *clientauth.Options `yaml:"client_certificates"`
 	// Cache applies to every path that has no own.

@@ -17,7 +17,8 @@ func (c *Chain) newRule(site string, o *SiteOptions, p PathOptions) (*rule, erro
 		policy = *p.Cache
 	}
 	f := NewForwarder(c.options.Node, origin, pool)
-	r := &rule{site: site, origin: origin, forwarder: f, handler: c.options.Cache.Handler(site, policy, f, c.fail)}
+	f.hsts = o.HSTS != nil
+	r := &rule{site: site, hsts: hstsLine(o.HSTS.value()), origin: origin, forwarder: f, handler: c.options.Cache.Handler(site, policy, f, c.fail)}
 	if o.ClientCertificates == nil { // each request's connection has to be looked at
 		r.hits, _ = r.handler.(hitter)
 	}

@@ -18,6 +18,7 @@ type site struct {
 	rules     map[string]*rule   // by prefix: "/static", without a slash at its end
 	depth     int                // segments of the longest prefix
 	earlyData bool               // requests that may be replays are answered
+	hsts      string             // the field's value; empty: it isn't ours to set
 	clients   *clientauth.Policy // nil: clients show no certificate
 }
 
@@ -29,6 +30,7 @@ type rule struct {
 	handler   http.Handler // the cache before the forwarder
 	hits      hitter       // the same for what needs no forwarder; nil: it can't
 	ledgers   *ledgers     // of hits
+	hsts      string       // the line that hits have besides their own; empty: none
 }
 
 // match returns the rule with the longest prefix of path, which has no empty or dot segments but may end in a slash.
@@ -157,7 +159,7 @@ func (t *siteTable) add(s *site, o *SiteOptions) error {
 }
 
 func (c *Chain) newSite(name string, o *SiteOptions) (*site, error) {
-	s := &site{name: name, rules: map[string]*rule{}, earlyData: o.EarlyData, clients: c.options.ClientAuth[name]}
+	s := &site{name: name, rules: map[string]*rule{}, earlyData: o.EarlyData, hsts: o.HSTS.value(), clients: c.options.ClientAuth[name]}
 	var errs []error
 	var err error
 	if o.ClientCertificates != nil && s.clients == nil {
@@ -196,6 +198,9 @@ func (c *Chain) chooseSite(next http.Handler) http.Handler {
 		if ex.site = c.sites.lookup(ex.info.VIP, ex.host); ex.site == nil {
 			c.fail(w, r, refusal(http.StatusMisdirectedRequest, "host_unknown"))
 			return
+		}
+		if ex.info.TLS {
+			ex.recorder.hsts = ex.site.hsts
 		}
 		ex.rule = ex.site.match(ex.path)
 		if ex.loose != ex.path && ex.site.match(ex.loose) != ex.rule {

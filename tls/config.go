@@ -10,7 +10,7 @@ const (
 
 // Config returns the configuration of a server: certificates by SNI from the store's present snapshot, session tickets
 // under the store's ring, ALPN h2 and http/1.1. Cipher suites and key exchanges are crypto/tls's own, which prefer
-// X25519MLKEM768.
+// X25519MLKEM768, unless the options say which.
 //
 // Everything is reached through functions that a Clone shares, so clones see each Replace and open each other's
 // tickets: one is handed to QUIC with other ALPN names.
@@ -45,6 +45,8 @@ func (s *Store) newConfig(ring *ticketRing) *tls.Config {
 		GetConfigForClient: s.configFor,
 		WrapSession:        ring.wrap,
 		UnwrapSession:      ring.unwrap,
+		// Looked at before GetConfigForClient, which gets the hello that was encrypted.
+		GetEncryptedClientHelloKeys: func(*tls.ClientHelloInfo) ([]tls.EncryptedClientHelloKey, error) { return s.current.Load().ech, nil },
 	}
 }
 
@@ -56,15 +58,4 @@ func (s *Store) configFor(h *tls.ClientHelloInfo) (*tls.Config, error) {
 		}
 	}
 	return s.current.Load().config, nil
-}
-
-// strictConfig is what replaces the configuration for a handshake while o asks for TLS 1.3, or nil.
-func (s *Store) strictConfig(o Options) *tls.Config {
-	if o.MinVersion != strict {
-		return nil
-	}
-	c := s.config.Clone()
-	c.MinVersion = tls.VersionTLS13
-	c.GetConfigForClient = nil
-	return c
 }

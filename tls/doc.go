@@ -9,6 +9,7 @@
 //	SetManaged (acme) ─────────────┘  names from files win
 //	AnswerChallenges (acme) ─► GetConfigForClient, for ALPN acme-tls/1 alone
 //	ConfigBy ─► GetConfigForClient, for hosts whose clients show certificates (package clientauth)
+//	LoadECH ─► GetEncryptedClientHelloKeys (ahead of the others, which see the hello that was encrypted)
 //	ShareTickets ─► ticket ring ─► WrapSession, UnwrapSession (one ring for TCP and QUIC)
 //
 // Tickets are sealed under random keys, or, with ShareTickets, under keys that every node of the fleet derives from its

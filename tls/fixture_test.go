@@ -120,7 +120,7 @@ func handshake(t *testing.T, server, client *tls.Config) (tls.ConnectionState, e
 		}
 	})
 	client = client.Clone()
-	client.InsecureSkipVerify = true
+	client.InsecureSkipVerify = client.RootCAs == nil
 	c, err := tls.Dial("tcp", ln.Addr().String(), client)
 	if err != nil {
 		return tls.ConnectionState{}, err

@@ -14,6 +14,7 @@ import (
 type loaded struct {
 	options Options
 	entries []*entry
+	ech     []*ECH // in the order of the options
 	stamps  files.Stamps
 }
 
@@ -28,6 +29,14 @@ func load(o Options) (loaded, error) {
 			continue
 		}
 		l.entries = append(l.entries, e)
+	}
+	for _, file := range o.ECHKeys {
+		k, err := LoadECH(file)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		l.ech = append(l.ech, k)
 	}
 	return l, errors.Join(errs...)
 }

@@ -21,6 +21,8 @@ type snapshot struct {
 	wildcard  map[string][]*tls.Certificate // *.example.com by .example.com
 	addresses map[netip.Addr][]*tls.Certificate
 	own       map[*tls.Certificate]bool // not managed
+	strict    bool                      // the default one is for nobody
+	ech       []tls.EncryptedClientHelloKey
 }
 
 // newSnapshot indexes own, and those names of managed that none of own has.
@@ -77,13 +79,17 @@ func (s *snapshot) index(e *entry) {
 // (RFC 9525, section 6.3). Without a name, the certificate of the address that the client reached.
 //
 // A name that no certificate covers gets the default one, the first, and no unrecognized_name alert: a client that
-// checks names sees which certificate it got, one that doesn't is served, and the site's own answer is 421.
+// checks names sees which certificate it got, one that doesn't is served, and the site's own answer is 421. Where the
+// options are strict it gets that alert, which nil leads to.
 func (s *snapshot) certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if len(s.entries) == 0 {
 		return nil, errNoCertificate
 	}
 	if c := pick(h, s.candidates(h)); c != nil {
 		return c, nil
+	}
+	if s.strict {
+		return nil, nil
 	}
 	return s.entries[0].cert, nil
 }

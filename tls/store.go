@@ -93,7 +93,9 @@ func (s *Store) SetManaged(list []Managed) error {
 // publish makes a snapshot of what is loaded, added and managed. s.mu is held.
 func (s *Store) publish() {
 	own := slices.Concat(s.loaded.entries, s.added)
-	s.current.Store(newSnapshot(own, s.managed, s.strictConfig(s.loaded.options)))
+	next := newSnapshot(own, s.managed, s.policyConfig(s.loaded.options))
+	next.strict, next.ech = s.loaded.options.StrictSNI, serverKeys(s.loaded.ech)
+	s.current.Store(next)
 }
 
 // Certificates lists what is served, in the order of the configuration; managed ones come last.

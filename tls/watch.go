@@ -13,7 +13,7 @@ func (o *Options) paths() []string {
 	for _, c := range o.Certificates {
 		list = append(list, c.Cert, c.Key)
 	}
-	return list
+	return append(list, o.ECHKeys...)
 }
 
 // Watch looks at the files every interval until ctx ends, and then returns nil. When one has changed it reads all of

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -105,6 +106,9 @@ func (n *node) awaited(cfg *configs.Config) (text string) {
 // checkedName is the host that a self check of vip asks for: one that has a certificate, where any has.
 func (n *node) checkedName(cfg *configs.Config, vip string) string {
 	first := serverName(cfg, vip)
+	if first == "" && cfg.TLS.StrictSNI {
+		first = n.anyName()
+	}
 	if _, ok := n.certs.Until(first, time.Now()); ok || cfg.TLS.ACME == nil {
 		return first
 	}
@@ -114,6 +118,18 @@ func (n *node) checkedName(cfg *configs.Config, vip string) string {
 		}
 	}
 	return first
+}
+
+// anyName is a host that some certificate covers.
+func (n *node) anyName() string {
+	for _, c := range n.certs.Certificates() {
+		for _, name := range c.Names {
+			if _, err := netip.ParseAddr(name); err != nil {
+				return strings.Replace(name, "*", "self-check", 1)
+			}
+		}
+	}
+	return ""
 }
 
 // recheck lets the self checks follow what there is to check.

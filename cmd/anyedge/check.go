@@ -107,6 +107,10 @@ func checkFiles(cfg *configs.Config) error {
 		_, err := edgetls.Load(edgetls.Options{Certificates: cfg.TLS.Certificates[i : i+1], MinVersion: cfg.TLS.MinVersion})
 		add(fmt.Sprintf("tls.certificates[%d]", i), err)
 	}
+	for i, file := range cfg.TLS.ECHKeys {
+		_, err := edgetls.LoadECH(file)
+		add(fmt.Sprintf("tls.ech_keys[%d]", i), err)
+	}
 	for name, s := range cfg.Sites {
 		if o := s.ClientCertificates; o != nil {
 			_, err := clientauth.Load(*o, nil)

@@ -72,7 +72,7 @@ Begin with:  anyedge demo`,
 		&cobra.Group{ID: "client", Title: "Ask and steer a running node:"},
 	)
 	root.AddCommand(
-		newRun(), newCheck(), newDemo(), newSecret(), newVersion(),
+		newRun(), newCheck(), newDemo(), newSecret(), newECH(), newVersion(),
 		newStatus(), newExplain(), newEvents(), newPurge(), newDrain(), newUndrain(),
 		newForce(), newUnforce(), newUndamp(), newBlackhole(), newUnblackhole(),
 	)

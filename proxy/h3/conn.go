@@ -56,8 +56,8 @@ type Conn struct {
 	in      []byte
 	out     []byte
 	section section
-	unspent []*quic.Stream // answered, and credit for them not given yet
-	tls     uint16         // the version, once the handshake is complete
+	unspent []*quic.Stream   // answered, and credit for them not given yet
+	tls     hitpath.Security // once the handshake is complete
 
 	mu   sync.Mutex                     // guards the following fields
 	next quic.StreamID                  // the lowest that hasn't come
@@ -208,12 +208,13 @@ func (c *Conn) client() netip.Addr {
 
 // shaken tells whether the handshake is complete: what came before may be a replay.
 func (c *Conn) shaken() bool {
-	if c.tls != 0 {
+	if c.tls.Version != 0 {
 		return true
 	}
 	select {
 	case <-c.quic.HandshakeComplete():
-		c.tls = c.quic.ConnectionState().TLS.Version
+		state := c.quic.ConnectionState().TLS
+		c.tls = hitpath.SecurityOf(&state)
 		return true
 	default:
 		return false

@@ -129,7 +129,7 @@ func appendAnswer(dst []byte, x *hitpath.Exchange) []byte {
 	dst = appendNumber(dst, "Age", int64(a.Found.Age/time.Second))
 	dst = appendValue(appendName(dst, "Cache-Status"), a.Status)
 	dst = appendNumber(dst, "Content-Length", stored.Length())
-	dst = endHeaders(appendLines(dst, x.More()), at)
+	dst = endHeaders(appendLines(appendLines(dst, a.Fields), x.More()), at)
 	if n := x.Content().Size(); n > 0 {
 		dst = appendFrame(dst, frameData, int(n))
 	}

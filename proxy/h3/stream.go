@@ -153,7 +153,8 @@ func (r *requestStream) find() *hitpath.Exchange {
 	if _, err := r.in.Peek(1); !errors.Is(err, io.EOF) {
 		return nil
 	}
-	return c.config.Hits.Find(r.section.list, c.client(), c.quic.ConnectionState().TLS.Version)
+	state := c.quic.ConnectionState().TLS
+	return c.config.Hits.Find(r.section.list, c.client(), hitpath.SecurityOf(&state))
 }
 
 // streamError ends a request, and not its connection.

@@ -27,6 +27,7 @@ type Answer struct {
 	Status  []byte      // the value of Cache-Status; Find appends to what it holds
 	Account Account
 	Scratch []byte // for Find to work in
+	Fields  string // further lines of the answer, each with its CRLF, in canonical form
 
 	Sent    int64 // octets of the content that were sent
 	Whole   bool  // it was sent to its end
@@ -45,6 +46,7 @@ func (a *Answer) appendHead(b []byte, more string) []byte {
 	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, s.Length(), 10)
 	b = append(b, "\r\n"...)
+	b = append(b, a.Fields...)
 	b = append(b, more...)
 	return append(b, "\r\n"...)
 }

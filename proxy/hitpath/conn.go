@@ -17,7 +17,7 @@ type Conn struct {
 	sender
 	server *Server
 	client netip.Addr
-	tls    uint16
+	tls    Security
 
 	// The following are touched by whoever reads, one at a time, and by State, when nobody does.
 	looping   bool   // net/http waits for a request, and holds no octet

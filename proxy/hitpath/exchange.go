@@ -22,7 +22,7 @@ const maxRoom = 1<<63 - 1
 
 // Find returns what answers a request without content, by its header section: fields of before the handshake was complete
 // aren't for it. With nil the request is another's. Account must follow.
-func (s *Server) Find(list []hpack.HeaderField, client netip.Addr, tls uint16) *Exchange {
+func (s *Server) Find(list []hpack.HeaderField, client netip.Addr, tls Security) *Exchange {
 	x, ok := s.exchanges.Get().(*Exchange)
 	if !ok {
 		x = &Exchange{server: s}

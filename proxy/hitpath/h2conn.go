@@ -37,7 +37,7 @@ type H2Conn struct {
 	sender // its use for writing needs mu
 	server *Server
 	client netip.Addr
-	tls    uint16
+	tls    Security
 
 	// The following belong to whoever reads, which is one goroutine of the server's.
 	in     []byte // what has come and wasn't looked at yet
@@ -89,7 +89,7 @@ const (
 // NewH2Conn returns a connection for an H2 server, whose handshake is done, and whose protocol is H2.
 func (s *Server) NewH2Conn(t *tls.Conn, w Wire) *H2Conn {
 	c := &H2Conn{
-		sender: sender{Conn: t, wire: w, idle: s.SendIdle}, server: s, client: addressOf(t), tls: t.ConnectionState().Version,
+		sender: sender{Conn: t, wire: w, idle: s.SendIdle}, server: s, client: addressOf(t), tls: securityOf(t),
 		pass: preface, window: initialWindow, used: true,
 	}
 	c.began = make(chan struct{})

@@ -97,7 +97,7 @@ func (a *Answer) appendBlock(dst []byte, more string) []byte {
 	dst = appendName(dst, "Cache-Status")
 	dst = append(appendInt(dst, 0, 7, len(a.Status)), a.Status...)
 	dst = appendNumber(dst, "Content-Length", s.Length())
-	return appendLines(dst, more)
+	return appendLines(appendLines(dst, a.Fields), more)
 }
 
 // staticName is the index of a name in canonical form in the static table, RFC 7541 Appendix A; 0: it isn't there. Of the

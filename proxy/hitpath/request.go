@@ -1,6 +1,7 @@
 package hitpath
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"strings"
 	"time"
@@ -11,14 +12,26 @@ type Request struct {
 	VIP      string
 	Protocol string     // "h1", "h2" or "h3"
 	Client   netip.Addr // where the connection comes from
-	TLS      uint16     // the version, as in crypto/tls
-	At       time.Time  // when it was read
-	Room     int64      // the largest content that can be sent, in octets
+	TLS      Security
+	At       time.Time // when it was read
+	Room     int64     // the largest content that can be sent, in octets
 
 	Method string // GET or HEAD
 	Target string // in origin form: /path?query, of visible ASCII characters without #
 	Host   string // as written; not checked
 	Fields []Field
+}
+
+// Security is what a connection's handshake has agreed on. The zero value is that of a connection without TLS.
+type Security struct {
+	Version uint16 // as in crypto/tls
+	Curve   tls.CurveID
+	ECH     bool // the client's hello was encrypted (RFC 9849)
+}
+
+// SecurityOf is what the handshake of a connection has agreed on.
+func SecurityOf(s *tls.ConnectionState) Security {
+	return Security{Version: s.Version, Curve: s.CurveID, ECH: s.ECHAccepted}
 }
 
 // Field is one line of a header section; Host and Connection are not among them.

@@ -38,7 +38,7 @@ func (s *Server) NewConn(t *tls.Conn, w Wire) *Conn {
 	// net/http has set the deadline of the first head.
 	c := &Conn{
 		sender: sender{Conn: t, wire: w, idle: s.SendIdle}, server: s, looping: true, heading: true,
-		client: addressOf(t), tls: t.ConnectionState().Version,
+		client: addressOf(t), tls: securityOf(t),
 	}
 	c.patience.init()
 	return c
@@ -51,6 +51,11 @@ func addressOf(c net.Conn) netip.Addr {
 		return netip.Addr{}
 	}
 	return a.Addr().Unmap().WithZone("")
+}
+
+func securityOf(t *tls.Conn) Security {
+	s := t.ConnectionState()
+	return SecurityOf(&s)
 }
 
 func (s *Server) moreFields() string {

@@ -15,6 +15,7 @@ type Metrics struct {
 	lost       *prometheus.CounterVec // vip, protocol, reason
 	handshakes *prometheus.CounterVec // vip, transport, result
 	sessions   *prometheus.CounterVec // vip, transport, version, resumed
+	exchanges  *prometheus.CounterVec // vip, transport, curve, ech
 	acceptErrs *prometheus.CounterVec // vip
 	sendErrs   *prometheus.CounterVec // vip
 	panics     *prometheus.CounterVec // vip
@@ -31,7 +32,7 @@ type Metrics struct {
 // NewMetrics returns metrics that are registered on reg.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := newMetrics()
-	reg.MustRegister(m.open, m.accepted, m.lost, m.handshakes, m.sessions, m.acceptErrs, m.sendErrs, m.panics, m.tooLarge,
+	reg.MustRegister(m.open, m.accepted, m.lost, m.handshakes, m.sessions, m.exchanges, m.acceptErrs, m.sendErrs, m.panics, m.tooLarge,
 		m.unfinished, m.retries, m.proven, m.rehomed)
 	return m
 }
@@ -69,6 +70,8 @@ func newMetrics() *Metrics {
 			"vip", "transport", "result"),
 		sessions: counter("tls_sessions_total", "Successful TLS handshakes by version and resumption.",
 			"vip", "transport", "version", "resumed"),
+		exchanges: counter("tls_key_exchanges_total", "Successful TLS handshakes by key exchange, and whether the client's hello was encrypted (ECH).",
+			"vip", "transport", "curve", "ech"),
 		acceptErrs: counter("accept_errors_total", "Connections that could not be accepted, for want of descriptors for example.", "vip"),
 		sendErrs:   counter("udp_send_errors_total", "QUIC packets dropped by a passing error of the host, for want of a route for example.", "vip"),
 		panics:     counter("panics_total", "Requests whose handler panicked: a defect; their stacks are in the log.", "vip"),

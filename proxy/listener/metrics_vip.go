@@ -62,6 +62,7 @@ func (m *vipMetrics) lost(p Protocol, reason loss) {
 func (m *vipMetrics) handshake(t transport, s *tls.ConnectionState) {
 	m.all.handshakes.WithLabelValues(m.vip, string(t), string(handshakeOK)).Inc()
 	m.all.sessions.WithLabelValues(m.vip, string(t), tls.VersionName(s.Version), strconv.FormatBool(s.DidResume)).Inc()
+	m.all.exchanges.WithLabelValues(m.vip, string(t), s.CurveID.String(), strconv.FormatBool(s.ECHAccepted)).Inc()
 }
 
 func (m *vipMetrics) handshakeFailed(t transport, r handshakeResult) {
