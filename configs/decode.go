@@ -35,6 +35,7 @@ type decoder struct {
 	bad       map[string]bool       // paths with a mistake: nothing more is said of them
 	unknowns  map[*yaml.Node]string // unknown keys, and which key each means
 	nodes     int
+	foreign   bool // not a node's configuration: its schema and its reference don't help
 }
 
 func newDecoder(file string) *decoder {
@@ -216,9 +217,13 @@ func (d *decoder) unknown(key *yaml.Node, path string, fields map[string]field) 
 		return meant
 	}
 	at := join(path, shorten(key.Value))
-	if meant = nearest(key.Value, slices.Collect(maps.Keys(fields))); meant != "" {
+	meant = nearest(key.Value, slices.Collect(maps.Keys(fields)))
+	switch {
+	case meant != "":
 		d.aside(key, at, fmt.Sprintf("unknown key; did you mean %q?", meant))
-	} else {
+	case d.foreign:
+		d.aside(key, at, "unknown key")
+	default:
 		d.aside(key, at, "unknown key"+elsewhere(key.Value, path))
 	}
 	d.unknowns[key] = meant

@@ -14,5 +14,5 @@
 //	`later:"the disk tier"`                     accepted by nobody yet: "not supported yet"
 //
 // Nothing is silently ignored, clamped or repaired. It imports every package that has options, and only cmd imports
-// it. It is the home of the YAML library.
+// it. It is the home of the YAML library; [Decode] reads other files as strictly.
 package configs

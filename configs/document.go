@@ -30,13 +30,29 @@ func (d *decoder) document(data []byte) *yaml.Node {
 	case err != nil:
 		d.syntax(data, err)
 	case more != nil:
-		d.aside(more, "", "begins a second document: a node has one")
+		d.aside(more, "", "begins a second document: a "+d.kind()+" has one")
 	case doc == nil || len(doc.Content) != 1 || isNull(doc.Content[0]):
-		d.tell(1, 1, "", "is empty: "+minimal)
+		d.empty()
 	default:
 		return doc.Content[0]
 	}
 	return nil
+}
+
+func (d *decoder) empty() {
+	if d.foreign {
+		d.tell(1, 1, "", "is empty")
+		return
+	}
+	d.tell(1, 1, "", "is empty: "+minimal)
+}
+
+// kind is what the file describes.
+func (d *decoder) kind() string {
+	if d.foreign {
+		return "file"
+	}
+	return "node"
 }
 
 func tooLarge(data []byte) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 )
 
 // Load reads and parses the file at path. Its error is Mistakes unless the file can't be read. A VIP that serves HTTPS
@@ -42,4 +43,17 @@ func parse(file string, data []byte, certificates bool) (*Config, error) {
 	}
 	cfg.places = d.places()
 	return cfg, nil
+}
+
+// Decode reads a file that isn't a node's configuration into v, a pointer to an options struct, as strictly as Parse reads
+// a node's. Its error is Mistakes.
+func Decode(file string, data []byte, v any) error {
+	d := newDecoder(file)
+	d.foreign = true
+	root := d.document(data)
+	if root == nil {
+		return d.result()
+	}
+	d.value(root, reflect.ValueOf(v).Elem(), "", "", 0)
+	return d.result()
 }

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyedge/anyedge/bench/load"
+	"github.com/anyedge/anyedge/bench/report"
+	"github.com/anyedge/anyedge/bench/target"
+)
+
+// compared are the scenarios of a comparison that names none.
+var compared = []string{"hit", "hit-100k", "large", "handshake", "resumption", "miss"}
+
+type compareFlags struct {
+	edges     []string
+	peers     []string
+	protocols []string
+	runs      int
+	window    time.Duration
+	confirm   bool
+}
+
+func newCompare() *cobra.Command {
+	var f compareFlags
+	c := &cobra.Command{
+		Use:   "compare [SCENARIO...]",
+		Short: "Measures anyedge and its peers, one after the other, in one run",
+		Long: `compare runs the same scenarios against anyedge and its peers, interleaved, each on the same core, and prints
+requests for each second of the server's processor time, with all its processes, latency, and memory.
+
+Peers come from Debian:  apt-get install ` + strings.Join(target.Packages(), " ") + `
+Those that aren't installed are left out. Caddy, with its cache handler, is built from Go's module proxy: --caddy.`,
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args) },
+	}
+	c.Flags().StringArrayVar(&f.edges, "edge", nil, "NAME=PROGRAM of anyedge, again for each; none: this checkout is built")
+	c.Flags().StringSliceVar(&f.peers, "peers", nil, "only these; none: all that are installed")
+	c.Flags().StringSliceVar(&f.protocols, "protocols", nil, "only these of h1, h2, h3")
+	c.Flags().IntVar(&f.runs, "runs", 3, "how often each row is measured")
+	c.Flags().DurationVar(&f.window, "window", 2*time.Second, "how long each time")
+	c.Flags().BoolVar(&f.confirm, "confirm", false, "measure with h2load and wrk too, where they are installed")
+	return c
+}
+
+func (f *compareFlags) run(c *cobra.Command, args []string) error {
+	dir, remove, err := work()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	if len(args) == 0 {
+		args = compared
+	}
+	j := &job{Kind: "compare", Dir: dir, Scenarios: args, Runs: max(f.runs, 1), Window: f.window, Confirm: f.confirm, Cores: target.Pin()}
+	if j.Protocols, err = protocols(f.protocols); err != nil {
+		return err
+	}
+	if j.Edges, err = edges(c, dir, f.edges); err != nil {
+		return err
+	}
+	if err := j.choosePeers(c, f.peers); err != nil {
+		return err
+	}
+	return j.inside(c)
+}
+
+// protocols reads the names of protocols.
+func protocols(names []string) ([]load.Protocol, error) {
+	var list []load.Protocol
+	for _, n := range names {
+		p := load.Protocol(n)
+		if p != load.H1 && p != load.H2 && p != load.H3 {
+			return nil, usage("%s is not h1, h2 or h3", n)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// choosePeers finds out which peers there are, and says which aren't.
+func (j *job) choosePeers(c *cobra.Command, names []string) error {
+	known := map[string]bool{}
+	for _, p := range target.Peers(j.Caddy) {
+		known[p.Name] = true
+		if len(names) > 0 && !slices.Contains(names, p.Name) {
+			continue
+		}
+		if why := p.Missing(); why != "" {
+			c.PrintErrf("%s is left out: %s\n", p.Name, why)
+			continue
+		}
+		j.Peers = append(j.Peers, p.Name)
+	}
+	for _, n := range names {
+		if !known[n] {
+			return usage("there is no peer %s", n)
+		}
+	}
+	return nil
+}
+
+func (j *job) wants(p *target.Peer) bool { return slices.Contains(j.Peers, p.Name) }
+
+// results are the figures of all runs, by row and server.
+type results map[string][]*figures
+
+func key(r row, c *contestant) string { return r.name() + " " + c.Name }
+
+// measureAll measures each row over each server, as often as the job says, interleaved.
+func (s *session) measureAll() (results, map[string]string, error) {
+	all, missing := results{}, map[string]string{}
+	for n := range s.job.Runs {
+		for _, r := range s.rows {
+			for _, c := range s.servers {
+				if why := c.applies(r); why != "" {
+					missing[key(r, c)] = why
+					continue
+				}
+				f, err := measure(s.ctx, c, r, s.job.Window, n+1, s.origin)
+				if s.ctx.Err() != nil {
+					return nil, nil, s.ctx.Err()
+				}
+				if err != nil {
+					fmt.Fprintf(s.log, "run %d, %s of %s: %v\n", n+1, r.name(), c.Name, err)
+					missing[key(r, c)] = "failed"
+					continue
+				}
+				fmt.Fprintf(s.log, "run %d, %s of %s: %s a CPU-second, %s/s, p99 %s\n", n+1, r.name(), c.Name,
+					report.Count(f.PerCPU), report.Count(f.Rate), report.Nanoseconds(f.P99))
+				all[key(r, c)] = append(all[key(r, c)], f)
+			}
+		}
+	}
+	return all, missing, nil
+}
+
+// of is one figure of a row over a server, from all runs.
+func (all results) of(r row, c *contestant, get func(*figures) float64) report.Sample {
+	var s report.Sample
+	for _, f := range all[key(r, c)] {
+		s = append(s, get(f))
+	}
+	return s
+}
+
+func (s *session) compare(out io.Writer) error {
+	all, missing, err := s.measureAll()
+	if err != nil {
+		return err
+	}
+	s.printMethod(out)
+	for _, part := range []struct {
+		title string
+		get   func(*figures) float64
+		unit  func(float64) string
+	}{
+		{"requests per CPU-second", func(f *figures) float64 { return f.PerCPU }, report.Count},
+		{"p50", func(f *figures) float64 { return f.P50 }, report.Nanoseconds},
+		{"p99", func(f *figures) float64 { return f.P99 }, report.Nanoseconds},
+		{"requests a second", func(f *figures) float64 { return f.Rate }, report.Count},
+		{"peak memory", func(f *figures) float64 { return f.Memory }, report.Octets},
+	} {
+		t := report.Table{Head: []string{part.title}}
+		for _, c := range s.servers {
+			t.Head = append(t.Head, c.Name)
+		}
+		for _, r := range s.rows {
+			cells := []string{r.name()}
+			for _, c := range s.servers {
+				cells = append(cells, cmp.Or(all.of(r, c, part.get).Format(part.unit)))
+			}
+			t.Add(cells...)
+		}
+		if err := t.Write(out); err != nil {
+			return err
+		}
+		fmt.Fprintln(out)
+	}
+	_ = missing
+	return s.printRatios(out, all)
+}
+
+// printRatios prints how the first server stands to each of the others.
+func (s *session) printRatios(out io.Writer, all results) error {
+	if len(s.servers) < 2 {
+		return nil
+	}
+	perCPU := func(f *figures) float64 { return f.PerCPU }
+	first := s.servers[0]
+	t := report.Table{Head: []string{first.Name + " to"}}
+	for _, c := range s.servers[1:] {
+		t.Head = append(t.Head, c.Name)
+	}
+	for _, r := range s.rows {
+		cells := []string{r.name()}
+		for _, c := range s.servers[1:] {
+			cells = append(cells, ratio(all.of(r, first, perCPU).Median()/all.of(r, c, perCPU).Median()))
+		}
+		t.Add(cells...)
+	}
+	return t.Write(out)
+}
+
+func ratio(v float64) string {
+	if math.IsNaN(v) {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f×", v)
+}
+
+func (s *session) printMethod(out io.Writer) {
+	fmt.Fprintf(out, "%d interleaved runs, %v each; medians, with the lowest and the highest.\n\n", s.job.Runs, s.job.Window)
+}
