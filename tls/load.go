@@ -41,6 +41,15 @@ func load(o Options) (loaded, error) {
 	return l, errors.Join(errs...)
 }
 
+// LoadPair reads one certificate with its key; its Leaf is set.
+func LoadPair(files CertificateFiles) (*tls.Certificate, error) {
+	e, err := loadPair(files)
+	if err != nil {
+		return nil, err
+	}
+	return e.cert, nil
+}
+
 func loadPair(files CertificateFiles) (*entry, error) {
 	certPEM, certErr := readFile(files.Cert, "certificate")
 	keyPEM, keyErr := readFile(files.Key, "key")

@@ -41,6 +41,9 @@ type Options struct {
 type TLSOptions struct {
 	CAFile     string `yaml:"ca_file"`     // PEM; default: the system's
 	ServerName string `yaml:"server_name"` // default: the server's host
+	// Cert and Key are PEM files of the certificate that is shown to servers that ask for one; empty: none is.
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
 }
 
 // ProbeOptions configures the active checks, made over the pool's own transport.
@@ -101,6 +104,12 @@ func (o *Options) Check(report func(key, problem string)) {
 		if slices.Contains(o.Servers[:i], s) {
 			report(fmt.Sprintf("servers[%d]", i), fmt.Sprintf("%q is listed already", s))
 		}
+	}
+	if o.TLS.Cert != "" && o.TLS.Key == "" {
+		report("tls.key", "is missing: the private key that belongs to tls.cert")
+	}
+	if o.TLS.Key != "" && o.TLS.Cert == "" {
+		report("tls.cert", "is missing: the certificate that belongs to tls.key")
 	}
 	if o.Probe.Path != "" && !strings.HasPrefix(o.Probe.Path, "/") {
 		report("probe.path", "must begin with /")

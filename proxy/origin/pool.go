@@ -30,6 +30,7 @@ type Pool struct {
 	journal  *health.Journal
 	log      *slog.Logger
 	servers  []*server
+	identity *identity // nil: servers are shown no certificate
 	budget   budget
 	counts   counts
 
@@ -53,13 +54,16 @@ func New(name string, o Options, r Reporter, j *health.Journal, log *slog.Logger
 	if err != nil {
 		return nil, fmt.Errorf("origins.%s.tls.ca_file: %w", name, err)
 	}
+	if p.identity, err = newIdentity(name, o.TLS, log); err != nil {
+		return nil, fmt.Errorf("origins.%s.tls: %w", name, err)
+	}
 	now := time.Now()
 	for _, s := range o.Servers {
 		u, err := url.Parse(s)
 		if err != nil {
 			return nil, fmt.Errorf("origins.%s.servers: %w", name, err)
 		}
-		p.servers = append(p.servers, newServer(u, o, roots, now))
+		p.servers = append(p.servers, newServer(u, o, roots, p.identity, now))
 	}
 	if len(p.servers) == 0 {
 		return nil, fmt.Errorf("origins.%s.servers: is empty", name)

@@ -51,10 +51,10 @@ type server struct {
 	lastError    string
 }
 
-func newServer(u *url.URL, o Options, roots *x509.CertPool, now time.Time) *server {
+func newServer(u *url.URL, o Options, roots *x509.CertPool, id *identity, now time.Time) *server {
 	s := &server{url: u, probed: Unprobed, since: now, results: map[string]int64{}}
 	s.renewed = func() *transports {
-		return &transports{usual: newTransport(u, o, roots, true), upgrades: newTransport(u, o, roots, false)}
+		return &transports{usual: newTransport(u, o, roots, id, true), upgrades: newTransport(u, o, roots, id, false)}
 	}
 	s.transports.Store(s.renewed())
 	return s

@@ -24,11 +24,11 @@ const (
 )
 
 // newTransport returns what speaks to one server: H2 where the options and h2 allow, else H1 alone.
-func newTransport(u *url.URL, o Options, roots *x509.CertPool, h2 bool) *http.Transport {
+func newTransport(u *url.URL, o Options, roots *x509.CertPool, id *identity, h2 bool) *http.Transport {
 	t := &http.Transport{
 		Proxy:                  nil, // the environment's proxies are for clients
 		DialContext:            (&dialer{local: o.LocalAddress, timeout: o.ConnectTimeout, resolver: o.Resolver}).dial,
-		TLSClientConfig:        tlsConfig(u, o, roots),
+		TLSClientConfig:        tlsConfig(u, o, roots, id),
 		TLSHandshakeTimeout:    o.ConnectTimeout,
 		DisableCompression:     true, // the content passes as it is
 		MaxIdleConns:           0,
@@ -46,17 +46,19 @@ func newTransport(u *url.URL, o Options, roots *x509.CertPool, h2 bool) *http.Tr
 	return t
 }
 
-func tlsConfig(u *url.URL, o Options, roots *x509.CertPool) *tls.Config {
+func tlsConfig(u *url.URL, o Options, roots *x509.CertPool, id *identity) *tls.Config {
 	name := o.TLS.ServerName
 	if name == "" {
 		name = u.Hostname()
 	}
-	return &tls.Config{
+	c := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		RootCAs:            roots,
 		ServerName:         name,
 		ClientSessionCache: tls.NewLRUClientSessionCache(sessionCache),
 	}
+	id.attach(c)
+	return c
 }
 
 // readRoots returns the authorities in file, or nil for the system's.
