@@ -329,6 +329,9 @@ func (d *decoder) validateACME(cfg *Config) {
 	if cfg.TLS.ACME == nil || d.bad["vips"] {
 		return
 	}
+	if cfg.TLS.ACME.Redis != nil && cfg.Fleet.SecretFile == "" {
+		d.report("tls.acme.redis", "needs fleet.secret_file, under which what the nodes share is encrypted: anyedge secret new makes it")
+	}
 	var plain, secure bool
 	for _, v := range cfg.VIPs {
 		plain, secure = plain || v != nil && v.HTTP != 0, secure || v != nil && v.HTTPS != 0
@@ -349,6 +352,9 @@ func (cfg *Config) Warnings() []string {
 	var list []string
 	if cfg.Cache.Disk != nil && len(cfg.Fleet.Join) > 0 && cfg.Fleet.StateFile == "" {
 		list = append(list, "fleet.state_file is missing: a restart forgets which purges it has missed, so all that is on disk is purged at each start")
+	}
+	if a := cfg.TLS.ACME; a != nil && a.Redis != nil && len(cfg.Fleet.Join) == 0 {
+		list = append(list, "tls.acme.redis shares certificates and no challenges: without fleet.join an authority that reaches another node than the one that asked isn't answered")
 	}
 	if len(cfg.BGP.Peers) == 0 {
 		return append(list, "bgp.peers is empty: nothing is announced")

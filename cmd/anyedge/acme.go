@@ -22,8 +22,17 @@ func (n *node) newACME(cfg *configs.Config) {
 	}
 	n.certs.AnswerChallenges(n.challenges.Certificate)
 	n.acme = acme.NewManager(acme.Config{
+		Node: cfg.Node.Name, StorageKeys: n.storageKeys,
 		Challenges: n.challenges, Team: n.team, Publish: n.certs.SetManaged, Registry: n.registry, Journal: n.journal, Log: n.log,
 	})
+}
+
+// storageKeys are what seals stored certificates; none without a fleet secret.
+func (n *node) storageKeys() [][]byte {
+	if s := n.secret.Load(); s != nil {
+		return s.StorageKeys()
+	}
+	return nil
 }
 
 // certificateFleet is how those that obtain certificates reach each other.

@@ -26,7 +26,7 @@ func (n *node) Status() any {
 		Node: l.cfg.Node.Name, Metro: l.cfg.Node.Metro, Version: version(), Started: n.started,
 		Config: ConfigStatus{File: n.file, Loaded: l.loaded},
 		VIPs:   n.vipStatus(l.cfg), Peers: n.speaker.Peers(),
-		Cache: n.cache.Stats(), Disks: n.disk.stats(), Certificates: n.certs.Certificates(), ACME: n.acme.Status(), Report: n.report(l.cfg), Nodes: n.nodeStatus(),
+		Cache: n.cache.Stats(), Disks: n.disk.stats(), Certificates: n.certs.Certificates(), ACME: n.acme.Status(), ACMEStorage: n.acme.Storage(), Report: n.report(l.cfg), Nodes: n.nodeStatus(),
 		FleetSecret: n.secretStatus(), Steering: n.steeringStatus(), Fleet: n.fleetStatus(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.pools)) {

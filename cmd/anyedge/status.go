@@ -35,10 +35,11 @@ type Status struct {
 	Cache        cache.Stats               `json:"cache"`
 	Disks        []disk.Stats              `json:"disks,omitempty"`
 	Certificates []edgetls.CertificateInfo `json:"certificates"`
-	ACME         []acme.Status             `json:"acme,omitempty"`   // the names whose certificates are obtained
-	Report       *routing.Report           `json:"report,omitempty"` // what other nodes read of it
-	Nodes        []NodeStatus              `json:"nodes,omitempty"`  // the others
-	Fleet        *fleet.Status             `json:"fleet,omitempty"`  // by gossip
+	ACME         []acme.Status             `json:"acme,omitempty"`         // the names whose certificates are obtained
+	ACMEStorage  *acme.StorageStatus       `json:"acme_storage,omitempty"` // what the nodes share
+	Report       *routing.Report           `json:"report,omitempty"`       // what other nodes read of it
+	Nodes        []NodeStatus              `json:"nodes,omitempty"`        // the others
+	Fleet        *fleet.Status             `json:"fleet,omitempty"`        // by gossip
 	FleetSecret  []secret.Description      `json:"fleet_secret,omitempty"`
 	Steering     *SteeringStatus           `json:"steering,omitempty"`
 }
@@ -140,6 +141,9 @@ func (s Status) write(out io.Writer, now time.Time) error {
 		if a.State != acme.Good {
 			fmt.Fprintf(w, "acme\t%s\t%s\t%s\t%s\n", a.Name, a.State, again(now, a), firstOf(strings.ReplaceAll(a.Problem, "\n", "; "), "under way"))
 		}
+	}
+	if a := s.ACMEStorage; a != nil && a.Problem != "" {
+		fmt.Fprintf(w, "acme storage\taway for %s\t%s\n", age(now, a.Since), a.Problem)
 	}
 	writeFleet(w, s.Fleet, now)
 	for _, row := range s.Steering.rows() {

@@ -15,11 +15,15 @@ import (
 	acmeproto "github.com/mholt/acmez/v3/acme"
 )
 
-// account is that of the authority: the stored one, or one that is registered now. i.accounts is held.
+// account is that of the authority: the stored one, the one that the fleet shares, or one that is registered now.
+// i.accounts is held.
 func (i *issuer) account(ctx context.Context) (acmeproto.Account, error) {
 	a, err := i.storedAccount(ctx)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return a, err
+	}
+	if i.depot.account(ctx, i) {
+		return i.storedAccount(ctx)
 	}
 	return i.register(ctx)
 }
@@ -27,10 +31,10 @@ func (i *issuer) account(ctx context.Context) (acmeproto.Account, error) {
 func (i *issuer) storedAccount(ctx context.Context) (acmeproto.Account, error) {
 	var a acmeproto.Account
 	text, err := i.storage.Load(ctx, i.accountKey("account.json"))
-	if err != nil {
-		return a, err
+	key, err2 := i.storage.Load(ctx, i.accountKey("account.key"))
+	if err = errors.Join(err, err2); unopened(err) {
+		err = errors.Join(err, fs.ErrNotExist) // of a former fleet secret: it was in use too rarely to be encrypted anew
 	}
-	key, err := i.storage.Load(ctx, i.accountKey("account.key"))
 	if err != nil {
 		return a, err
 	}
@@ -93,10 +97,15 @@ func (i *issuer) storeAccount(ctx context.Context, a acmeproto.Account) error {
 	if err != nil {
 		return fmt.Errorf("store the account: %w", err)
 	}
-	return errors.Join(i.storage.Store(ctx, i.accountKey("account.key"), key), i.storage.Store(ctx, i.accountKey("account.json"), text))
+	err = errors.Join(i.storage.Store(ctx, i.accountKey("account.key"), key), i.storage.Store(ctx, i.accountKey("account.json"), text))
+	if err == nil {
+		i.depot.putAccount(ctx, i)
+	}
+	return err
 }
 
 // forgetAccount drops an account that the authority no longer knows.
 func (i *issuer) forgetAccount(ctx context.Context) error {
+	i.depot.forgetAccount(ctx, i)
 	return i.storage.Delete(ctx, i.accountKey("account.json"))
 }

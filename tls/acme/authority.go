@@ -20,6 +20,12 @@ func (o *Options) CheckFiles(report func(key, problem string)) {
 			report(fmt.Sprintf("authorities[%d].hmac_key_file", i), err.Error())
 		}
 	}
+	for i := range o.DNS {
+		o.DNS[i].CheckFiles(func(key, problem string) { report(fmt.Sprintf("dns[%d].%s", i, key), problem) })
+	}
+	if o.Redis != nil {
+		o.Redis.CheckFiles(func(key, problem string) { report("redis."+key, problem) })
+	}
 	if info, err := os.Stat(o.Storage); err == nil && !info.IsDir() {
 		report("storage", o.Storage+" is not a directory")
 	}

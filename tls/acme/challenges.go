@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -31,6 +32,8 @@ type Challenges interface {
 	KeyAuthorization(host, token string) (string, bool)
 	// Certificate is the answer to a tls-alpn-01 challenge (RFC 8737, section 3), or nil.
 	Certificate(name string) *tls.Certificate
+	// Answered is how often this node has answered, by type.
+	Answered() map[string]int64
 }
 
 // Bounds on what is answered: authorities ask within minutes, and whoever put a challenge may have died since.
@@ -41,8 +44,9 @@ const (
 
 // Local are the challenges that this node answers. The zero value is not valid: see NewLocal.
 type Local struct {
-	mu     sync.Mutex // guards the following field
-	active map[challengeKey]answer
+	mu       sync.Mutex // guards the following fields
+	active   map[challengeKey]answer
+	answered map[string]int64
 }
 
 // challengeKey is what an authority asks by: name and token, or the name alone.
@@ -55,7 +59,9 @@ type answer struct {
 }
 
 // NewLocal returns a Local without challenges.
-func NewLocal() *Local { return &Local{active: map[challengeKey]answer{}} }
+func NewLocal() *Local {
+	return &Local{active: map[challengeKey]answer{}, answered: map[string]int64{HTTP01: 0, TLSALPN01: 0}}
+}
 
 func keyOf(c Challenge) challengeKey {
 	if c.Type == TLSALPN01 {
@@ -131,5 +137,13 @@ func (l *Local) find(k challengeKey) (answer, bool) {
 	if !ok || time.Now().After(a.until) {
 		return answer{}, false
 	}
+	l.answered[k.kind]++
 	return a, true
+}
+
+// Answered is how often this node has answered, by type.
+func (l *Local) Answered() map[string]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.answered)
 }

@@ -7,6 +7,8 @@
 //	CA ─► plain port, /.well-known/acme-challenge/ ─► Handler ──────┐
 //	CA ─► TLS port, ALPN acme-tls/1 ─► edgetls.Store ───────────────┴► Challenges: answered while under way   challenges.go
 //
+// Names in zones that are configured, wildcards among them, are shown by records in DNS instead: package dns01.
+//
 // Behind an anycast address the authority's packets land anywhere, and from several places at once. Where nodes join each
 // other, a Team is the Challenges:
 //
@@ -16,6 +18,11 @@
 //
 // One node obtains a name's certificate; when it is gone, the next one does. A node that doesn't say that it answers keeps
 // an order waiting, and not failing. What nodes say is sealed under a key of the fleet secret, each message for one node.
+//
+// With Redis, the nodes share a depot besides. It has copies alone, so that it may be away, slow or wiped:
+//
+//	step ─► depot: lock ─► the later of what is here and there, to both ─► certmagic ─► to the depot         depot.go, shared.go
+//	sealed: a storage whose values are encrypted under a key of the fleet secret, here and there              sealed.go
 //
 // Nothing waits for an authority but the step of the one name: a node starts with what is stored, and serves on with
 // what it has while authorities are down, slow or refusing. What they say is in Status, in their own words.

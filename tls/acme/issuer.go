@@ -31,16 +31,18 @@ type issuer struct {
 	email     string
 	agreed    bool
 	binding   *acmeproto.EAB // nil: none
-	client    *acmez.Client
+	client    *acmez.Client  // without solvers, which depend on the name
+	solve     solving
 	transport *http.Transport
 	storage   certmagic.Storage
+	depot     *depot
 	metrics   *metrics
 
 	pace     pace
 	accounts sync.Mutex // held while an account is looked up or registered, so that one comes of it
 }
 
-func newIssuer(s *settings, a Authority, solvers map[string]acmez.Solver, m *metrics, log *slog.Logger) (*issuer, error) {
+func newIssuer(s *settings, a Authority, solve solving, m *metrics, log *slog.Logger) (*issuer, error) {
 	roots, err := a.roots()
 	if err != nil {
 		return nil, err
@@ -55,14 +57,14 @@ func newIssuer(s *settings, a Authority, solvers map[string]acmez.Solver, m *met
 	}
 	return &issuer{
 		authority: a, email: s.options.Email, agreed: s.options.AgreeToTerms, binding: binding, storage: s.storage,
-		metrics: m, transport: transport,
+		depot: s.depot, metrics: m, transport: transport,
 		client: &acmez.Client{
 			Client: &acmeproto.Client{
 				Directory: a.Directory, UserAgent: "anyedge", PollTimeout: orderTimeout, Logger: log,
 				HTTPClient: &http.Client{Transport: transport, Timeout: requestTimeout},
 			},
-			ChallengeSolvers: solvers,
 		},
+		solve: solve,
 	}, nil
 }
 
@@ -126,7 +128,8 @@ func (i *issuer) orderOnce(ctx context.Context, csr *x509.CertificateRequest) ([
 		return nil, fmt.Errorf("make an order: %w", err)
 	}
 	p.Replaces = i.replaced(ctx, csr, account.Location)
-	return i.client.ObtainCertificate(ctx, p)
+	client := acmez.Client{Client: i.client.Client, ChallengeSolvers: i.solve.of(csr.DNSNames)}
+	return client.ObtainCertificate(ctx, p)
 }
 
 // replaced is the certificate of this authority that the order renews (RFC 9773, section 5), or nil. It must be of the same

@@ -18,9 +18,14 @@ import (
 
 // Config is what a Manager is made of.
 type Config struct {
+	// Node is this node's name, for those that look at what the nodes share.
+	Node       string
 	Challenges Challenges
 	// Team are the other nodes; nil: there are none. It is the Challenges as well then.
 	Team *Team
+	// StorageKeys returns the fleet's keys for what is stored, of 32 octets: all open, the first seals. nil: the fleet has no
+	// secret.
+	StorageKeys func() [][]byte
 	// Publish takes all certificates that there are, whenever one has changed; the Store's SetManaged.
 	Publish  func([]edgetls.Managed) error
 	Registry prometheus.Registerer // nil: nothing is counted
@@ -57,6 +62,7 @@ type Manager struct {
 	mu       sync.Mutex // guards the following fields
 	settings *settings  // nil: nothing is obtained
 	names    map[string]*task
+	away     bool // what the nodes share can't be reached, and that was told
 }
 
 // task is one name.
@@ -104,10 +110,7 @@ func (m *Manager) Configure(o *Options, names []string) error {
 			return err
 		}
 	}
-	old := m.use(next, loadAll(next, names))
-	if old != nil {
-		old.close()
-	}
+	m.retire(m.use(next, loadAll(next, names)))
 	m.rouse()
 	return m.publish()
 }
@@ -151,6 +154,34 @@ func (m *Manager) use(s *settings, tasks map[string]*task) (old *settings) {
 	}
 	old, m.settings, m.names = m.settings, s, tasks
 	return old
+}
+
+// retire closes settings that have been replaced, once their last step has ended.
+func (m *Manager) retire(s *settings) {
+	if s == nil {
+		return
+	}
+	m.mu.Lock()
+	s.retired = true
+	idle := s.steps == 0
+	m.mu.Unlock()
+	if idle {
+		s.close()
+	}
+}
+
+// leave ends a step that take began.
+func (m *Manager) leave(s *settings) {
+	if s == nil {
+		return
+	}
+	m.mu.Lock()
+	s.steps--
+	last := s.retired && s.steps == 0
+	m.mu.Unlock()
+	if last {
+		s.close()
+	}
 }
 
 // rouse lets every worker look for work.
@@ -201,6 +232,12 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 	workers.Go(func() { m.publishChanges(ctx) })
 	workers.Wait()
+	m.mu.Lock()
+	last := m.settings
+	m.mu.Unlock()
+	if last != nil {
+		last.close()
+	}
 	if m.config.Team != nil {
 		m.config.Team.Close()
 	}
@@ -230,6 +267,8 @@ func (m *Manager) work(ctx context.Context) {
 		t, told, s, wait := m.take(time.Now())
 		if t != nil {
 			m.step(ctx, s, t, told)
+			m.leave(s)
+			m.watchStorage()
 			continue
 		}
 		timer := time.NewTimer(wait)
@@ -258,6 +297,9 @@ func (m *Manager) take(now time.Time) (due *task, told bool, s *settings, wait t
 	}
 	if due != nil {
 		told, due.busy, due.told = due.told, true, false
+		if m.settings != nil {
+			m.settings.steps++
+		}
 	}
 	return due, told, m.settings, wait
 }

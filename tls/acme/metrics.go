@@ -12,6 +12,8 @@ import (
 type metrics struct {
 	orders *prometheus.CounterVec
 	names  *prometheus.Desc
+	shared *prometheus.Desc
+	asked  *prometheus.Desc
 	from   *Manager
 }
 
@@ -21,8 +23,10 @@ func newMetrics(r prometheus.Registerer, m *Manager) *metrics {
 			Name: "anyedge_acme_orders_total",
 			Help: "Certificates ordered, by authority and outcome: issued, refused, rate_limited, unreachable.",
 		}, []string{"authority", "outcome"}),
-		names: prometheus.NewDesc("anyedge_acme_names", "Names whose certificates come by ACME, by state: good, missing, failing, expired.", []string{"state"}, nil),
-		from:  m,
+		names:  prometheus.NewDesc("anyedge_acme_names", "Names whose certificates come by ACME, by state: good, missing, failing, expired.", []string{"state"}, nil),
+		shared: prometheus.NewDesc("anyedge_acme_storage_up", "Whether the storage that the nodes share for certificates could be used the last time: 1 or 0; only where there is one.", nil, nil),
+		asked:  prometheus.NewDesc("anyedge_acme_challenges_answered_total", "Questions of authorities that this node has answered, whichever node had ordered, by challenge: http-01, tls-alpn-01.", []string{"type"}, nil),
+		from:   m,
 	}
 	if r != nil {
 		r.MustRegister(c.orders, c)
@@ -45,7 +49,11 @@ func (c *metrics) ordered(authority string, err error) {
 }
 
 // Describe fulfils prometheus.Collector.
-func (c *metrics) Describe(to chan<- *prometheus.Desc) { to <- c.names }
+func (c *metrics) Describe(to chan<- *prometheus.Desc) {
+	to <- c.names
+	to <- c.shared
+	to <- c.asked
+}
 
 // Collect fulfils prometheus.Collector.
 func (c *metrics) Collect(to chan<- prometheus.Metric) {
@@ -56,6 +64,16 @@ func (c *metrics) Collect(to chan<- prometheus.Metric) {
 		count[t.state(now)]++
 	}
 	c.from.mu.Unlock()
+	for kind, n := range c.from.config.Challenges.Answered() {
+		to <- prometheus.MustNewConstMetric(c.asked, prometheus.CounterValue, float64(n), kind)
+	}
+	if s := c.from.Storage(); s != nil {
+		up := 1.0
+		if s.Problem != "" {
+			up = 0
+		}
+		to <- prometheus.MustNewConstMetric(c.shared, prometheus.GaugeValue, up)
+	}
 	for s, n := range count {
 		to <- prometheus.MustNewConstMetric(c.names, prometheus.GaugeValue, float64(n), string(s))
 	}

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/anyedge/anyedge/tls/acme/dns01"
+	"github.com/anyedge/anyedge/tls/acme/redis"
 )
 
 // Options is the `tls.acme` key of the configuration; without that key nothing is obtained.
@@ -24,10 +27,14 @@ type Options struct {
 	Hosts []string `yaml:"hosts"`
 	// Storage is the directory of keys, certificates and accounts, of mode 0700.
 	Storage string `yaml:"storage"`
+	// Redis is what the fleet's nodes share besides; nil: nothing. What is in Storage is encrypted then.
+	Redis *redis.Options `yaml:"redis"`
 	// KeyType is that of the certificates' keys: p256, p384, ed25519, rsa2048 or rsa4096.
 	KeyType string `yaml:"key_type"`
 	// Challenges are the ways to show that a name is ours. None: http-01 and tls-alpn-01.
 	Challenges []string `yaml:"challenges"`
+	// DNS are those who host the zones whose names are shown to be ours by dns-01 instead, wildcards included.
+	DNS []dns01.Options `yaml:"dns"`
 }
 
 // Authority is one certificate authority.
@@ -73,6 +80,20 @@ func (o *Options) Check(report func(key, problem string)) {
 	o.checkChallenges(report)
 	o.checkHosts(report)
 	o.checkAuthorities(report)
+	o.checkZones(report)
+}
+
+// checkZones reports a zone that two have: which would be asked?
+func (o *Options) checkZones(report func(key, problem string)) {
+	seen := map[string]bool{}
+	for i := range o.DNS {
+		for j, z := range o.DNS[i].Zones {
+			if seen[z] && !slices.Contains(o.DNS[i].Zones[:j], z) {
+				report(fmt.Sprintf("dns[%d].zones[%d]", i, j), fmt.Sprintf("%q has a host already", z))
+			}
+			seen[z] = true
+		}
+	}
 }
 
 func (o *Options) checkChallenges(report func(key, problem string)) {
@@ -91,7 +112,7 @@ func (o *Options) checkHosts(report func(key, problem string)) {
 		case notAddress == nil:
 			report(at, fmt.Sprintf("%s is an address: only names can be obtained", h))
 		case !o.Obtainable(h) && strings.HasPrefix(h, "*."):
-			report(at, fmt.Sprintf("%q is a wildcard, which authorities give out for the challenge dns-01 alone", h))
+			report(at, fmt.Sprintf("%q is a wildcard, which authorities give out for the challenge dns-01 alone: tls.acme.dns has no zone for it", h))
 		case !o.Obtainable(h):
 			report(at, fmt.Sprintf("%q is not a full host name", h))
 		case slices.Contains(o.Hosts[:i], h):
@@ -118,7 +139,10 @@ func (o *Options) checkAuthorities(report func(key, problem string)) {
 
 // Obtainable tells whether a certificate for host, a site's host, can be obtained at all with these challenges.
 func (o *Options) Obtainable(host string) bool {
-	name := strings.ToLower(host)
+	name, wild := strings.CutPrefix(strings.ToLower(host), "*.")
+	if wild && !slices.ContainsFunc(o.DNS, func(d dns01.Options) bool { return d.Covers(name) }) {
+		return false
+	}
 	if len(name) > 253 || !strings.Contains(name, ".") {
 		return false
 	}

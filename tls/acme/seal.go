@@ -32,19 +32,25 @@ func seal(keys [][]byte, parties, plain []byte) ([]byte, error) {
 
 // open undoes seal under any of keys.
 func open(keys [][]byte, parties, sealed []byte) ([]byte, error) {
-	for _, key := range keys {
+	plain, _, err := openBy(keys, parties, sealed)
+	return plain, err
+}
+
+// openBy is open, and tells which of keys it was.
+func openBy(keys [][]byte, parties, sealed []byte) (plain []byte, which int, err error) {
+	for i, key := range keys {
 		aead, err := newAEAD(key)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if len(sealed) < aead.NonceSize() {
 			break
 		}
 		if plain, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], parties); err == nil {
-			return plain, nil
+			return plain, i, nil
 		}
 	}
-	return nil, errSealed
+	return nil, 0, errSealed
 }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {

@@ -8,16 +8,23 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"github.com/mholt/acmez/v3"
+	acmeproto "github.com/mholt/acmez/v3/acme"
 	"go.uber.org/zap"
+
+	"github.com/anyedge/anyedge/tls/acme/dns01"
 )
 
 // settings are what one configuration is made into. A step begins and ends with the same.
 type settings struct {
 	options  Options
 	storage  certmagic.Storage
+	depot    *depot // nil: the nodes share no storage
 	issuers  []*issuer
 	interval time.Duration
 	zap      *zap.Logger
+
+	steps   int  // under way; guarded by Manager.mu, as is retired
+	retired bool // others have taken their place
 }
 
 // newSettings reads the files that o names and makes the storage's directory.
@@ -26,10 +33,19 @@ func newSettings(o Options, c *Config, m *metrics) (*settings, error) {
 		return nil, fmt.Errorf("make tls.acme.storage: let the user that anyedge runs as make it (uid %d): %w", os.Getuid(), err)
 	}
 	log := c.Log
-	s := &settings{options: o, storage: &certmagic.FileStorage{Path: o.Storage}, interval: c.Interval, zap: newZap(log)}
+	local := &sealed{Storage: &certmagic.FileStorage{Path: o.Storage}, keys: c.StorageKeys, seals: o.Redis != nil, opens: true}
+	s := &settings{options: o, storage: local, interval: c.Interval, zap: newZap(log)}
+	zones, err := dns01.New(o.DNS)
+	if err != nil {
+		return nil, fmt.Errorf("tls.acme.dns: %w", err)
+	}
+	solve := solving{zones, solvers(&o, c.Challenges)}
+	if s.depot, err = newDepot(&o, c); err != nil {
+		return nil, err
+	}
 	var errs []error
 	for _, a := range o.authorities() {
-		i, err := newIssuer(s, a, solvers(&o, c.Challenges), m, demote(log))
+		i, err := newIssuer(s, a, solve, m, demote(log))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("authority %s: %w", a.Directory, err))
 			continue
@@ -43,11 +59,26 @@ func newSettings(o Options, c *Config, m *metrics) (*settings, error) {
 	return s, nil
 }
 
-// close ends idle connections; a step under way finishes.
+// close ends connections. No step is under way.
 func (s *settings) close() {
+	s.depot.close()
 	for _, i := range s.issuers {
 		i.transport.CloseIdleConnections()
 	}
+}
+
+// solving is how names are shown to be ours: those of zones by DNS, all others by what answers at the VIPs.
+type solving struct {
+	zones  *dns01.Solver
+	others map[string]acmez.Solver
+}
+
+// of are the solvers for a certificate with names, which is one.
+func (s *solving) of(names []string) map[string]acmez.Solver {
+	if len(names) > 0 && s.zones.Covers(names[0]) {
+		return map[string]acmez.Solver{acmeproto.ChallengeTypeDNS01: s.zones}
+	}
+	return s.others
 }
 
 func solvers(o *Options, c Challenges) map[string]acmez.Solver {

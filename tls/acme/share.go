@@ -17,6 +17,11 @@ type errWaiting struct{ node string }
 
 func (e *errWaiting) Error() string { return e.node + " obtains it" }
 
+func waits(err error) bool {
+	_, ok := errors.AsType[*errWaiting](err)
+	return ok
+}
+
 // due tells whether a better certificate is wanted.
 func (h *held) due(now time.Time) bool { return h == nil || !now.Before(h.renewal) }
 

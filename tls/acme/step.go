@@ -16,17 +16,18 @@ import (
 func (m *Manager) step(ctx context.Context, s *settings, t *task, told bool) {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
-	h, err := m.tend(ctx, s, t.name, told)
+	h, err := m.tend(ctx, s, t, told)
 	m.finish(ctx, t, h, err)
 }
 
 // tend returns the certificate that name has in the end, if any, and why it hasn't a better one.
 // Where there are other nodes, one of them obtains and renews, and this one takes what that has; told says that there is
 // something new.
-func (m *Manager) tend(ctx context.Context, s *settings, name string, told bool) (*held, error) {
+func (m *Manager) tend(ctx context.Context, s *settings, t *task, told bool) (*held, error) {
 	if s == nil {
 		return nil, errNotConfigured
 	}
+	name := t.name
 	for _, err := range s.mend(ctx, name) {
 		m.config.Log.Warn("acme storage", "name", name, "error", err)
 	}
@@ -34,9 +35,13 @@ func (m *Manager) tend(ctx context.Context, s *settings, name string, told bool)
 	defer cache.Stop()
 	err := m.settle(ctx, s, name, told)
 	if err == nil {
-		err = manage(ctx, magic, name)
-	} else if _, cached := magic.CacheManagedCertificate(ctx, name); cached == nil {
-		err = nil // it has been taken from another node, or nothing was due
+		err = m.obtain(ctx, s, magic, t)
+	}
+	if waits(err) || errors.Is(err, errNotDue) {
+		m.exchange(ctx, s, name)
+		if _, cached := magic.CacheManagedCertificate(ctx, name); cached == nil {
+			err = nil // it has been taken from another node, or nothing was due
+		}
 	}
 	h := s.stored(context.WithoutCancel(ctx), name)
 	switch {
@@ -82,7 +87,7 @@ func (m *Manager) finish(ctx context.Context, t *task, h *held, err error) {
 		t.held = h
 	}
 	t.busy = false
-	_, waiting := errors.AsType[*errWaiting](err)
+	waiting := waits(err)
 	switch {
 	case err == nil:
 		t.failures, t.problem = 0, nil

@@ -57,14 +57,15 @@ func (s *settings) stored(ctx context.Context, name string) *held {
 	return best
 }
 
-// mend deletes what is stored of name and isn't whole: certmagic would stumble over it for ever.
+// mend deletes what is stored of name and isn't whole: certmagic would stumble over it for ever. What another secret opens
+// stays.
 func (s *settings) mend(ctx context.Context, name string) (broken []error) {
 	for _, i := range s.issuers {
 		f, err := s.readFiles(ctx, i, name)
 		if err == nil {
 			_, err = f.held(i, name)
 		}
-		if err == nil || errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, fs.ErrNotExist) || unopened(err) || ctx.Err() != nil {
 			continue
 		}
 		broken = append(broken, fmt.Errorf("what is stored of %s from %s is broken and is obtained anew: %w", name, i.name(), err))

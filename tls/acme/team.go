@@ -105,6 +105,9 @@ func (t *Team) KeyAuthorization(host, token string) (string, bool) {
 // Certificate is the answer to a tls-alpn-01 challenge, whichever node has put it.
 func (t *Team) Certificate(name string) *tls.Certificate { return t.local.Certificate(name) }
 
+// Answered is how often this node has answered, by type.
+func (t *Team) Answered() map[string]int64 { return t.local.Answered() }
+
 // lower are those of the others that come before this node: they obtain, unless they decline.
 func (t *Team) lower(others []string) []string {
 	list := slices.DeleteFunc(slices.Clone(others), func(node string) bool { return node >= t.name })

@@ -15,6 +15,7 @@ const (
 	labelTicket       = "anyedge 1 ticket " // and the epoch, in decimal
 	labelGossip       = "anyedge 1 gossip"
 	labelCertificate  = "anyedge 1 certificate"
+	labelStorage      = "anyedge 1 certificate storage"
 	labelFingerprint  = "anyedge 1 fingerprint"
 )
 
@@ -64,6 +65,9 @@ func (s *Set) GossipKeys() [][]byte { return s.octets(labelGossip, 32) }
 // CertificateKeys are the 32-octet keys of what nodes tell each other about certificates, private keys included. All open;
 // the first seals.
 func (s *Set) CertificateKeys() [][]byte { return s.octets(labelCertificate, 32) }
+
+// StorageKeys are the 32-octet keys of what nodes store of certificates, private keys included. All open; the first seals.
+func (s *Set) StorageKeys() [][]byte { return s.octets(labelStorage, 32) }
 
 func (s *Set) octets(label string, size int) (list [][]byte) {
 	for _, secret := range s.all() {

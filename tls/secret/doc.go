@@ -5,7 +5,9 @@
 //	        Write        ├─► ResetKey           stateless resets (RFC 9000, section 10.3)
 //	          ▲          ├─► TokenKey           address validation (RFC 9000, section 8.1)
 //	   New, Rotate       ├─► TicketKeys         TLS session tickets (RFC 8446, section 4.6.1), by day
-//	                     └─► GossipKeys         what nodes tell each other
+//	                     ├─► GossipKeys         what nodes tell each other
+//	                     ├─► CertificateKeys    what they tell each other about certificates
+//	                     └─► StorageKeys        what they store of certificates
 //
 // Nodes with the same file derive the same keys, so what one of them has made holds at all of them, without a word
 // between them.

@@ -37,6 +37,7 @@ func TestKeysStayTheSame(t *testing.T) {
 		{"token", hex.EncodeToString(s.TokenKey()), "cd2fe8a7d171fcd686386eb359f026aefcbe7e9d0bbc9389258fa386ec3450c5"},
 		{"ticket", first(s.TicketKeys(20000)), "7707cb98b677e40d412ad3e82a17f7acc3feb7281ffb6a0a1bdc1cc30d716a68"},
 		{"gossip", first(s.GossipKeys()), "f512daa87857c33219f912db93f9175393a119f0e59e780d071e57d9722e341b"},
+		{"storage", first(s.StorageKeys()), "896b7ab1aeea0da16c6955ac0c1c37914eac4857823511ffe986df1e2735d0b7"},
 		{"certificate", first(s.CertificateKeys()), "25bef17c4318d982f522747060dff91749d75b74d18a6677d4e4fc8d0eb6442a"},
 		{"fingerprint", s.Describe()[0].Fingerprint, "ce6961ab558ad71c"},
 	} {
@@ -63,7 +64,7 @@ func TestKeysDiffer(t *testing.T) {
 			all = append(all, k.Key)
 		}
 	}
-	all = slices.Concat(all, s.GossipKeys(), s.CertificateKeys(), s.TicketKeys(-1), s.TicketKeys(1), s.TicketKeys(11))
+	all = slices.Concat(all, s.GossipKeys(), s.CertificateKeys(), s.StorageKeys(), s.TicketKeys(-1), s.TicketKeys(1), s.TicketKeys(11))
 	seen := map[string]bool{}
 	for _, key := range all {
 		start := string(key[:16]) // a short one must not be the beginning of a long one
@@ -72,7 +73,7 @@ func TestKeysDiffer(t *testing.T) {
 		}
 		seen[start] = true
 	}
-	if want := 2 + 2*2 + 2*5; len(seen) != want {
+	if want := 2 + 2*2 + 2*6; len(seen) != want {
 		t.Errorf("%d keys, want %d", len(seen), want)
 	}
 }

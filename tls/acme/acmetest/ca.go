@@ -36,6 +36,7 @@ type CA struct {
 	admin  http.Handler
 	root   string // a file
 	orders atomic.Int64
+	joined atomic.Int64
 	fault  atomic.Pointer[http.HandlerFunc] // answers new orders in Pebble's place
 }
 
@@ -45,32 +46,40 @@ type Options struct {
 	Resolver          string            // the DNS server that it asks, over TCP
 	Validity          time.Duration     // of certificates; 0: 90 days
 	Externals         map[string]string // accounts that are known: HMAC keys by their IDs; those alone are taken
+	OCSP              string            // the URL of the OCSP responder that certificates name; empty: none
+}
+
+// pebble is an authority's API, and its management's.
+func (o *Options) pebble(quiet *log.Logger) (api, admin http.Handler, err error) {
+	hasten()
+	store := db.NewMemoryStore()
+	for id, key := range o.Externals {
+		if err := store.AddExternalAccountKeyByID(id, key); err != nil {
+			return nil, nil, err
+		}
+	}
+	profiles := map[string]ca.Profile{"default": {ValidityPeriod: uint64(o.Validity / time.Second)}}
+	authorities := ca.New(quiet, store, o.OCSP, "ecdsa", 0, 1, profiles)
+	validation := va.New(quiet, o.HTTPPort, o.TLSPort, true, o.Resolver, store)
+	front := wfe.New(quiet, store, validation, authorities, []string{"pebble.test"}, true, len(o.Externals) > 0, 1, 1)
+	return front.Handler(), front.ManagementHandler(), nil
 }
 
 // Start starts an authority, until the test's end.
 func Start(t testing.TB, o Options) *CA {
 	t.Helper()
-	hasten()
 	quiet := log.New(io.Discard, "", 0)
-	store := db.NewMemoryStore()
-	for id, key := range o.Externals {
-		must(t, store.AddExternalAccountKeyByID(id, key))
-	}
-	profiles := map[string]ca.Profile{"default": {ValidityPeriod: uint64(o.Validity / time.Second)}}
-	authorities := ca.New(quiet, store, "", "ecdsa", 0, 1, profiles)
-	validation := va.New(quiet, o.HTTPPort, o.TLSPort, true, o.Resolver, store)
-	front := wfe.New(quiet, store, validation, authorities, []string{"pebble.test"}, true, len(o.Externals) > 0, 1, 1)
-	a := &CA{t: t, admin: front.ManagementHandler()}
-	inner := front.Handler()
+	api, admin, err := o.pebble(quiet)
+	must(t, err)
+	a := &CA{t: t, admin: admin}
 	a.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/order-plz") {
-			a.orders.Add(1)
-			if fault := a.fault.Load(); fault != nil {
-				(*fault)(w, r)
-				return
-			}
+		fault := a.fault.Load()
+		if fault == nil || r.URL.Path != newOrder {
+			a.count(api, w, r)
+			return
 		}
-		inner.ServeHTTP(w, r)
+		a.orders.Add(1)
+		(*fault)(w, r)
 	}))
 	a.server.Config.ErrorLog = quiet
 	a.server.StartTLS()
@@ -89,8 +98,41 @@ func (a *CA) RootFile() string { return a.root }
 // Name is its host and port.
 func (a *CA) Name() string { return strings.TrimPrefix(a.server.URL, "https://") }
 
-// Orders is how many were placed.
+// Orders is how many were placed, those among them that Break's function has answered.
 func (a *CA) Orders() int64 { return a.orders.Load() }
+
+// Where Pebble takes accounts and orders.
+const (
+	newAccount = "/sign-me-up"
+	newOrder   = "/order-plz"
+)
+
+// count counts accounts and orders that are made: a request may fail for its nonce, and be repeated.
+func (a *CA) count(api http.Handler, w http.ResponseWriter, r *http.Request) {
+	n := &noted{ResponseWriter: w}
+	api.ServeHTTP(n, r)
+	switch {
+	case n.status != http.StatusCreated:
+	case r.URL.Path == newAccount:
+		a.joined.Add(1)
+	case r.URL.Path == newOrder:
+		a.orders.Add(1)
+	}
+}
+
+// noted keeps a response's status.
+type noted struct {
+	http.ResponseWriter
+	status int
+}
+
+func (n *noted) WriteHeader(status int) {
+	n.status = status
+	n.ResponseWriter.WriteHeader(status)
+}
+
+// Accounts is how many were registered.
+func (a *CA) Accounts() int64 { return a.joined.Load() }
 
 // Close ends it before the test does.
 func (a *CA) Close() { a.server.Close() }
