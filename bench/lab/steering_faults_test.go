@@ -19,6 +19,7 @@ import (
 // What goes wrong while a connection's packets take the detour: it goes on.
 func TestSteeringFaults(t *testing.T) {
 	f := startSteering(t, true)
+	second := f.Link(f.Fra.Edge, f.Ams.Host) // ams's second uplink
 	f.narrow(1280)
 	f.flip(f.Fra)
 	f.Await("the nodes know the path's MTU", moveLimit, func() bool { return f.pmtu(f.Fra) == 1280 && f.pmtu(f.Ams) == 1280 })
@@ -28,6 +29,8 @@ func TestSteeringFaults(t *testing.T) {
 	}{
 		{"the tunnel's path takes 1280 octets", func() {}},
 		{"the owner has no route for 300 ms", func() { f.withoutRoute(300 * time.Millisecond) }},
+		{"the owner's other uplink takes over", func() { f.Ams.Host.Run("ip", "route", "replace", "default", "via", second.A.V4.String()) }},
+		{"the fleet's secret is rotated", func() { f.rotate(t, "2 *next"); f.rotate(t, "2 *current") }},
 		{"the owner is frozen for 700 ms", func() { f.frozen(f.Ams, 700*time.Millisecond) }},
 		{"the nodes don't reach each other for 700 ms", f.partition},
 		{"a flood of connection IDs that nobody made", func() { f.flood(t) }},
@@ -45,6 +48,27 @@ func TestSteeringFaults(t *testing.T) {
 		}
 	}
 	f.tell(t)
+	page := f.browse(t, "--dump-dom")
+	for _, want := range []string{"fra-1", "path MTU", "1280", "Clients on a detour by another node", "for connections here", "to another worker|to their node"} {
+		if !regexp.MustCompile(want).MatchString(page) {
+			t.Errorf("the status page doesn't show %q", want)
+		}
+	}
+}
+
+// rotate makes the next step of a rotation of the fleet's secret, and waits until both nodes say so.
+func (f *steered) rotate(t *testing.T, role string) {
+	if out, err := f.Ams.Node.CLI("secret", "rotate", f.secret); err != nil {
+		t.Fatal(err, out)
+	}
+	want := regexp.MustCompile(`(?m)^secret *` + role)
+	for _, m := range []*lab.Metro{f.Ams, f.Fra} {
+		m.Node.Signal(syscall.SIGHUP)
+		f.Await(m.Host.Name+" has the secret", moveLimit, func() bool {
+			out, err := m.Node.CLI("status")
+			return err == nil && want.MatchString(out)
+		})
+	}
 }
 
 // during does something to the fleet under a connection from ams whose packets come by way of fra.

@@ -94,6 +94,7 @@ func underFlips(t *testing.T, steering bool) map[string]outcome {
 	work.Wait()
 	f.flip(f.Ams)
 	outcomes["ngtcp2's client"] = f.ngtcp2(t)
+	f.flip(f.Ams)
 	outcomes["handshakes under flapping"] = f.handshakes(t)
 	f.flip(f.Ams)
 	outcomes["owner killed and restarted"] = f.restarted(t)
@@ -108,11 +109,12 @@ type steered struct {
 	*fleet
 
 	settings map[*lab.Metro]lab.Settings
+	secret   string // the file
 }
 
 func startSteering(t *testing.T, steering bool) *steered {
-	f := &steered{assemble(t), map[*lab.Metro]lab.Settings{}}
 	file := filepath.Join(t.TempDir(), "fleet.secret")
+	f := &steered{assemble(t), map[*lab.Metro]lab.Settings{}, file}
 	if err := secret.Create(file, secret.New()); err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@
 // With a [Steering], which hands packets of others' connections to them, quic-go reads a socket through it, and takes
 // connection IDs from it that say whose they are. Then QUIC has several sockets at each address, its workers, each with a
 // reader and a quic.Transport of its own: the kernel spreads clients over them, and the connection ID says which of them a
-// packet is for whose client has another address by now. TCP has one accept loop at each address: one takes more connections
-// than all processors can shake hands with.
+// packet is for whose client has another address by now. TCP has one accept loop at each address: it takes 10 µs for a
+// connection, a small part of what the handshake takes on whatever processor (BenchmarkAccept).
 //
 // A [Listener] lives from [Open] to the end of [Listener.Shutdown]:
 //

@@ -92,8 +92,8 @@ func (l *Listener) build() error {
 		l.plain = append(l.plain, l.newAcceptor(socket))
 	}
 	for _, workers := range l.sockets.quic {
+		enlarge(workers, l.log)
 		for number, socket := range workers {
-			enlarge(socket, l.log)
 			s, err := newQUICServer(l, socket, uint8(number))
 			if err != nil {
 				return err

@@ -44,14 +44,18 @@ func passes(err error) bool {
 	return ok && slices.Contains(passing, errno)
 }
 
-// enlarge raises the socket's buffers, and says what to do where the host doesn't let it.
-func enlarge(conn *net.UDPConn, log *slog.Logger) {
-	read, write, err := raiseBuffers(conn, udpBuffer)
+// enlarge raises the buffers of an address's sockets, and says once what to do where the host doesn't let it.
+func enlarge(workers []*net.UDPConn, log *slog.Logger) {
+	var read, write int
+	var err error
+	for _, conn := range workers {
+		read, write, err = raiseBuffers(conn, udpBuffer) // the same of each
+	}
 	if err == nil && read >= udpBuffer && write >= udpBuffer {
 		return
 	}
 	// quic-go would say the same to the standard logger, once.
 	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
-	log.Warn("the buffers of the QUIC socket are small, bursts will be lost: sysctl -w net.core.rmem_max=7340032 net.core.wmem_max=7340032",
-		"address", conn.LocalAddr().String(), "receive", read, "send", write, "wanted", udpBuffer, "error", err)
+	log.Warn("the buffers of the QUIC sockets are small, bursts will be lost: sysctl -w net.core.rmem_max=7340032 net.core.wmem_max=7340032",
+		"address", workers[0].LocalAddr().String(), "receive", read, "send", write, "wanted", udpBuffer, "error", err)
 }

@@ -50,7 +50,7 @@ func read(t *testing.T, c *steer.Conn, ms []ipv4.Message) []ipv4.Message {
 }
 
 // client is a socket that sends to nodes.
-func client(t *testing.T) *net.UDPConn {
+func client(t testing.TB) *net.UDPConn {
 	t.Helper()
 	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -84,7 +84,7 @@ func marks(t *testing.T, m ipv4.Message) byte {
 }
 
 // send sends datagrams of size octets each but the last, together, as the kernel hands them over on loopback.
-func send(t *testing.T, from *net.UDPConn, to *node, b []byte, size int) {
+func send(t testing.TB, from *net.UDPConn, to *node, b []byte, size int) {
 	t.Helper()
 	var oob []byte
 	if size > 0 {

@@ -229,3 +229,25 @@ func TestPingIsAnswered(t *testing.T) {
 	}
 	p.await("too many pings", Overflow, before+1)
 }
+
+// Nodes whose clocks are years apart understand each other: a process is told from the one before, whichever seems the older.
+func TestClockSkew(t *testing.T) {
+	p := newFakePeer(t)
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := p.s.Wrap(socket, www, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i, epoch := range []uint32{1 << 31, 0, 1<<32 - 1, 7, newStamps(time.Now().Add(time.Hour)).epoch, newStamps(time.Now().Add(-365 * 24 * time.Hour)).epoch} {
+		p.epoch, p.counter = epoch, uint64(i)<<44
+		p.expect("before they have met", p.datagram(), OtherEpoch)
+		taken := p.s.refused[Accepted].Load()
+		p.meet()
+		p.await("met", Accepted, taken+1)
+		p.expect("good", p.datagram(), Accepted)
+	}
+}

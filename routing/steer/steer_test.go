@@ -151,7 +151,8 @@ func echo(c *quic.Conn) {
 // route is a client's socket whose datagrams a route carries to a node of choice, whatever their address.
 type route struct {
 	*net.UDPConn
-	to atomic.Pointer[net.UDPAddr]
+	to  atomic.Pointer[net.UDPAddr]
+	tap atomic.Pointer[func([]byte)] // sees what is sent
 }
 
 func newRoute(t testing.TB) *route {
@@ -172,6 +173,9 @@ func newRouteFrom(t testing.TB, a netip.Addr) *route {
 func (r *route) flip(n *node) { r.to.Store(n.conn.LocalAddr().(*net.UDPAddr)) }
 
 func (r *route) WriteMsgUDP(b, oob []byte, a *net.UDPAddr) (int, int, error) {
+	if tap := r.tap.Load(); tap != nil {
+		(*tap)(b)
+	}
 	if to := r.to.Load(); to != nil {
 		a = to
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package steer_test
 
 import (
@@ -23,7 +25,7 @@ import (
 
 // The benchmarks of transfers have servers in processes of their own, so that their processor time is theirs alone.
 const (
-	roleVariable = "ANYEDGE_STEER_TEST_ROLE" // bare, steered
+	roleVariable = "ANYEDGE_STEER_TEST_ROLE" // bare, steered, or steered and the number of workers
 	hostVariable = "ANYEDGE_STEER_TEST_HOST"
 )
 
@@ -33,36 +35,52 @@ func TestServerProcess(t *testing.T) {
 	if role == "" {
 		t.Skip("it is for the benchmarks")
 	}
-	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = socket.SetReadBuffer(7 << 20)
-	tr := &quic.Transport{Conn: socket}
+	workers := 1
+	_, _ = fmt.Sscanf(role, "steered %d", &workers)
+	sockets := shared(t, workers)
+	transports := []*quic.Transport{{Conn: sockets[0]}}
 	in := bufio.NewScanner(os.Stdin)
-	if role == "steered" {
-		tr = steered(t, socket, in)
+	if role != "bare" {
+		transports = steered(t, sockets, in)
 	}
-	ln, err := tr.Listen(&tls.Config{Certificates: []tls.Certificate{certificate(t)}, NextProtos: []string{"echo"}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Println("at", socket.LocalAddr())
-	go func() { // ends with the process
-		for {
-			c, err := ln.Accept(context.Background())
-			if err != nil {
-				return
-			}
-			go transfer(c)
+	config := &tls.Config{Certificates: []tls.Certificate{certificate(t)}, NextProtos: []string{"echo"}}
+	for _, tr := range transports {
+		ln, err := tr.Listen(config, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
+		go func() { // ends with the process
+			for {
+				c, err := ln.Accept(context.Background())
+				if err != nil {
+					return
+				}
+				go transfer(c)
+			}
+		}()
+	}
+	fmt.Println("at", sockets[0].LocalAddr())
 	for in.Scan() { // until the benchmark closes it
 	}
 }
 
-// steered is a transport beside another node, whose tunnel the benchmark tells.
-func steered(t *testing.T, socket *net.UDPConn, in *bufio.Scanner) *quic.Transport {
+// shared are sockets that share a port.
+func shared(t *testing.T, count int) (all []*net.UDPConn) {
+	lc, at := net.ListenConfig{Control: sharePort}, "127.0.0.1:0"
+	for range count {
+		c, err := lc.ListenPacket(t.Context(), "udp4", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		socket := c.(*net.UDPConn)
+		_ = socket.SetReadBuffer(7 << 20)
+		all, at = append(all, socket), socket.LocalAddr().String()
+	}
+	return all
+}
+
+// steered are transports beside another node, whose tunnel the benchmark tells.
+func steered(t *testing.T, sockets []*net.UDPConn, in *bufio.Scanner) (all []*quic.Transport) {
 	host, _ := strconv.Atoi(os.Getenv(hostVariable))
 	o := steer.Options{Metro: 1, Host: uint16(host), Address: netip.MustParseAddr("127.0.0.1"), MaxDatagram: steer.MaxDatagram, Rate: steer.MaxRate}
 	s, err := steer.Open(o, 1, keys(t, root, 1), nil, slog.New(slog.DiscardHandler))
@@ -70,9 +88,12 @@ func steered(t *testing.T, socket *net.UDPConn, in *bufio.Scanner) *quic.Transpo
 		t.Fatal(err)
 	}
 	go func() { _ = s.Run(context.Background()) }() // ends with the process
-	conn, err := s.Wrap(socket, vip, 0)
-	if err != nil {
-		t.Fatal(err)
+	for worker, socket := range sockets {
+		conn, err := s.Wrap(socket, vip, uint8(worker))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, &quic.Transport{Conn: conn, ConnectionIDGenerator: s.ConnectionIDs(uint8(worker)), StatelessResetKey: s.ResetKey(vip)})
 	}
 	fmt.Println("tunnel", s.Addr())
 	if in.Scan() && in.Text() != "" {
@@ -81,7 +102,7 @@ func steered(t *testing.T, socket *net.UDPConn, in *bufio.Scanner) *quic.Transpo
 			t.Fatal(err)
 		}
 	}
-	return &quic.Transport{Conn: conn, ConnectionIDGenerator: s.ConnectionIDs(0), StatelessResetKey: s.ResetKey(vip)}
+	return all
 }
 
 // transfer answers streams: the first line says how many octets are wanted; what follows is thrown away.

@@ -7,10 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/quic-go/quic-go"
+	"golang.org/x/sys/unix"
 
 	"github.com/anyedge/anyedge/routing/steer"
 )
@@ -37,6 +39,11 @@ func startWorkers(t *testing.T, host uint16, k steer.Keys, count int, adjust fun
 }
 
 func never(*steer.Options) {}
+
+// sharePort lets sockets share a port.
+func sharePort(_, _ string, c syscall.RawConn) error {
+	return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+}
 
 // A connection goes on wherever the kernel delivers its packets, with the client at another address.
 func TestConnectionStaysWithItsWorker(t *testing.T) {
