@@ -16,6 +16,8 @@
 //	detour.go       whose datagrams have come by others for so long that they are asked to connect anew
 //	heartbeat.go ─► beat.go, pmtu.go: who lives, how far, how wide ─► judge.go: whom others may answer for
 //
+// TCP segments that routing/rescue finds to be another node's, and its questions, go through the same tunnel (segments.go).
+//
 // The rules that keep it harmless:
 //
 //   - What came out of a tunnel never goes into one: a datagram goes by one other node at most.

@@ -34,13 +34,24 @@ func (e *egress) add(p *peer, h header, client netip.AddrPort, data []byte) {
 	if client.Addr().Is6() {
 		size += clientLen6 - clientLen4
 	}
+	e.begin(p, size)
+	e.buf = p.pair.appendDatagram(e.buf, p.stamp(h), client, data)
+}
+
+// addSegment is add for an IP packet of a TCP connection.
+func (e *egress) addSegment(p *peer, packet []byte) {
+	e.begin(p, headerLen+len(packet)+tagLen)
+	e.buf = p.pair.appendMessage(e.buf, p.stamp(header{kind: segment}), packet)
+}
+
+// begin makes room for a message of size octets, which follows.
+func (e *egress) begin(p *peer, size int) {
 	if e.count > 0 && (e.peer != p || e.short || size > e.size || e.count == maxSegments || len(e.buf)+size > maxBurst) {
 		e.flush()
 	}
 	if e.count == 0 {
 		e.peer, e.size = p, size
 	}
-	e.buf = p.pair.appendDatagram(e.buf, p.stamp(h), client, data)
 	e.short = size < e.size
 	e.count++
 }

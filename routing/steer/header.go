@@ -29,6 +29,8 @@ const (
 	datagram message = iota + 1
 	ping
 	pong
+	segment // an IP packet of a TCP connection
+	query   // a question for such a connection's owner, or its answer
 )
 
 const (
@@ -72,7 +74,7 @@ func parseHeader(b []byte) (header, Refusal) {
 		return header{}, Truncated
 	}
 	kind := message(b[0] &^ version)
-	if b[0]&0xf0 != version || kind < datagram || kind > pong || b[1]&^(flagV6|ecnMask) != 0 {
+	if b[0]&0xf0 != version || kind < datagram || kind > query || b[1]&^(flagV6|ecnMask) != 0 {
 		return header{}, WrongVersion
 	}
 	return header{

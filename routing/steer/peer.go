@@ -31,6 +31,7 @@ type peerState struct {
 	counter atomic.Uint64 // of what was sent
 	limit   *bucket       // of datagrams forwarded
 	answers *bucket       // of messages answered before it is known that their sender lives
+	queries *bucket       // of its questions for owners of TCP connections
 	dead    atomic.Bool
 	mtu     atomic.Int32 // of the path, in octets; 0: not known
 	rtt     atomic.Int64 // nanoseconds; 0: not known
@@ -52,7 +53,7 @@ type inbound struct {
 // newPeerState begins what is known of a peer. What it sends is stamped as later than all that this process has sent so far:
 // a peer that goes and comes back would else take it for replayed.
 func newPeerState(now stamps, rate int) *peerState {
-	s := &peerState{since: time.Now(), epoch: now.epoch, limit: newBucket(rate, time.Second/4), answers: newBucket(50, time.Second)}
+	s := &peerState{since: time.Now(), epoch: now.epoch, limit: newBucket(rate, time.Second/4), answers: newBucket(50, time.Second), queries: newBucket(queryRate, time.Second)}
 	s.counter.Store(now.next())
 	return s
 }

@@ -27,12 +27,14 @@ const (
 	Loop
 	// Overflow found the socket's queue full.
 	Overflow
+	// NoRescue is of a TCP connection, and this node has fleet.tcp_rescue off.
+	NoRescue
 	refusals // how many there are
 )
 
 var refusalNames = [refusals]string{
 	Accepted: "accepted", Truncated: "truncated", WrongVersion: "version", UnknownPeer: "unknown_peer", UnknownKey: "unknown_key",
-	Forged: "forged", OtherEpoch: "other_epoch", Replayed: "replayed", UnknownVIP: "unknown_vip", Loop: "loop", Overflow: "overflow",
+	Forged: "forged", OtherEpoch: "other_epoch", Replayed: "replayed", UnknownVIP: "unknown_vip", Loop: "loop", Overflow: "overflow", NoRescue: "no_rescue",
 }
 
 // String is the value of the metric's label.

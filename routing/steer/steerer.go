@@ -39,8 +39,9 @@ type Steerer struct {
 	changes sync.Mutex // one change of table or conns at a time
 	refused [refusals]atomic.Uint64
 	leaving atomic.Bool
-	former  atomic.Pointer[former] // the process before this one; nil: it is gone
-	handed  atomic.Pointer[handed] // to the process after this one; nil: the sockets are read here
+	former  atomic.Pointer[former]  // the process before this one; nil: it is gone
+	handed  atomic.Pointer[handed]  // to the process after this one; nil: the sockets are read here
+	rescuer atomic.Pointer[Rescuer] // nil: none
 }
 
 // Open binds the tunnel's socket. j gets what happens to other nodes; nil: none. generation should differ from those of the processes before on this node. Run must

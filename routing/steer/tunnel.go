@@ -66,6 +66,10 @@ func (r *receiver) take(t *table, from *net.UDPAddr, b []byte) Refusal {
 		return r.ping(t, p, h, text, len(b)+p.outerLen())
 	case pong:
 		return r.pong(p, h, text)
+	case segment:
+		return r.segment(p, h, text)
+	case query:
+		return r.query(p, h, text)
 	default:
 		return r.datagram(t, p, h, text)
 	}
