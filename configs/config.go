@@ -93,6 +93,8 @@ type Fleet struct {
 	fleet.Options `yaml:",inline"`
 	// Steering is nil for none.
 	Steering *steer.Options `yaml:"steering"`
+	// TCPRescue has TCP connections outlive a route change, too, where the host lets it.
+	TCPRescue bool `yaml:"tcp_rescue"`
 }
 
 // Log says what is logged and where.

@@ -290,6 +290,9 @@ func (d *decoder) validateFleet(cfg *Config) {
 func (d *decoder) validateSteering(cfg *Config) {
 	s := cfg.Fleet.Steering
 	if s == nil {
+		if cfg.Fleet.TCPRescue {
+			d.report("fleet.tcp_rescue", "needs fleet.steering, through whose tunnel segments go")
+		}
 		return
 	}
 	if cfg.Fleet.SecretFile == "" {

@@ -112,7 +112,8 @@ type steered struct {
 	secret   string // the file
 }
 
-func startSteering(t *testing.T, steering bool) *steered {
+// startSteering starts both nodes; more are further keys of the fleet's.
+func startSteering(t *testing.T, steering bool, more ...string) *steered {
 	file := filepath.Join(t.TempDir(), "fleet.secret")
 	f := &steered{assemble(t), map[*lab.Metro]lab.Settings{}, file}
 	if err := secret.Create(file, secret.New()); err != nil {
@@ -122,8 +123,9 @@ func startSteering(t *testing.T, steering bool) *steered {
 		s := lab.Quick()
 		if steering {
 			other := []*lab.Metro{f.Fra, f.Ams}[i]
-			s.More += fmt.Sprintf("fleet: {secret_file: %s, steering: {metro: %d, host: 1, nodes: [{name: %s, metro: %d, host: 1, address: %s}]}}\n",
-				file, 1+i, other.Host.Name, 2-i, other.ToNode.B.V4)
+			s.More += fmt.Sprintf("fleet: {%s}\n", strings.Join(append(more, fmt.Sprintf(
+				"secret_file: %s, steering: {metro: %d, host: 1, nodes: [{name: %s, metro: %d, host: 1, address: %s}]}",
+				file, 1+i, other.Host.Name, 2-i, other.ToNode.B.V4)), ", "))
 		}
 		f.settings[m] = s
 		f.Start(s, m)
@@ -351,7 +353,7 @@ func (f *steered) tell(t *testing.T) {
 			t.Error(err)
 		}
 		for line := range strings.Lines(out) {
-			if strings.HasPrefix(line, "steer") {
+			if strings.HasPrefix(line, "steer") || strings.HasPrefix(line, "rescue") {
 				t.Logf("%s: %s", m.Host.Name, strings.TrimSpace(line))
 			}
 		}

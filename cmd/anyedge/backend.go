@@ -27,7 +27,7 @@ func (n *node) Status() any {
 		Config: ConfigStatus{File: n.file, Loaded: l.loaded},
 		VIPs:   n.vipStatus(l.cfg), Peers: n.speaker.Peers(),
 		Cache: n.cache.Stats(), Disks: n.disk.stats(), Certificates: n.certs.Certificates(), ACME: n.acme.Status(), ACMEStorage: n.acme.Storage(), Report: n.report(l.cfg), Nodes: n.nodeStatus(),
-		FleetSecret: n.secretStatus(), Steering: n.steeringStatus(), Fleet: n.fleetStatus(),
+		FleetSecret: n.secretStatus(), Steering: n.steeringStatus(), Rescue: n.rescueStatus(), Fleet: n.fleetStatus(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.pools)) {
 		s.Origins = append(s.Origins, l.pools[name].Status())

@@ -61,7 +61,7 @@ func check(c *cobra.Command, o *checkOptions, f *clientFlags) error {
 	if err := checkFiles(cfg); err != nil {
 		return err
 	}
-	for _, w := range warnings(cfg) {
+	for _, w := range append(warnings(cfg), rescueWarnings(cfg)...) {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: warning: %s\n", o.file, w)
 	}
 	switch {

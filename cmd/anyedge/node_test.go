@@ -632,7 +632,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		"anyedge_bgp_bfd_up": true, "anyedge_bgp_bfd_failures_total": true, "anyedge_bgp_bfd_discarded_packets_total": true,
 	}
 	for name := range stated {
-		if !seen[name] && !rare[name] {
+		if !seen[name] && !rare[name] && !strings.HasPrefix(name, "anyedge_rescue_") { // the rescue needs privileges; its own test holds it to the README
 			t.Errorf("the README has %s, which the node has not", name)
 		}
 	}

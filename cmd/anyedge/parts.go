@@ -214,6 +214,9 @@ func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 	case n.steering != nil:
 		c.Steering = steering{n.steering}
 	}
+	if s.vip != "" && n.rescue != nil {
+		c.Rescue = n.rescue
+	}
 	return listener.Open(c)
 }
 

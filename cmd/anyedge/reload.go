@@ -147,6 +147,7 @@ func fixed(old, cfg *configs.Config) error {
 		"limits.header_timeout": old.Limits.HeaderTimeout == cfg.Limits.HeaderTimeout,
 		"limits.idle_timeout":   old.Limits.IdleTimeout == cfg.Limits.IdleTimeout,
 		"limits.streams":        old.Limits.Streams == cfg.Limits.Streams,
+		"fleet.tcp_rescue":      old.Fleet.TCPRescue == cfg.Fleet.TCPRescue,
 		"fleet.steering":        sameSteering(old.Fleet.Steering, cfg.Fleet.Steering),
 	} {
 		if !same {

@@ -31,6 +31,7 @@ import (
 	"github.com/anyedge/anyedge/routing"
 	"github.com/anyedge/anyedge/routing/bgp"
 	"github.com/anyedge/anyedge/routing/fleet"
+	"github.com/anyedge/anyedge/routing/rescue"
 	"github.com/anyedge/anyedge/routing/steer"
 	edgetls "github.com/anyedge/anyedge/tls"
 	"github.com/anyedge/anyedge/tls/acme"
@@ -118,32 +119,34 @@ type node struct {
 	token    string           // proves to a self check that this process answered it
 	own      *tls.Certificate // shown by self checks, to sites that ask for one
 
-	certs       *edgetls.Store
-	acme        *acme.Manager
-	challenges  acme.Challenges
-	team        *acme.Team                 // of the nodes that obtain certificates together; nil: the configuration has no other nodes
-	checked     atomic.Pointer[string]     // what selfChecks took into account of awaited
-	secret      atomic.Pointer[secret.Set] // of the fleet; nil: none
-	server      *proxy.Server
-	connections *listener.Metrics
-	requests    *proxy.Metrics
-	gate        *listener.Gate
-	handshakes  *listener.Handshakes
-	limiter     *admission.Limiter
-	cache       *cache.Cache
-	disk        diskTier
-	governor    *governor.Governor
-	access      accessLog
-	speaker     *bgp.Speaker
-	control     *routing.Controller
-	checks      *probe.Runner
-	others      *fleet.Others
-	fleet       *fleet.Fleet   // nil: it gossips with nobody
-	steering    *steer.Steerer // nil: none
-	sent        bits           // by this node, now
-	admin       *admin.Server
-	supervisor  supervisor
-	series      *recorder
+	certs         *edgetls.Store
+	acme          *acme.Manager
+	challenges    acme.Challenges
+	team          *acme.Team                 // of the nodes that obtain certificates together; nil: the configuration has no other nodes
+	checked       atomic.Pointer[string]     // what selfChecks took into account of awaited
+	secret        atomic.Pointer[secret.Set] // of the fleet; nil: none
+	server        *proxy.Server
+	connections   *listener.Metrics
+	requests      *proxy.Metrics
+	gate          *listener.Gate
+	handshakes    *listener.Handshakes
+	limiter       *admission.Limiter
+	cache         *cache.Cache
+	disk          diskTier
+	governor      *governor.Governor
+	access        accessLog
+	speaker       *bgp.Speaker
+	control       *routing.Controller
+	checks        *probe.Runner
+	others        *fleet.Others
+	fleet         *fleet.Fleet   // nil: it gossips with nobody
+	steering      *steer.Steerer // nil: none
+	sent          bits           // by this node, now
+	rescue        *rescue.Rescue // nil: none
+	rescueProblem string         // why there is none, though the configuration asks for it
+	admin         *admin.Server
+	supervisor    supervisor
+	series        *recorder
 
 	work      context.Context // ends the workers, after the goodbye
 	endWork   context.CancelFunc
@@ -167,6 +170,9 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 		if err != nil {
 			n.endWork()
 			n.closeCache()
+			if n.rescue != nil {
+				n.rescue.Close()
+			}
 			if n.steering != nil {
 				n.steering.Close()
 			}
@@ -201,6 +207,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	if n.steering, err = newSteering(cfg, n.secret.Load(), n.journal, log); err != nil {
 		return nil, err
 	}
+	n.rescue, n.rescueProblem = newRescue(cfg, n.steering, log)
 	n.newACME(cfg)
 	if err := n.obtain(cfg); err != nil {
 		return nil, err
@@ -228,6 +235,9 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	if n.steering != nil {
 		n.registry.MustRegister(n.steering.Collector())
 	}
+	if n.rescue != nil {
+		n.registry.MustRegister(n.rescue.Collector())
+	}
 	return n, nil
 }
 
@@ -242,6 +252,9 @@ func (n *node) Run(ctx context.Context) error {
 	}
 	if n.steering != nil {
 		n.start("steering", n.steering.Run)
+	}
+	if n.rescue != nil {
+		n.start("TCP rescue", n.rescue.Run)
 	}
 	n.number()
 	n.apply(n.live.Load(), nil)

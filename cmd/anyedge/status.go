@@ -42,6 +42,7 @@ type Status struct {
 	Fleet        *fleet.Status             `json:"fleet,omitempty"`        // by gossip
 	FleetSecret  []secret.Description      `json:"fleet_secret,omitempty"`
 	Steering     *SteeringStatus           `json:"steering,omitempty"`
+	Rescue       *RescueStatus             `json:"tcp_rescue,omitempty"`
 }
 
 // NodeStatus is what this node knows of another one, over all VIPs.
@@ -146,7 +147,7 @@ func (s Status) write(out io.Writer, now time.Time) error {
 		fmt.Fprintf(w, "acme storage\taway for %s\t%s\n", age(now, a.Since), a.Problem)
 	}
 	writeFleet(w, s.Fleet, now)
-	for _, row := range s.Steering.rows() {
+	for _, row := range append(s.Steering.rows(), s.Rescue.rows()...) {
 		fmt.Fprintln(w, row)
 	}
 	for _, d := range s.FleetSecret {

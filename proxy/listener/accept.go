@@ -24,6 +24,7 @@ type acceptor struct {
 	metrics *vipMetrics
 	log     *slog.Logger
 	ctx     context.Context // ends when the listener stops accepting
+	rescue  Rescue          // nil: none
 	pause   time.Duration
 	rests   rests
 }
@@ -59,6 +60,9 @@ func (a *acceptor) admit(tcp *net.TCPConn) (*conn, error) {
 	if err := a.set.gate.enter(a.ctx); err != nil {
 		_ = tcp.Close()
 		return nil, net.ErrClosed
+	}
+	if a.rescue != nil {
+		a.rescue.Mark(tcp)
 	}
 	return a.set.add(tcp), nil
 }

@@ -35,6 +35,8 @@ type Config struct {
 	Steering Steering
 	// Inherited are sockets of the process before this one; nil: there was none.
 	Inherited *Inherited
+	// Rescue hands segments of others' TCP connections to them; nil: the host resets them.
+	Rescue Rescue
 }
 
 func (c *Config) setDefaults() {

@@ -16,6 +16,9 @@
 // packet is for whose client has another address by now. TCP has one accept loop at each address: it takes 10 µs for a
 // connection, a small part of what the handshake takes on whatever processor (BenchmarkAccept).
 //
+// With a [Rescue], TCP connections are marked as they are accepted, so that their segments are known wherever they come, and
+// clients' segments are kept so short that they fit through a tunnel.
+//
 // A [Listener] lives from [Open] to the end of [Listener.Shutdown]:
 //
 //	Open ─► Serve … SetQUICAnswers … Shutdown: GOAWAY, requests end, connections close ─► Serve returns

@@ -32,6 +32,7 @@ type Listener struct {
 	https      []*tlsListener
 	plain      []*acceptor
 	quic       []*quicServer
+	endRescue  func()
 
 	loops    sync.WaitGroup
 	serving  sync.Once
@@ -70,7 +71,8 @@ func Open(c Config) (*Listener, error) {
 	l.conns = newConnSet(c.Gate, m, l.losses)
 	l.accepting, l.stopAccept = context.WithCancel(context.Background())
 	l.http = l.newHTTPServer()
-	if err := l.build(); err != nil {
+	if err := errors.Join(l.rescue(), l.build()); err != nil {
+		l.endRescue()
 		for _, s := range l.quic {
 			_ = s.close()
 		}
@@ -105,7 +107,7 @@ func (l *Listener) build() error {
 }
 
 func (l *Listener) newAcceptor(socket *net.TCPListener) *acceptor {
-	return &acceptor{TCPListener: socket, set: l.conns, metrics: l.metrics, log: l.log, ctx: l.accepting}
+	return &acceptor{TCPListener: socket, set: l.conns, metrics: l.metrics, log: l.log, ctx: l.accepting, rescue: l.config.Rescue}
 }
 
 // Addrs are the addresses that are bound, as *net.TCPAddr and *net.UDPAddr, each once: https, QUIC, http.

@@ -62,6 +62,7 @@ func (l *Listener) close() int {
 	}
 	_ = l.http.Close() // its error is that of closing what is closed
 	l.sockets.close()
+	l.endRescue()
 	l.losses.flush()
 	return cut
 }

@@ -34,6 +34,15 @@ func freebindShared(network, address string, c syscall.RawConn) error {
 	return freebind(network, address, c)
 }
 
+// clampSegments has clients send segments of size octets at most, and is sent no longer ones (RFC 9293, section 3.7.1).
+func clampSegments(ln *net.TCPListener, size int) error {
+	c, err := ln.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return setInt(c, unix.IPPROTO_TCP, unix.TCP_MAXSEG, size)
+}
+
 // raiseBuffers asks for buffers of size octets, beyond the host's limit if the process may (CAP_NET_ADMIN), and returns
 // what it got.
 func raiseBuffers(conn *net.UDPConn, size int) (read, write int, err error) {

@@ -19,6 +19,9 @@ func freebindShared(network, address string, c syscall.RawConn) error {
 	return freebind(network, address, c)
 }
 
+// clampSegments is for Linux, as every rescue is.
+func clampSegments(*net.TCPListener, int) error { return nil }
+
 // raiseBuffers asks for buffers of size octets.
 func raiseBuffers(conn *net.UDPConn, size int) (read, write int, err error) {
 	if err := conn.SetReadBuffer(size); err != nil {
