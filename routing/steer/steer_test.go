@@ -187,7 +187,7 @@ func dial(t testing.TB, r *route, n *node) *quic.Conn {
 	t.Helper()
 	tr := &quic.Transport{Conn: r}
 	t.Cleanup(func() { _ = tr.Close() })
-	c, err := tr.Dial(t.Context(), n.conn.LocalAddr(), clientTLS(), &quic.Config{MaxIdleTimeout: 5 * time.Second, KeepAlivePeriod: 100 * time.Millisecond})
+	c, err := tr.Dial(t.Context(), n.conn.LocalAddr(), clientTLS(), &quic.Config{MaxIdleTimeout: time.Minute, KeepAlivePeriod: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
