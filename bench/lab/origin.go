@@ -23,6 +23,8 @@ import (
 //	GET  /page       a small page, fresh for a minute
 //	GET  /bytes/N    N octets, fresh for a minute, with ETag and ranges; see Content
 //	GET  /fresh/N    the same, to be stored by nobody
+//	GET  /paced/N    the same, at Pace
+//	GET  what AddPage gave it
 //	POST /upload     counts and hashes the content; see Uploads
 type Origin struct {
 	host   *Host
@@ -31,6 +33,7 @@ type Origin struct {
 	mu       sync.Mutex // guards the following fields
 	servers  []*http.Server
 	requests map[string]int
+	pages    map[string]string
 	uploads  []Upload
 	paused   chan struct{} // closed when requests may go on; nil: not paused
 	delays   map[netip.Addr]time.Duration
@@ -146,7 +149,11 @@ func (o *Origin) handler() http.Handler {
 	mux.HandleFunc("GET /page", servePage)
 	mux.HandleFunc("GET /bytes/{size}", func(w http.ResponseWriter, r *http.Request) { serveBytes(w, r, "max-age=60") })
 	mux.HandleFunc("GET /fresh/{size}", func(w http.ResponseWriter, r *http.Request) { serveBytes(w, r, "no-store") })
+	mux.HandleFunc("GET /paced/{size}", func(w http.ResponseWriter, r *http.Request) {
+		serveBytes(&pacedWriter{ResponseWriter: w, request: r, begin: time.Now()}, r, "no-store")
+	})
 	mux.HandleFunc("POST /upload", o.upload)
+	mux.HandleFunc("GET /", o.servePages)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-o.count(r.URL.Path):
@@ -168,6 +175,56 @@ func (o *Origin) count(path string) <-chan struct{} {
 	now := make(chan struct{})
 	close(now)
 	return now
+}
+
+// AddPage has the origin serve a page of HTML, to be stored by nobody.
+func (o *Origin) AddPage(path, html string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.pages == nil {
+		o.pages = map[string]string{}
+	}
+	o.pages[path] = html
+}
+
+func (o *Origin) servePages(w http.ResponseWriter, r *http.Request) {
+	o.mu.Lock()
+	html, ok := o.pages[r.URL.Path]
+	o.mu.Unlock()
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = io.WriteString(w, html)
+}
+
+// Pace is how many octets a second /paced sends.
+const Pace = 2 << 20
+
+// pacedWriter writes at Pace, a thirty-second of a second's at a time. What a client holds up is made up for.
+type pacedWriter struct {
+	http.ResponseWriter
+
+	request *http.Request
+	begin   time.Time
+	written int
+}
+
+func (w *pacedWriter) Write(b []byte) (n int, err error) {
+	for len(b) > 0 && err == nil {
+		var count int
+		count, err = w.ResponseWriter.Write(b[:min(len(b), Pace/32)])
+		n, b, w.written = n+count, b[count:], w.written+count
+		_ = http.NewResponseController(w.ResponseWriter).Flush() // a server's can
+		select {
+		case <-time.After(time.Until(w.begin.Add(time.Duration(w.written) * time.Second / Pace))):
+		case <-w.request.Context().Done():
+			return n, w.request.Context().Err()
+		}
+	}
+	return n, err
 }
 
 // Page is the content of /page.

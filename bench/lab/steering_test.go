@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -39,7 +40,7 @@ const (
 
 // What a connection does lives on where the route changes, and dies of it without steering.
 func TestSteering(t *testing.T) {
-	rows := []string{"download", "download, IPv6", "upload", "requests on one connection", "ngtcp2's client", "handshakes under flapping", "owner killed and restarted"}
+	rows := []string{"download", "download, IPv6", "upload", "requests on one connection", "ngtcp2's client", "Chromium: download", "Chromium: upload", "Chromium: requests beside them", "handshakes under flapping", "owner killed and restarted"}
 	table := map[string][2]string{}
 	for i, on := range []bool{false, true} {
 		t.Run(fmt.Sprintf("steering=%v", on), func(t *testing.T) {
@@ -50,7 +51,7 @@ func TestSteering(t *testing.T) {
 				if on && !o.survived {
 					t.Errorf("%s: %s", row, o.text)
 				}
-				if !on && o.survived && (row == "download" || row == "upload") {
+				if !on && o.survived && strings.HasSuffix(row, "load") {
 					t.Errorf("%s: %s: so it isn't steering that saves it", row, o.text)
 				}
 			}
@@ -94,6 +95,8 @@ func underFlips(t *testing.T, steering bool) map[string]outcome {
 	work.Wait()
 	f.flip(f.Ams)
 	outcomes["ngtcp2's client"] = f.ngtcp2(t)
+	f.flip(f.Ams)
+	maps.Copy(outcomes, f.chromium(t))
 	f.flip(f.Ams)
 	outcomes["handshakes under flapping"] = f.handshakes(t)
 	f.flip(f.Ams)

@@ -2,6 +2,7 @@
 // of a live connection to another node; here their connection ID says whose they are.
 //
 //	client ─► VIP socket ─► classify ─┬─ own, or of nobody yet ──────────► quic-go
+//	                                  ├─ of another worker ──────────────► its queue ─► quic-go
 //	                                  ├─ of another node ────────────────► tunnel ─► its VIP socket ─► quic-go ─► client
 //	                                  ├─ of the process before this one ─► link ─► quic-go there ─► client
 //	                                  ├─ of an owner known to be dead ───► answered with a stateless reset
@@ -11,6 +12,7 @@
 //
 //	intake.go ─► classify.go, ids.go ─► sort.go ─┬─► conn.go        to quic-go, in the batches that it reads
 //	                                             ├─► reset.go
+//	                                             ├─► workers.go ─► another one's queue.go ─► its conn.go
 //	                                             └─► egress.go ─► pair.go, header.go ─► the owner's tunnel.go ─► queue.go ─► conn.go
 //	handover.go     the process before this one on the same node, whose datagrams are handed to it
 //	detour.go       whose datagrams have come by others for so long that they are asked to connect anew

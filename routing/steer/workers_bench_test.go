@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -16,7 +17,8 @@ import (
 )
 
 // BenchmarkReaders is what an address's readers take together for a datagram: they empty sockets that are full, each on a
-// processor of its own. The kernel has put datagrams of one sender together, as it does on loopback and on good interfaces.
+// processor of its own if others leave it one. Their own processor time says whether one holds up the other. The kernel has
+// put datagrams of one sender together, as it does on loopback and on good interfaces.
 func BenchmarkReaders(b *testing.B) {
 	const bursts, segments, size = 60, 40, 1200
 	k := keys(b, root, 1)
@@ -42,42 +44,60 @@ func BenchmarkReaders(b *testing.B) {
 				made := reader(b, k, steer.ServerID{NodeID: steer.NodeID{Metro: 1, Host: 1}, Generation: 1, Worker: uint8(w)}).Make()
 				datagrams[w] = bytes.Repeat(short(made, size), segments)
 			}
-			var took time.Duration
+			var took, cpu time.Duration
 			for b.Loop() {
 				for w, n := range all {
 					for range bursts {
 						send(b, from, n, datagrams[w], size)
 					}
 				}
-				took += empty(b, all, bursts*segments)
+				t, c := empty(b, all, bursts*segments)
+				took, cpu = took+t, cpu+c
 			}
-			b.ReportMetric(float64(took.Nanoseconds())/float64(b.N*count*bursts*segments), "ns/datagram")
+			total := float64(b.N * count * bursts * segments)
+			b.ReportMetric(float64(took.Nanoseconds())/total, "ns/datagram")
+			b.ReportMetric(float64(cpu.Nanoseconds())/total, "cpu-ns/datagram")
 		})
 	}
 }
 
-// empty reads so many datagrams from each socket, all at once, and returns how long that took.
-func empty(b *testing.B, all []*node, each int) time.Duration {
+// empty reads so many datagrams from each socket, all at once, and returns how long that took, and how much processor time.
+func empty(b *testing.B, all []*node, each int) (took, cpu time.Duration) {
 	var reading sync.WaitGroup
-	start := make(chan struct{})
+	start, used := make(chan struct{}), make(chan time.Duration, len(all))
 	for _, n := range all {
 		reading.Go(func() {
 			ms := messages()
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
 			<-start
+			begin := threadTime()
 			for got := 0; got < each; {
 				count, err := n.conn.ReadBatch(ms, 0)
 				if err != nil {
 					b.Error(err)
-					return
+					break
 				}
 				got += count
 			}
+			used <- threadTime() - begin
 		})
 	}
 	begin := time.Now()
 	close(start)
 	reading.Wait()
-	return time.Since(begin)
+	took = time.Since(begin)
+	for range all {
+		cpu += <-used
+	}
+	return took, cpu
+}
+
+// threadTime is how much processor time this thread has used.
+func threadTime() time.Duration {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_THREAD, &u) // never fails
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // roomy gives a socket room for what comes while nobody reads.
