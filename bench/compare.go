@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/anyedge/anyedge/bench/load"
 	"github.com/anyedge/anyedge/bench/report"
+	"github.com/anyedge/anyedge/bench/scenarios"
 	"github.com/anyedge/anyedge/bench/target"
 )
 
@@ -25,7 +28,9 @@ type compareFlags struct {
 	protocols []string
 	runs      int
 	window    time.Duration
+	caddy     bool
 	confirm   bool
+	out       string
 }
 
 func newCompare() *cobra.Command {
@@ -45,30 +50,69 @@ Those that aren't installed are left out. Caddy, with its cache handler, is buil
 	c.Flags().StringSliceVar(&f.protocols, "protocols", nil, "only these of h1, h2, h3")
 	c.Flags().IntVar(&f.runs, "runs", 3, "how often each row is measured")
 	c.Flags().DurationVar(&f.window, "window", 2*time.Second, "how long each time")
+	c.Flags().BoolVar(&f.caddy, "caddy", false, "build Caddy with its cache handler, too, unless that has been done before")
+	c.Flags().StringVar(&f.out, "out", "", "a directory for plots, and the figures of each run for benchstat; empty: none are written")
 	c.Flags().BoolVar(&f.confirm, "confirm", false, "measure with h2load and wrk too, where they are installed")
 	return c
 }
 
 func (f *compareFlags) run(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		args = compared
+	}
+	if err := known(args); err != nil {
+		return err
+	}
 	dir, remove, err := work()
 	if err != nil {
 		return err
 	}
 	defer remove()
-	if len(args) == 0 {
-		args = compared
-	}
 	j := &job{Kind: "compare", Dir: dir, Scenarios: args, Runs: max(f.runs, 1), Window: f.window, Confirm: f.confirm, Cores: target.Pin()}
+	if f.out != "" {
+		if j.Out, err = filepath.Abs(f.out); err != nil {
+			return err
+		}
+	}
 	if j.Protocols, err = protocols(f.protocols); err != nil {
 		return err
 	}
 	if j.Edges, err = edges(c, dir, f.edges); err != nil {
 		return err
 	}
+	if f.caddy {
+		if j.Caddy, err = buildCaddy(c); err != nil {
+			c.PrintErrf("caddy is left out: %v\n", err)
+		}
+	}
 	if err := j.choosePeers(c, f.peers); err != nil {
 		return err
 	}
 	return j.inside(c)
+}
+
+// known finds mistakes in scenarios before anything is built for them.
+func known(names []string) error {
+	for _, n := range names {
+		s, err := scenarios.Load(n)
+		if err != nil {
+			return err
+		}
+		if s.ByHand != "" || len(s.Events) > 0 {
+			return usage("%s is for run: things happen in it whose cost isn't a server's alone", n)
+		}
+	}
+	return nil
+}
+
+// buildCaddy builds it where the user's caches are.
+func buildCaddy(c *cobra.Command) (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	c.PrintErrln("Building Caddy, unless it is there.")
+	return target.BuildCaddy(c.Context(), filepath.Join(dir, "anyedge-bench"))
 }
 
 // protocols reads the names of protocols.
@@ -123,7 +167,7 @@ func (s *session) measureAll() (results, map[string]string, error) {
 					missing[key(r, c)] = why
 					continue
 				}
-				f, err := measure(s.ctx, c, r, s.job.Window, n+1, s.origin)
+				f, err := s.measure(c, r, n+1)
 				if s.ctx.Err() != nil {
 					return nil, nil, s.ctx.Err()
 				}
@@ -150,23 +194,48 @@ func (all results) of(r row, c *contestant, get func(*figures) float64) report.S
 	return s
 }
 
+// part is a figure that has a table.
+type part struct {
+	title string
+	get   func(*figures) float64
+	unit  func(float64) string
+}
+
+func perCPU(f *figures) float64 { return f.PerCPU }
+
+// parts are the figures that have one.
+func parts() []part {
+	return []part{
+		{"requests per CPU-second", perCPU, report.Count},
+		{"p50", func(f *figures) float64 { return f.P50 }, report.Nanoseconds},
+		{"p99", func(f *figures) float64 { return f.P99 }, report.Nanoseconds},
+		{"requests a second", func(f *figures) float64 { return f.Rate }, report.Count},
+		{"peak memory", func(f *figures) float64 { return f.Memory }, report.Octets},
+	}
+}
+
 func (s *session) compare(out io.Writer) error {
 	all, missing, err := s.measureAll()
 	if err != nil {
 		return err
 	}
 	s.printMethod(out)
-	for _, part := range []struct {
-		title string
-		get   func(*figures) float64
-		unit  func(float64) string
-	}{
-		{"requests per CPU-second", func(f *figures) float64 { return f.PerCPU }, report.Count},
-		{"p50", func(f *figures) float64 { return f.P50 }, report.Nanoseconds},
-		{"p99", func(f *figures) float64 { return f.P99 }, report.Nanoseconds},
-		{"requests a second", func(f *figures) float64 { return f.Rate }, report.Count},
-		{"peak memory", func(f *figures) float64 { return f.Memory }, report.Octets},
-	} {
+	if err := s.printTables(out, all, missing); err != nil {
+		return err
+	}
+	if err := s.printRatios(out, all); err != nil {
+		return err
+	}
+	for _, c := range s.servers {
+		if err := s.confirm(out, c); err != nil {
+			return err
+		}
+	}
+	return s.writeCompared(all)
+}
+
+func (s *session) printTables(out io.Writer, all results, missing map[string]string) error {
+	for _, part := range parts() {
 		t := report.Table{Head: []string{part.title}}
 		for _, c := range s.servers {
 			t.Head = append(t.Head, c.Name)
@@ -174,7 +243,7 @@ func (s *session) compare(out io.Writer) error {
 		for _, r := range s.rows {
 			cells := []string{r.name()}
 			for _, c := range s.servers {
-				cells = append(cells, cmp.Or(all.of(r, c, part.get).Format(part.unit)))
+				cells = append(cells, cell(all.of(r, c, part.get), part.unit, missing[key(r, c)]))
 			}
 			t.Add(cells...)
 		}
@@ -183,8 +252,52 @@ func (s *session) compare(out io.Writer) error {
 		}
 		fmt.Fprintln(out)
 	}
-	_ = missing
-	return s.printRatios(out, all)
+	return nil
+}
+
+// cell is a sample, with why some of it is missing.
+func cell(s report.Sample, unit func(float64) string, missing string) string {
+	switch {
+	case missing == "":
+		return s.Format(unit)
+	case len(s) == 0:
+		return missing
+	}
+	return s.Format(unit) + ", " + missing
+}
+
+// writeCompared writes the figures of every run for benchstat, and a plot of latencies for each row, of the run whose p99
+// is in the middle.
+func (s *session) writeCompared(all results) error {
+	if s.job.Out == "" {
+		return nil
+	}
+	if err := os.MkdirAll(s.job.Out, 0o755); err != nil {
+		return err
+	}
+	for _, r := range s.rows {
+		var runs []report.Run
+		for _, c := range s.servers {
+			list := slices.Clone(all[key(r, c)])
+			slices.SortFunc(list, func(a, b *figures) int { return cmp.Compare(a.P99, b.P99) })
+			if len(list) > 0 {
+				runs = append(runs, report.Run{Name: c.Name, Result: list[len(list)/2].result})
+			}
+		}
+		chart := report.Latency(r.name()+": latency by percentile", runs)
+		if err := writeFile(filepath.Join(s.job.Out, strings.ReplaceAll(r.name(), " ", "-")+"-latency.svg"), chart.Write); err != nil {
+			return err
+		}
+	}
+	var list []report.Benchmark
+	for _, r := range s.rows {
+		for _, c := range s.servers {
+			for _, f := range all[key(r, c)] {
+				list = append(list, benchmark(r.name(), c.Name, f))
+			}
+		}
+	}
+	return writeFile(filepath.Join(s.job.Out, "compare.bench"), func(w io.Writer) error { return report.WriteBenchmarks(w, list) })
 }
 
 // printRatios prints how the first server stands to each of the others.
@@ -192,7 +305,6 @@ func (s *session) printRatios(out io.Writer, all results) error {
 	if len(s.servers) < 2 {
 		return nil
 	}
-	perCPU := func(f *figures) float64 { return f.PerCPU }
 	first := s.servers[0]
 	t := report.Table{Head: []string{first.Name + " to"}}
 	for _, c := range s.servers[1:] {

@@ -20,14 +20,18 @@ import (
 type job struct {
 	Kind      string // compare, check or run
 	Dir       string // for what servers write; in memory
-	Out       string // for plots and figures; empty: none
+	Out       string // a directory for plots and figures; empty: none
 	Scenarios []string
 	Protocols []load.Protocol // none: all of a scenario's
 	Edges     []build
 	Peers     []string
 	Caddy     string // the program
 	Runs      int
-	Window    time.Duration // 0: as the scenario says
+	Window    time.Duration // 0: as the scenario says, and where it has events
+	Address   string        // of an edge that runs already; empty: none
+	Host      string        // what it is asked for; empty: target.Host
+	Path      string        // the one content that it is asked for; empty: what our origin has
+	Origin    string        // where our origin listens; empty: anywhere
 	Confirm   bool
 	Cores     target.Cores
 	Alone     bool // it has a network namespace of its own
@@ -124,5 +128,12 @@ func (j *job) do(c *cobra.Command) error {
 		return err
 	}
 	defer s.close()
-	return s.compare(c.OutOrStdout())
+	switch j.Kind {
+	case "run":
+		return s.run(c.OutOrStdout())
+	case "check":
+		return s.check(c.OutOrStdout())
+	default:
+		return s.compare(c.OutOrStdout())
+	}
 }

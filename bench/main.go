@@ -71,6 +71,6 @@ Begin with:  go run ./bench run hit`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newCompare(), newInside())
+	root.AddCommand(newRun(), newCompare(), newCheck(), newInside())
 	return root
 }

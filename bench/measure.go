@@ -1,8 +1,9 @@
 package main
 
 import (
-	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 // contestant is a server among those that are compared.
 type contestant struct {
 	*target.Server
-	files  bool // it has no origin
-	stores bool
+	stores, files, proxies bool // as of a target.Peer
+	direct                 bool // the origin itself
+	foreign                bool // it runs already, with an origin that may not be ours
 }
 
 // row is a scenario over a protocol.
@@ -53,26 +55,26 @@ type figures struct {
 // applies says why a row isn't measured over a contestant; empty when it is.
 func (c *contestant) applies(r row) string {
 	switch {
+	case c.direct:
 	case !slices.Contains(c.Protocols, r.protocol):
 		return "no " + string(r.protocol)
-	case c.files && r.scenario.Missed():
-		return "no origin"
-	case !c.files && !c.stores && !r.scenario.Missed() && r.scenario.Kept == load.Keep:
-		return "no cache"
+	case r.scenario.Content.Fresh == 0:
+		if !c.proxies {
+			return "no origin"
+		}
+	case c.files && !r.scenario.Stored():
+		return "no such files"
 	}
 	return ""
 }
 
 // measure runs a row over a contestant once. What isn't what it seems, such as a hit that went to the origin, is an error.
-func measure(ctx context.Context, c *contestant, r row, window time.Duration, seed int, origin *target.Origin) (*figures, error) {
-	plan := r.scenario.Plan(r.protocol, c.Address, seed)
-	if window > 0 {
-		plan.Duration = window
-	}
-	if err := warm(ctx, r, plan); err != nil {
+func (s *session) measure(c *contestant, r row, seed int) (*figures, error) {
+	plan := s.plan(c, r, seed)
+	if err := s.warm(r, plan); err != nil {
 		return nil, err
 	}
-	l, err := load.Open(ctx, plan)
+	l, err := load.Open(s.ctx, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +84,10 @@ func measure(ctx context.Context, c *contestant, r row, window time.Duration, se
 	if err != nil {
 		return nil, err
 	}
-	asked := origin.Requests()
-	result, err := l.Run(ctx)
-	if err != nil {
+	asked := s.asked()
+	happened := s.happen(r.scenario.Events)
+	result, err := l.Run(s.ctx)
+	if err := errors.Join(err, happened()); err != nil {
 		return nil, err
 	}
 	after, err := c.Usage()
@@ -92,36 +95,97 @@ func measure(ctx context.Context, c *contestant, r row, window time.Duration, se
 		return nil, err
 	}
 	f := &figures{
-		Rate: float64(result.Requests) / result.Elapsed.Seconds(), Origin: origin.Requests() - asked,
+		Rate: float64(result.Requests) / result.Elapsed.Seconds(), Origin: s.asked() - asked,
 		P50: float64(result.Latency.ValueAtQuantile(50)), P99: float64(result.Latency.ValueAtQuantile(99)),
 		Memory: float64(after.Memory), result: result,
 	}
 	used := after.CPU - before.CPU
-	if used <= 0 {
+	switch {
+	case !c.Accounted():
+		f.PerCPU, f.Memory = math.NaN(), math.NaN()
+	case used <= 0:
 		return nil, fmt.Errorf("%d requests took no processor time", result.Requests)
+	default:
+		f.PerCPU = float64(result.Requests) / used.Seconds()
 	}
-	f.PerCPU = float64(result.Requests) / used.Seconds()
 	return f, f.plausible(c, r)
 }
 
-// warm has what is to be stored stored: by one request, and then by one for each stream.
-func warm(ctx context.Context, r row, plan load.Plan) error {
-	if r.scenario.Missed() {
+// plan is the load of a row upon a contestant.
+func (s *session) plan(c *contestant, r row, seed int) load.Plan {
+	plan := r.scenario.Plan(r.protocol, c.Address, seed)
+	if s.job.Window > 0 && len(r.scenario.Events) == 0 {
+		plan.Duration = s.job.Window
+	}
+	if c.direct {
+		plan.Protocol = load.Plain
+	}
+	if s.job.Host != "" {
+		plan.Host = s.job.Host
+	}
+	if s.job.Path != "" {
+		only := &load.Request{Path: s.job.Path, Octets: -1}
+		plan.Request = func(int) *load.Request { return only }
+	}
+	return plan
+}
+
+// asked is how many requests our origin has had.
+func (s *session) asked() int64 {
+	if s.origin == nil {
+		return 0
+	}
+	return s.origin.Requests()
+}
+
+// warm has what is to be stored stored: by one request for the whole, and then by one for each stream.
+func (s *session) warm(r row, plan load.Plan) error {
+	if !r.scenario.Stored() {
 		return nil
 	}
-	plan.Rate, plan.Duration, plan.Kept = 0, time.Minute, load.Keep
-	for _, n := range []int{1, plan.Connections * plan.Streams} {
-		plan.Requests = n
-		if n == 1 {
-			plan.Connections = 1
-		} else {
-			plan.Connections = n / plan.Streams
-		}
-		if _, err := load.Run(ctx, plan); err != nil {
+	plan.Rate, plan.Duration, plan.Kept, plan.Marks = 0, time.Minute, load.Keep, nil
+	all := plan
+	all.Requests = plan.Connections * plan.Streams
+	plan.Connections, plan.Streams, plan.Requests = 1, 1, 1
+	if s.job.Path == "" {
+		whole := r.scenario.Whole()
+		plan.Request = func(int) *load.Request { return whole }
+	}
+	for _, p := range []load.Plan{plan, all} {
+		if _, err := load.Run(s.ctx, p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// happen lets events happen at their times from now on. What it returns waits for them, or for the session's end.
+func (s *session) happen(events []scenarios.Event) (wait func() error) {
+	began, done := time.Now(), make(chan error, 1)
+	go func() {
+		for _, e := range events {
+			select {
+			case <-time.After(time.Until(began.Add(e.At))):
+			case <-s.ctx.Done():
+				done <- s.ctx.Err()
+				return
+			}
+			if err := s.do(e.Do); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	return func() error { return <-done }
+}
+
+func (s *session) do(a scenarios.Action) error {
+	if a == scenarios.OriginDown {
+		s.origin.Down()
+		return nil
+	}
+	return s.origin.Up()
 }
 
 // plausible checks what the origin saw.
@@ -129,7 +193,7 @@ func (f *figures) plausible(c *contestant, r row) error {
 	const some = 100 // one in so many may be otherwise: what was under way when it began, or a probe
 	n := int64(f.result.Requests)
 	switch {
-	case c.files:
+	case c.files && !r.scenario.Missed(), c.direct, c.foreign:
 	case r.scenario.Stored() && f.Origin > n/some:
 		return fmt.Errorf("not hits: %d of %d requests went to the origin", f.Origin, n)
 	case r.scenario.Missed() && f.Origin < n-n/some:

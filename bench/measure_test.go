@@ -19,7 +19,7 @@ func scenario(t *testing.T, name string) *scenarios.Scenario {
 
 // A figure that isn't what it seems is refused.
 func TestPlausible(t *testing.T) {
-	cache, files := &contestant{Server: &target.Server{}, stores: true}, &contestant{Server: &target.Server{}, files: true}
+	cache, files := &contestant{Server: &target.Server{}, stores: true, proxies: true}, &contestant{Server: &target.Server{}, files: true}
 	for _, c := range []struct {
 		name, scenario string
 		server         *contestant
@@ -51,9 +51,9 @@ func TestApplies(t *testing.T) {
 		{&contestant{Server: h1, stores: true}, row{scenario(t, "hit"), load.H1}, ""},
 		{&contestant{Server: h1, stores: true}, row{scenario(t, "hit"), load.H3}, "no h3"},
 		{&contestant{Server: h1, files: true}, row{scenario(t, "miss"), load.H1}, "no origin"},
-		{&contestant{Server: h1}, row{scenario(t, "hit"), load.H1}, "no cache"},
-		{&contestant{Server: h1}, row{scenario(t, "miss"), load.H1}, ""},
-		{&contestant{Server: h1}, row{scenario(t, "handshake"), load.H1}, ""},
+		{&contestant{Server: h1, files: true}, row{scenario(t, "fill"), load.H1}, "no such files"},
+		{&contestant{Server: h1, files: true}, row{scenario(t, "handshake"), load.H1}, ""},
+		{&contestant{Server: h1, files: true, proxies: true}, row{scenario(t, "miss"), load.H1}, ""},
 	} {
 		if got := c.server.applies(c.row); got != c.want {
 			t.Errorf("%s of %+v: %q, want %q", c.row.name(), c.server, got, c.want)

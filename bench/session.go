@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 
+	"github.com/anyedge/anyedge/bench/load"
 	"github.com/anyedge/anyedge/bench/scenarios"
 	"github.com/anyedge/anyedge/bench/target"
 )
@@ -37,7 +39,10 @@ func (j *job) open(ctx context.Context, log io.Writer) (s *session, err error) {
 		list = append(list, one)
 	}
 	s.rows = rowsOf(list, j.Protocols)
-	if s.origin, err = target.NewOrigin("127.0.0.1:0"); err != nil {
+	if j.Path != "" { // it has an origin of its own
+		return s, s.start()
+	}
+	if s.origin, err = target.NewOrigin(cmp.Or(j.Origin, "127.0.0.1:0")); err != nil {
 		return s, err
 	}
 	if s.site, err = target.NewSite(j.Dir, s.origin.Address()); err != nil {
@@ -53,14 +58,18 @@ func (j *job) open(ctx context.Context, log io.Writer) (s *session, err error) {
 	return s, s.start()
 }
 
-// target.Pin sees one core only here, where the load is: servers get another.
+// start starts the servers.
 func (s *session) start() error {
+	if s.job.Address != "" {
+		one := &target.Server{Name: "edge", Address: s.job.Address, Protocols: []load.Protocol{load.H1, load.H2, load.H3}}
+		s.servers = append(s.servers, &contestant{Server: one, stores: true, proxies: true, foreign: true})
+	}
 	for _, e := range s.job.Edges {
 		one, err := target.StartEdge(s.ctx, e.Name, e.Binary, s.site, s.job.Cores)
 		if err != nil {
 			return err
 		}
-		s.servers = append(s.servers, &contestant{Server: one, stores: true})
+		s.servers = append(s.servers, &contestant{Server: one, stores: true, proxies: true})
 	}
 	for _, p := range target.Peers(s.job.Caddy) {
 		if !s.job.wants(p) {
@@ -71,7 +80,7 @@ func (s *session) start() error {
 			fmt.Fprintf(s.log, "%s is left out: %v\n", p.Name, err)
 			continue
 		}
-		s.servers = append(s.servers, &contestant{Server: one, stores: p.Stores, files: p.Files})
+		s.servers = append(s.servers, &contestant{Server: one, stores: p.Stores, files: p.Files, proxies: p.Proxies})
 	}
 	return nil
 }

@@ -40,10 +40,13 @@ func kindOf(err error) string {
 	var f *failure
 	var idle *quic.IdleTimeoutError
 	var handshake *quic.HandshakeTimeoutError
+	var stream *quic.StreamError
 	var netErr net.Error
 	switch {
 	case errors.As(err, &f) && f.kind != "":
 		return f.kind
+	case errors.As(err, &stream):
+		return "reset"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded),

@@ -162,10 +162,10 @@ func (h *h3Slot) ask(ctx context.Context, req *Request) error {
 		return err
 	}
 	_ = s.SetDeadline(deadline)
-	if _, err := s.Write(h.encode(req)); err != nil {
-		return err
-	}
-	_ = s.Close() // fails where the server has answered already, and asks for no more of the request
+	// A server that has answered before it saw the end may stop reading, and its answer counts (RFC 9114, section 4.1). What
+	// goes wrong for other reasons shows when the answer is read.
+	_, _ = s.Write(h.encode(req))
+	_ = s.Close()
 	h.answer = answer{}
 	err = h.read(s)
 	if err != nil {

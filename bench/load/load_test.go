@@ -26,18 +26,18 @@ type server struct {
 	asked     atomic.Int64
 	ranged    atomic.Int64
 	handshake atomic.Int64 // whole ones, over TCP
-	handler   http.HandlerFunc
+	handler   atomic.Pointer[http.HandlerFunc]
 }
 
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{}
-	s.handler = s.answer
+	s.handle(s.answer)
 	pair, _, err := edgetls.SelfSigned("bench.test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var handler http.HandlerFunc = func(w http.ResponseWriter, r *http.Request) { s.handler(w, r) }
+	var handler http.HandlerFunc = func(w http.ResponseWriter, r *http.Request) { (*s.handler.Load())(w, r) }
 	h := httptest.NewUnstartedServer(handler)
 	h.EnableHTTP2 = true
 	h.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
@@ -63,6 +63,9 @@ func newServer(t *testing.T) *server {
 	t.Cleanup(func() { _ = h3.Close(); _ = udp.Close(); <-done })
 	return s
 }
+
+// handle has requests handled by f from now on.
+func (s *server) handle(f http.HandlerFunc) { s.handler.Store(&f) }
 
 func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	n := s.asked.Add(1)
@@ -189,7 +192,7 @@ func TestOpenLoopCountsTheWait(t *testing.T) {
 		t.Run(string(p), func(t *testing.T) {
 			s := newServer(t)
 			const each = 20 * time.Millisecond
-			s.handler = func(w http.ResponseWriter, r *http.Request) { time.Sleep(each); s.answer(w, r) }
+			s.handle(func(w http.ResponseWriter, r *http.Request) { time.Sleep(each); s.answer(w, r) })
 			plan := s.plan(p)
 			plan.Connections, plan.Streams, plan.Requests, plan.Rate = 1, 1, 10, 1e6
 			r := run(t, plan)
@@ -208,7 +211,7 @@ func TestAway(t *testing.T) {
 	for _, p := range protocols {
 		t.Run(string(p), func(t *testing.T) {
 			s := newServer(t)
-			s.handler = func(w http.ResponseWriter, r *http.Request) {
+			s.handle(func(w http.ResponseWriter, r *http.Request) {
 				switch n := s.asked.Load() + 1; {
 				case n > 100 && n <= 110:
 					s.asked.Add(1)
@@ -219,7 +222,7 @@ func TestAway(t *testing.T) {
 				default:
 					s.answer(w, r)
 				}
-			}
+			})
 			plan := s.plan(p)
 			plan.Patient, plan.Requests, plan.Connections, plan.Streams = true, 300, 1, 1
 			plan.Marks = []time.Duration{time.Hour}
@@ -249,7 +252,7 @@ func TestNobodyThere(t *testing.T) {
 		}
 	}
 	s := newServer(t)
-	s.handler = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	s.handle(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	for _, p := range protocols {
 		plan := s.plan(p)
 		plan.Patient, plan.Requests, plan.Timeout, plan.Connections = true, 2, 300*time.Millisecond, 1
@@ -264,11 +267,11 @@ func TestEndsWithItsContext(t *testing.T) {
 		for _, p := range protocols {
 			s := newServer(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			s.handler = func(w http.ResponseWriter, r *http.Request) {
+			s.handle(func(w http.ResponseWriter, r *http.Request) {
 				if s.answer(w, r); s.asked.Load() >= 20 {
 					cancel()
 				}
-			}
+			})
 			plan := s.plan(p)
 			plan.Requests, plan.Duration, plan.Rate, plan.Patient = 0, time.Hour, rate, true
 			if r, err := load.Run(ctx, plan); err != nil || r.Requests < 20 {

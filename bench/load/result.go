@@ -82,7 +82,7 @@ func merge(list []*recorder, p *Plan, elapsed time.Duration) *Result {
 	}
 	for _, r := range list {
 		for i := range r.phases {
-			all.Tally.merge(&r.phases[i])
+			all.merge(&r.phases[i])
 			all.Phases[i].merge(&r.phases[i])
 		}
 		all.Lateness.Merge(r.lateness)

@@ -48,3 +48,54 @@ func TestTable(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", b.String(), want)
 	}
 }
+
+func TestChart(t *testing.T) {
+	c := report.Chart{
+		Title: "<title> & more", X: report.Axis{Label: "seconds"}, Y: report.Axis{Label: "latency", Log: true, Unit: report.Nanoseconds},
+		Marks: []report.Mark{{At: 2, Word: "origin down"}},
+		Lines: []report.Line{
+			{Name: "a", Points: []report.Point{{X: 0, Y: 1e5}, {X: 1, Y: math.NaN()}, {X: 2, Y: 1e6}, {X: 2, Y: 1e6}, {X: 4, Y: 1e5}}},
+			{Name: "b", Points: []report.Point{{X: 1, Y: 0}, {X: 3, Y: 5e5}}},
+		},
+	}
+	var b strings.Builder
+	if err := c.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	svg := b.String()
+	for _, want := range []string{
+		"&lt;title&gt; &amp; more", ">100 µs<", ">1.0 ms<", ">origin down<", ">b<",
+		`d="M80.0 348.0M335.0 44.0L590.0 348.0"`, // interrupted, and no point twice
+		`d="M462.5 `,                             // what has no logarithm is left out
+	} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("%s\nwants %s", svg, want)
+		}
+	}
+	if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+		t.Error(svg)
+	}
+}
+
+func TestChartOfNothing(t *testing.T) {
+	for _, c := range []*report.Chart{{}, {Y: report.Axis{Log: true}, Lines: []report.Line{{Points: []report.Point{{X: 0, Y: 0}}}}}} {
+		var b strings.Builder
+		if err := c.Write(&b); err != nil || strings.Contains(b.String(), "NaN") || strings.Contains(b.String(), "Inf") {
+			t.Errorf("%v\n%s", err, b.String())
+		}
+	}
+}
+
+func TestBenchmarks(t *testing.T) {
+	var b strings.Builder
+	err := report.WriteBenchmarks(&b, []report.Benchmark{{
+		Name: "hit-100k", Labels: [][2]string{{"server", "nginx"}, {"proto", "h2"}}, Count: 42,
+		Values: []report.Value{{Number: 1234.5, Unit: "req/s"}, {Number: math.NaN(), Unit: "peak-B"}, {Number: 9e6, Unit: "p99-ns"}},
+	}})
+	if err != nil || !strings.HasSuffix(b.String(), "\n\nBenchmarkHit100k/server=nginx/proto=h2 42 1234.5 req/s 9e+06 p99-ns\n") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+	if !strings.HasPrefix(b.String(), "Unit req/cpu-s better=higher\n") {
+		t.Errorf("%s", b.String())
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -222,13 +223,14 @@ func (s *Scenario) Clients(p load.Protocol) *Clients {
 }
 
 // Plan is the load of a scenario over a protocol, upon a server there. It asks for the same things in the same order
-// whenever the seed is the same. What it asks for once isn't what a plan with another seed asks for.
+// whenever seed and protocol are the same. Where there are several contents, those of another seed or protocol are others,
+// so that each run finds the cache as cold as the one before it.
 func (s *Scenario) Plan(p load.Protocol, address string, seed int) load.Plan {
 	clients := s.Clients(p)
 	plan := load.Plan{
 		Protocol: p, Address: address, Host: target.Host, Connections: clients.Connections, Streams: clients.Streams,
 		Kept: s.Kept, Rate: s.Rate, Duration: s.Duration, Timeout: s.Timeout, Patient: len(s.Events) > 0 || s.ByHand != "",
-		Request: s.requests(seed),
+		Request: s.requests(seed, p),
 	}
 	for _, e := range s.Events {
 		plan.Marks = append(plan.Marks, e.At)
@@ -237,10 +239,12 @@ func (s *Scenario) Plan(p load.Protocol, address string, seed int) load.Plan {
 }
 
 // requests are drawn before the load, so that drawing costs it nothing.
-func (s *Scenario) requests(seed int) func(int) *load.Request {
+func (s *Scenario) requests(seed int, p load.Protocol) func(int) *load.Request {
 	c := &s.Content
+	const apart = 100_000_000 // the numbers of one run's contents from another's
+	first := (4*seed + slices.Index([]load.Protocol{load.Plain, load.H1, load.H2, load.H3}, p)) * apart
 	if c.Order == Once {
-		return func(i int) *load.Request { return s.request(seed*100_000_000+i, 0) }
+		return func(i int) *load.Request { return s.request(first+i, 0) }
 	}
 	if c.Number == 1 && c.Range == 0 {
 		one := s.request(0, 0)
@@ -259,9 +263,17 @@ func (s *Scenario) requests(seed int) func(int) *load.Request {
 		if c.Range > 0 {
 			from = r.Int64N(c.Octets - c.Range + 1)
 		}
+		if c.Number > 1 {
+			number += first
+		}
 		list[i] = s.request(number, from)
 	}
 	return func(i int) *load.Request { return list[i%drawn] }
+}
+
+// Whole asks for the first of the contents, from its beginning to its end.
+func (s *Scenario) Whole() *load.Request {
+	return &load.Request{Path: target.Path(s.Content.Octets, s.Content.Fresh, 0), Octets: s.Content.Octets}
 }
 
 func (s *Scenario) request(number int, from int64) *load.Request {

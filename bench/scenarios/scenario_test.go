@@ -105,7 +105,7 @@ func TestOrders(t *testing.T) {
 	}
 	zipf := s("{octets: 1KiB, number: 1000, order: zipf, skew: 1.2}")
 	first := count(zipf, 1, 10000)
-	if top := first["/1024/86400/0"]; top < 1000 || top <= first["/1024/86400/9"]*2 || len(first) < 100 {
+	if top := first["/86400/1024/500000000"]; top < 1000 || top <= first["/86400/1024/500000009"]*2 || len(first) < 100 {
 		t.Errorf("%d different, the first %d times", len(first), top)
 	}
 	for path, n := range count(zipf, 1, 10000) {

@@ -10,16 +10,16 @@ import (
 func nginx() *Peer {
 	return &Peer{
 		Name: "nginx", About: "proxy_cache on tmpfs, one worker, connections to the origin kept",
-		Needs: []string{"nginx"}, Packages: []string{"nginx"}, Stores: true,
+		Needs: []string{"nginx"}, Packages: []string{"nginx"}, Stores: true, Proxies: true,
 		start: func(ctx context.Context, s *Site, c Cores) (*Server, error) {
-			return startNginx(ctx, s, c, "nginx", fmt.Sprintf(`
+			return startNginx(ctx, s, c, "nginx", `
 		location / {
 			proxy_pass http://origin;
 			proxy_http_version 1.1;
 			proxy_set_header Connection "";
 			proxy_set_header Host $host;
 			proxy_cache files;
-		}`))
+		}`)
 		},
 	}
 }

@@ -15,9 +15,9 @@ import (
 )
 
 // Path is where an origin has a content of so many octets, which may be stored for so long; 0: not at all. It has as many
-// of a kind as there are numbers.
+// of a kind as there are numbers. What may not be stored is below /0/.
 func Path(octets int64, fresh time.Duration, number int) string {
-	return fmt.Sprintf("/%d/%d/%d", octets, int64(fresh/time.Second), number)
+	return fmt.Sprintf("/%d/%d/%d", int64(fresh/time.Second), octets, number)
 }
 
 // Origin is a server of H1 that costs little: it reads a request, and writes octets that it has. Its methods are safe for
@@ -189,8 +189,8 @@ func (r *originRequest) appendHead(b []byte) (head []byte, from, length int64) {
 	var number string
 	parts := strings.Split(strings.TrimPrefix(r.path, "/"), "/")
 	if len(parts) == 3 {
-		size, _ = strconv.ParseInt(parts[0], 10, 64)
-		fresh, _ = strconv.ParseInt(parts[1], 10, 64)
+		fresh, _ = strconv.ParseInt(parts[0], 10, 64)
+		size, _ = strconv.ParseInt(parts[1], 10, 64)
 		number = parts[2]
 	}
 	length = size

@@ -16,14 +16,18 @@ type Peer struct {
 	About    string   // how it is configured
 	Needs    []string // programs
 	Packages []string // of Debian that have them
-	Stores   bool     // it has a cache; without one every request goes to the origin, or it has the files
-	Files    bool     // it has the contents as files, and no origin
-	Builds   bool     // its program is built, not installed
+	Why      string   // why it isn't there, where that isn't a matter of packages
+	Stores   bool     // it has a cache
+	Files    bool     // it has the contents as files
+	Proxies  bool     // it has the origin
 	start    func(context.Context, *Site, Cores) (*Server, error)
 }
 
 // Missing says why the peer can't be started; empty when it can.
 func (p *Peer) Missing() string {
+	if p.Why != "" {
+		return p.Why
+	}
 	for _, n := range p.Needs {
 		if _, err := exec.LookPath(n); err != nil {
 			return fmt.Sprintf("%s is not installed: apt-get install %s", n, strings.Join(p.Packages, " "))
@@ -39,7 +43,7 @@ func (p *Peer) Start(ctx context.Context, site *Site, cores Cores) (*Server, err
 
 // Peers lists those that are known. Caddy's program is built by BuildCaddy; empty: there is none.
 func Peers(caddy string) []*Peer {
-	return []*Peer{nginx(), nginxFiles()}
+	return []*Peer{nginx(), haproxy(), varnish(), trafficServer(), h2o(), caddyPeer(caddy), nginxFiles()}
 }
 
 // Packages are those of Debian that have peers.

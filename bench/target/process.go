@@ -52,6 +52,12 @@ func (p *process) stop() {
 	_ = p.log.Close()
 }
 
+// ended says whether it has, though nobody has waited for it yet.
+func (p *process) ended() bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	return err != nil || strings.Contains(string(text), ") Z ")
+}
+
 // Usage is what processes have used.
 type Usage struct {
 	CPU    time.Duration // in user mode and in the kernel

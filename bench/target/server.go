@@ -33,6 +33,9 @@ func (s *Server) Usage() (all Usage, err error) {
 	return all, nil
 }
 
+// Accounted says whether its use is known: it is one that was started here.
+func (s *Server) Accounted() bool { return len(s.processes) > 0 }
+
 // ResetPeak lets the memory in Usage begin anew.
 func (s *Server) ResetPeak() {
 	for _, p := range s.processes {
@@ -58,23 +61,49 @@ func (s *Server) start(site *Site, cores Cores, env []string, command ...string)
 	return nil
 }
 
-// ready waits until it answers over TLS. Where it doesn't, it is stopped, and its words are in the error.
+// ready waits until it answers over TLS.
 func (s *Server) ready(ctx context.Context) error {
+	return s.wait(ctx, func() error {
+		d := tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Second}, Config: &tls.Config{InsecureSkipVerify: true, ServerName: Host}}
+		c, err := d.DialContext(ctx, "tcp", s.Address)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	})
+}
+
+// wait calls f until there is no error. Where that takes too long, or one of its processes ends, the server is stopped, and
+// its words are in the error.
+func (s *Server) wait(ctx context.Context, f func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
-		d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: Host}}
-		c, err := d.DialContext(ctx, "tcp", s.Address)
+		err := f()
 		if err == nil {
-			return c.Close()
+			return nil
 		}
+		ended := s.ended()
 		select {
 		case <-ctx.Done():
-			s.Stop()
-			return fmt.Errorf("%s doesn't answer at %s: %w\n%s", s.Name, s.Address, err, s.words())
 		case <-time.After(50 * time.Millisecond):
+			if !ended {
+				continue
+			}
+		}
+		s.Stop()
+		return fmt.Errorf("%s doesn't answer at %s: %w\n%s", s.Name, s.Address, err, s.words())
+	}
+}
+
+// ended says whether one of its processes has.
+func (s *Server) ended() bool {
+	for _, p := range s.processes {
+		if p.ended() {
+			return true
 		}
 	}
+	return false
 }
 
 // words is the end of what its processes said.
