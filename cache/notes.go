@@ -82,19 +82,25 @@ func (c *Cache) remember(n purgeNote) {
 }
 
 // replay learns what was purged before the restart. A note that isn't understood may have named anything.
-func (c *Cache) replay() {
-	last := c.tier.store.Sequence()
-	c.purges.last.Store(last)
-	for _, b := range c.tier.store.Notes() {
+func (c *Cache) replay(s Store) {
+	last := s.Sequence()
+	raise(&c.purges.last, last)
+	for _, b := range s.Notes() {
 		list, ok := parseNote(b)
 		if !ok {
 			c.log.Error("a note of a purge isn't understood: what is on disk isn't used", "octets", len(b))
 			list = []purgeNote{noteOfPrefix(prefixPurge{seq: last + 1})}
-			c.purges.last.Store(last + 1)
+			raise(&c.purges.last, last+1)
 		}
 		for _, n := range list {
 			c.tier.past.add(n)
 		}
+	}
+}
+
+// raise sets a to n where that is larger.
+func raise(a *atomic.Uint64, n uint64) {
+	for old := a.Load(); n > old && !a.CompareAndSwap(old, n); old = a.Load() {
 	}
 }
 
@@ -142,7 +148,11 @@ func (t *tier) write() error {
 	list := t.notes.take()
 	for len(list) > 0 {
 		b, n, seq := appendNotes(nil, list)
-		if err := t.store.Note(seq, b); err != nil {
+		err := t.store.Note(seq, b)
+		if errors.Is(err, ErrReleased) {
+			return err
+		}
+		if err != nil {
 			t.notes.putBack(list)
 			return fmt.Errorf("note a purge: %w", err)
 		}
@@ -194,6 +204,9 @@ func (c *Cache) forgetPurges() {
 // close writes what is pending, and ends the store.
 func (t *tier) close(ctx context.Context) error {
 	err := t.writeWithin(ctx)
+	if errors.Is(err, ErrReleased) {
+		err = nil
+	}
 	t.notes.closed.Store(true)
 	return errors.Join(err, t.store.Close(ctx))
 }

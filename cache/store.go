@@ -1,6 +1,12 @@
 package cache
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// ErrReleased is what a Store's Note returns when another process may have what it is kept on: the notes are its business.
+var ErrReleased = errors.New("the disk was let go, for the process that comes next")
 
 // Store keeps stored responses beyond memory, and across restarts; cache/disk fulfils it. It knows nothing of HTTP: a
 // record has an ID, a key that is compared in full, a meta part that only the cache reads, and a content. What is in it

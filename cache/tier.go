@@ -41,8 +41,19 @@ func WithStore(s Store) Option {
 	return func(c *Cache) {
 		c.tier = &tier{store: s, past: newPast(maxPast), recalls: recalls{open: make(map[ID]*recall)}}
 		c.purges.remember = c.remember
-		c.replay()
+		c.replay(s)
 	}
+}
+
+// WithStoreLater puts a store behind memory that Attach will bring. Until then there is none, and purges aren't durable.
+func WithStoreLater() Option { return WithStore(&lateStore{}) }
+
+// Attach brings the store of WithStoreLater, once. It belongs to the cache from now on.
+func (c *Cache) Attach(s Store) {
+	late := c.tier.store.(*lateStore)
+	c.replay(s) // first: what is loaded must be held against it
+	late.store.Store(&s)
+	c.durableBehind()
 }
 
 // WithoutStore makes purges say that a store that belongs behind memory can't be used now, and why: what they take may be

@@ -12,6 +12,7 @@ import (
 
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/cache/disk"
+	"github.com/anyedge/anyedge/cache/memory"
 )
 
 // openDisk opens a real disk tier, and waits until it knows what it holds.
@@ -113,4 +114,57 @@ func flip(t *testing.T, dir string, n int) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestDiskChangesHands: one cache lets go of its disk and goes on, another one that began without takes it: with what was
+// stored, without what was purged by then at either.
+func TestDiskChangesHands(t *testing.T) {
+	const paths = 50
+	dir, o := t.TempDir(), sized()
+	store := openDisk(t, dir)
+	small := func(o *cache.Options) { o.Memory = 64 << 10 }
+	old, _ := tiered(t, store, small)
+	at := func(i int) string { return fmt.Sprintf("http://example.com/%d", i) }
+	for i := range paths {
+		get(handle(old, o), at(i))
+	}
+	purge(t, old, cache.PurgeRequest{URLs: []string{at(7)}})
+
+	var options cache.Options
+	options.SetDefaults()
+	options.Preset = cache.Standard
+	next := cache.New(options, "edge", memory.New(1<<20), slog.New(slog.DiscardHandler), cache.WithStoreLater())
+	t.Cleanup(func() { _ = next.Close(t.Context()) })
+	get(handle(next, o), at(1))
+	if result, err := next.Purge(cache.PurgeRequest{URLs: []string{at(8)}}); err != nil || result.Warning == "" {
+		t.Errorf("a purge without a disk: %+v, %v", result, err)
+	}
+	if err := store.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next.Attach(openDisk(t, dir))
+	read := 0
+	for i := 10; i < paths; i++ { // it can still be read
+		if w := get(handle(old, o), at(i)); w.Body.String() != sizedContent(fmt.Sprintf("/%d", i)) {
+			t.Errorf("%d: %d octets", i, w.Body.Len())
+		} else if hit(w.Header().Get("Cache-Status")) == "disk" {
+			read++
+		}
+	}
+	if read == 0 {
+		t.Error("nothing was read from the disk that was let go")
+	}
+	for i := range paths {
+		how := hit(get(handle(next, o), at(i)).Header().Get("Cache-Status"))
+		if purged := i == 7 || i == 8; purged != (how == "uri-miss") {
+			t.Errorf("%d: %s", i, how)
+		}
+	}
+	if result, err := old.Purge(cache.PurgeRequest{URLs: []string{at(30)}}); err != nil || result.Warning == "" {
+		t.Errorf("a purge after the disk was let go: %+v, %v", result, err)
+	}
+	waitFor(t, func() bool { // what was purged before there was a disk is noted there
+		result, err := next.Purge(cache.PurgeRequest{URLs: []string{at(9)}})
+		return err == nil && result.Warning == ""
+	})
 }

@@ -52,6 +52,7 @@ type Controller struct {
 	vips     []*tracked // as configured
 	operator operator
 	kept     saved // what memory has
+	handed   bool  // another process decides now
 }
 
 // tracked is a VIP with what was decided for it.
@@ -317,6 +318,9 @@ func (c *Controller) wake() {
 
 // round decides for every VIP and publishes it. c.mu is held.
 func (c *Controller) round(now time.Time) {
+	if c.handed {
+		return
+	}
 	signals := bySubject(c.source.Signals(time.Now()))
 	c.operator.expire(now, func(vip, what string) { c.journal.Add(health.EventDecision, vip, "operator: the "+what+" has expired") })
 	views := make([]view, len(c.vips))

@@ -47,6 +47,32 @@ func (v *volume) close(ctx context.Context) error {
 	return err
 }
 
+// release writes what is queued as long as ctx allows, and lets go of the directory. What is loaded can still be read.
+func (v *volume) release(ctx context.Context) error {
+	v.queue.close()
+	written := make(chan struct{})
+	go func() { // ends with the writer
+		v.wg.Wait()
+		close(written)
+	}()
+	var err error
+	select {
+	case <-written:
+	case <-ctx.Done():
+		v.halt()
+		err = errors.Join(ctx.Err(), v.await(written))
+	}
+	if errors.Is(err, errHung) {
+		return err // whoever has the directory next must not meet a write of this process's
+	}
+	v.notes.release()
+	if v.lock != nil {
+		unlock(v.lock)
+		v.lock = nil
+	}
+	return err
+}
+
 // errHung is a disk that still doesn't answer. What waits for it is left to the end of the process.
 var errHung = errors.New("close the disk: an operation doesn't end")
 

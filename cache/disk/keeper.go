@@ -16,6 +16,9 @@ func (v *volume) keep() {
 	for {
 		select {
 		case <-tick.C:
+			if v.released.Load() {
+				continue // another process keeps it
+			}
 			v.measure()
 			v.readers.watch()
 			if time.Since(tidied) >= tidyEvery {
@@ -31,7 +34,7 @@ func (v *volume) keep() {
 
 // tidyNotes compacts the notes after a Forget, with all when they won't be used any more.
 func (v *volume) tidyNotes(all bool) {
-	if !v.untidy.Swap(false) {
+	if v.released.Load() || !v.untidy.Swap(false) {
 		return
 	}
 	if err := v.notes.tidy(all); err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+
+	"github.com/anyedge/anyedge/cache"
 )
 
 // noteLog is one disk's notes. Many that come at once share one sync.
@@ -119,6 +121,9 @@ func (l *noteLog) commit(batch *noteBatch) {
 // append writes and syncs. After an error nobody knows what is on the disk, and the file is written anew before the
 // next note.
 func (l *noteLog) append(b []byte) error {
+	if l.v.released.Load() {
+		return cache.ErrReleased
+	}
 	if l.file == nil {
 		if err := l.compact(); err != nil {
 			return fmt.Errorf("write a note to %s: %w", l.v.path, err)
@@ -177,6 +182,9 @@ func (l *noteLog) read() (f noteFile, err error) {
 func (l *noteLog) tidy(all bool) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	if l.v.released.Load() {
+		return nil
+	}
 	f, err := l.read()
 	if err != nil {
 		return err
@@ -208,6 +216,14 @@ func (l *noteLog) forget(sequence uint64) bool {
 func (l *noteLog) close() {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	l.shut()
+}
+
+// release closes the file for good, once what is being written to it is.
+func (l *noteLog) release() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.v.released.Store(true)
 	l.shut()
 }
 

@@ -141,7 +141,7 @@ func (s *Store) Note(sequence uint64, text []byte) error {
 // note writes a note to a disk.
 func (v *volume) note(n note) error {
 	err := v.notes.add(n)
-	if err != nil {
+	if err != nil && !errors.Is(err, cache.ErrReleased) {
 		v.writes.fault(v.log, "write a note", err)
 	}
 	return err
@@ -173,6 +173,19 @@ func (s *Store) Sequence() (sequence uint64) {
 		sequence = max(sequence, v.newest.Load(), v.notes.last())
 	}
 	return sequence
+}
+
+// Release writes what is queued as long as ctx allows, and lets go of the disks, for another process to open them. From then
+// on nothing is taken and no note written, but what has been loaded can be read, as long as the other process keeps it,
+// until Close. The error says that this process may still write to a disk, or what of the queue is lost.
+func (s *Store) Release(ctx context.Context) error {
+	errs := make([]error, len(s.volumes))
+	var wg sync.WaitGroup
+	for i, v := range s.volumes {
+		wg.Go(func() { errs[i] = v.release(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // Close writes what is queued as long as ctx allows, and ends the store.

@@ -46,6 +46,8 @@ type volume struct {
 	loading *loading
 	untidy  atomic.Bool // there are notes that nobody needs
 
+	released atomic.Bool // another process may have the directory
+
 	life  context.Context // ends when nothing is read or written any more
 	end   context.CancelFunc
 	write context.Context // ends when the writer must stop
