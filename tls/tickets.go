@@ -28,6 +28,42 @@ type TicketKeys func(epoch int64) [][]byte
 // clocks differ.
 func (s *Store) ShareTickets(keys TicketKeys) { s.tickets.share(keys) }
 
+// RandomTickets are the random keys of a process's session tickets, for the process that comes after it.
+type RandomTickets struct {
+	Epoch int64    `json:"epoch"` // that the first seals in
+	Keys  [][]byte `json:"keys"`  // of 32 octets, newest first
+}
+
+// RandomTickets returns the keys under which tickets are sealed as long as none are shared.
+func (s *Store) RandomTickets() RandomTickets {
+	s.tickets.rotate(time.Now())
+	s.tickets.mu.Lock()
+	defer s.tickets.mu.Unlock()
+	r := RandomTickets{Epoch: s.tickets.epoch}
+	for _, key := range s.tickets.random {
+		r.Keys = append(r.Keys, slices.Clone(key[:]))
+	}
+	return r
+}
+
+// GoOnWith seals and opens tickets under the random keys of the process before, so that its clients resume. Keys of another
+// length are left out.
+func (s *Store) GoOnWith(r RandomTickets) {
+	s.tickets.mu.Lock()
+	defer s.tickets.mu.Unlock()
+	var keys [][32]byte
+	for _, key := range r.Keys {
+		if len(key) == len([32]byte{}) {
+			keys = append(keys, [32]byte(key))
+		}
+	}
+	if len(keys) == 0 || s.tickets.derive != nil {
+		return
+	}
+	s.tickets.random, s.tickets.epoch = keys, r.Epoch
+	s.tickets.sealer.SetSessionTicketKeys(keys)
+}
+
 // ticketRing seals and opens session tickets: today's key seals, those of the days before open too. Keys are random, of
 // this process, or derived, of every node that derives the same.
 //

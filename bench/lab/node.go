@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -84,6 +85,25 @@ func (n *Node) CLI(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return n.host.Exec(ctx, n.cmd.Args[3], args...)
+}
+
+// upgradeLimit is how long an upgrade may take until the new process decides.
+const upgradeLimit = 40 * time.Second
+
+// Upgrade replaces the node's process, as its operator would. The test ends the new one.
+func (n *Node) Upgrade(flags ...string) {
+	n.lab.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), upgradeLimit)
+	defer cancel()
+	out, err := n.host.Exec(ctx, n.cmd.Args[3], append([]string{"upgrade", "--json"}, flags...)...)
+	var upgraded struct{ PID int }
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &upgraded)
+	}
+	if err != nil {
+		n.lab.Fatalf("upgrade %s: %v\n%s", n.Name, err, out)
+	}
+	n.later = append(n.later, upgraded.PID)
 }
 
 // Reload makes the node load another configuration. Whether it took it, its status says.

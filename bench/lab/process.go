@@ -23,6 +23,8 @@ type Process struct {
 	log  transcript
 	done chan struct{} // closed when it has ended
 	err  error         // how; readable once done is closed
+
+	later []int // processes that have come after it
 }
 
 // Start runs a program in the background. What it prints is kept, and shown if the test fails.
@@ -141,6 +143,9 @@ func (p *Process) CPU() time.Duration {
 
 // end stops the process at the end of the test.
 func (p *Process) end(show bool) {
+	for _, pid := range p.later {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+	}
 	select {
 	case <-p.done:
 	default:

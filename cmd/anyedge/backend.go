@@ -25,9 +25,9 @@ func (n *node) Status() any {
 	s := Status{
 		Node: l.cfg.Node.Name, Metro: l.cfg.Node.Metro, Version: version(), Started: n.started,
 		Config: ConfigStatus{File: n.file, Loaded: l.loaded},
-		VIPs:   n.vipStatus(l.cfg), Peers: n.speaker.Peers(),
+		VIPs:   n.vipStatus(l.cfg), Peers: n.speakers.Peers(),
 		Cache: n.cache.Stats(), Disks: n.disk.stats(), Certificates: n.certs.Certificates(), ACME: n.acme.Status(), ACMEStorage: n.acme.Storage(), Report: n.report(l.cfg), Nodes: n.nodeStatus(),
-		FleetSecret: n.secretStatus(), Steering: n.steeringStatus(), Rescue: n.rescueStatus(), Fleet: n.fleetStatus(),
+		FleetSecret: n.secretStatus(), Steering: n.steeringStatus(), Rescue: n.rescueStatus(), Fleet: n.fleetStatus(), Upgrade: n.upgradeStatus(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.pools)) {
 		s.Origins = append(s.Origins, l.pools[name].Status())
@@ -79,7 +79,7 @@ func (n *node) Purge(_ context.Context, p cache.PurgeRequest) (cache.PurgeResult
 	if err := n.knowsSites(p); err != nil {
 		return cache.PurgeResult{}, err
 	}
-	return n.cache.Purge(p)
+	return n.purgeEverywhere(p)
 }
 
 // knowsSites says which sites of a purge there are none of.
@@ -126,7 +126,7 @@ func (n *node) Undamp(vip string) error { return n.control.Undamp(vip) }
 
 // Ready returns nil while some VIP is announced at some level, to somebody if there are peers.
 func (n *node) Ready() error {
-	if peers := n.speaker.Peers(); len(peers) > 0 && !slices.ContainsFunc(peers, heard) {
+	if peers := n.speakers.Peers(); len(peers) > 0 && !slices.ContainsFunc(peers, heard) {
 		return errors.New("no BGP session is established: " + peers[0].Name + ": " + firstOf(peers[0].LastError, peers[0].State))
 	}
 	all, err := n.control.Explain("")

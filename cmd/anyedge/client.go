@@ -99,11 +99,23 @@ func (f *clientFlags) tls(t *http.Transport) error {
 
 // get asks for path and decodes the answer into out.
 func (c *client) get(ctx context.Context, path string, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
 	return c.exchange(ctx, http.MethodGet, path, nil, out)
 }
 
 // post sends in and decodes the answer into out.
 func (c *client) post(ctx context.Context, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	return c.postWithin(ctx, path, in, out)
+}
+
+// answerLimit is how long most answers may take.
+const answerLimit = 30 * time.Second
+
+// postWithin is post for what may take long: as long as ctx allows.
+func (c *client) postWithin(ctx context.Context, path string, in, out any) error {
 	b, err := json.Marshal(in)
 	if err != nil {
 		return err
@@ -112,8 +124,6 @@ func (c *client) post(ctx context.Context, path string, in, out any) error {
 }
 
 func (c *client) exchange(ctx context.Context, method, path string, content io.Reader, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	resp, err := c.send(ctx, method, path, "application/json", content)
 	if err != nil {
 		return err

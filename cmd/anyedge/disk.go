@@ -20,7 +20,11 @@ type diskTier struct {
 // newCache returns the cache with its tiers. A disk that can't be used leaves it without one: the node serves.
 func (n *node) newCache(cfg *configs.Config) *cache.Cache {
 	var tier []cache.Option
-	if cfg.Cache.Disk != nil {
+	switch {
+	case cfg.Cache.Disk == nil:
+	case n.former != nil: // which still has it
+		tier = append(tier, cache.WithStoreLater())
+	default:
 		tier = append(tier, n.openDisk(*cfg.Cache.Disk))
 	}
 	return cache.New(cfg.Cache.Options, cfg.Node.Name, newResidency(cfg.Cache.Options), n.log, tier...)
@@ -29,15 +33,20 @@ func (n *node) newCache(cfg *configs.Config) *cache.Cache {
 func (n *node) openDisk(o disk.Options) cache.Option {
 	store, err := disk.Open(o, n.log)
 	if err != nil {
-		path := cmp.Or(append(o.Paths, o.Path)...)
-		n.disk.out = disk.Stats{Disk: path, State: disk.Resting, Reason: "left out until the next start: " + firstLine(err), Size: o.Size}
-		n.log.Error("the disk tier is left out until the next start", "error", err)
-		n.journal.Add(health.EventNode, "disk "+path, n.disk.out.Reason)
+		n.withoutDisk(o, err)
 		return cache.WithoutStore(err)
 	}
 	n.disk.store = store
 	store.RegisterMetrics(n.registry)
 	return cache.WithStore(store)
+}
+
+// withoutDisk tells that the disk tier can't be used.
+func (n *node) withoutDisk(o disk.Options, err error) {
+	path := cmp.Or(append(o.Paths, o.Path)...)
+	n.disk.out = disk.Stats{Disk: path, State: disk.Resting, Reason: "left out until the next start: " + firstLine(err), Size: o.Size}
+	n.log.Error("the disk tier is left out until the next start", "error", err)
+	n.journal.Add(health.EventNode, "disk "+path, n.disk.out.Reason)
 }
 
 // closeCache closes what newCache opened, for a node that won't run.

@@ -39,13 +39,19 @@ func (n *node) goodbye() error {
 	n.checks.Set(nil, nil) // they would only find the listeners closed
 	n.journal.Add(health.EventNode, n.config().Node.Name, "stopping: listeners close")
 	closing := time.Now()
+	if n.former != nil && !n.former.drained() {
+		_ = n.former.send(&message{Step: stepFinish}) // or it is gone
+	}
 	listenErr := n.bounded(requestsEnd, n.shutdownListeners)
+	if n.former != nil {
+		n.await(time.Until(closing.Add(requestsEnd+drainSlack)), n.former.drained)
+	}
 	if errors.Is(listenErr, context.DeadlineExceeded) || errors.Is(listenErr, context.Canceled) {
 		n.log.Warn("connections were cut off", "after", time.Since(closing).Round(time.Millisecond), "error", listenErr)
 		listenErr = nil
 	}
 	speakerErr := n.bounded(sessionEnd, func(ctx context.Context) error {
-		return n.speaker.Stop(ctx, fmt.Sprintf("anyedge %s is stopping", n.config().Node.Name))
+		return n.speakers.Stop(ctx, fmt.Sprintf("anyedge %s is stopping", n.config().Node.Name))
 	})
 	cacheErr := n.bounded(sessionEnd, n.cache.Close)
 	n.live.Load().close()

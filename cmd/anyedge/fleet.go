@@ -96,6 +96,9 @@ func (n *node) steerTo(cfg *configs.Config) {
 // steered are the nodes that packets may go to. The configuration comes first where a number or an address is in both.
 func (n *node) steered(cfg *configs.Config) []steer.Peer {
 	list := cfg.Fleet.Steering.Peers()
+	if n.fleet == nil && n.former != nil && len(cfg.Fleet.Join) > 0 && len(list) == 0 {
+		return n.former.offer.Peers // until this process gossips
+	}
 	if n.fleet == nil {
 		return list
 	}
@@ -142,7 +145,7 @@ func (p *purges) Purge(_ context.Context, request json.RawMessage) (json.RawMess
 	if err := json.Unmarshal(request, &r); err != nil {
 		return nil, "", fmt.Errorf("purge: %w", err)
 	}
-	result, err := p.n.cache.Purge(r)
+	result, err := p.n.purgeEverywhere(r)
 	if err != nil {
 		return nil, "", err
 	}
@@ -152,7 +155,7 @@ func (p *purges) Purge(_ context.Context, request json.RawMessage) (json.RawMess
 
 // Clear purges everything.
 func (p *purges) Clear(_ context.Context, why string) error {
-	result, err := p.n.cache.Purge(cache.PurgeRequest{All: true})
+	result, err := p.n.purgeEverywhere(cache.PurgeRequest{All: true})
 	if err == nil && result.Warning != "" {
 		err = errors.New("a restart may bring back what is stored: " + result.Warning)
 	}

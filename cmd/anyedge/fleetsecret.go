@@ -35,12 +35,12 @@ func (n *node) readSecret(cfg *configs.Config) error {
 	return nil
 }
 
-// tokenKey is the key of QUIC's tokens for a socket that opens now; nil: a random one.
+// tokenKey is the key of QUIC's tokens for a socket that opens now.
 func (n *node) tokenKey() []byte {
 	if s := n.secret.Load(); s != nil {
 		return s.TokenKey()
 	}
-	return nil
+	return n.tokens
 }
 
 // secretStatus says which secrets the node has, so that an operator who rotates sees that all nodes have the same.

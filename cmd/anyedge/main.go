@@ -74,7 +74,7 @@ Begin with:  anyedge demo`,
 	root.AddCommand(
 		newRun(), newCheck(), newDemo(), newSecret(), newECH(), newVersion(),
 		newStatus(), newExplain(), newEvents(), newPurge(), newDrain(), newUndrain(),
-		newForce(), newUnforce(), newUndamp(), newBlackhole(), newUnblackhole(),
+		newUpgrade(), newForce(), newUnforce(), newUndamp(), newBlackhole(), newUnblackhole(),
 	)
 	ran := new(bool)
 	noteRun(root.Commands(), ran)

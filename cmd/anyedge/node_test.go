@@ -140,6 +140,10 @@ func (e *edge) serve(w http.ResponseWriter, r *http.Request) {
 	case "/cold":
 		e.serveCold(w, r)
 		return
+	case "/upload":
+		n, _ := io.Copy(io.Discard, r.Body) // a part shows in the number
+		fmt.Fprint(w, n)
+		return
 	}
 	n := e.asked.Add(1)
 	w.Header().Set("Cache-Control", "max-age=60")
@@ -385,7 +389,7 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 	}
 
 	// A good one: a new host, another plain port; connections, cache and session stay.
-	flaps := e.node.speaker.Peers()[0].Flaps
+	flaps := e.node.speakers.Peers()[0].Flaps
 	other := unusedPort(t)
 	text := strings.Replace(e.configText(), "localhost]", "localhost, new.example.com]", 1)
 	e.write(strings.Replace(text, fmt.Sprintf("http: %d", e.plainHTTP), fmt.Sprintf("http: %d", other), 1))
@@ -398,7 +402,7 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 	if resp, _ := e.getBy(connection, "new.example.com", "/"); resp.StatusCode != 200 {
 		t.Errorf("the new host: %d", resp.StatusCode)
 	}
-	if e.level() != routing.Announced || len(e.router.Table()) != 1 || e.node.speaker.Peers()[0].Flaps != flaps {
+	if e.level() != routing.Announced || len(e.router.Table()) != 1 || e.node.speakers.Peers()[0].Flaps != flaps {
 		t.Errorf("the announcement moved: level %s, %v", e.level(), e.router.Table())
 	}
 	resp, err := http.DefaultTransport.RoundTrip(httptest.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/", other), nil))

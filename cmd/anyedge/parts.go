@@ -30,8 +30,8 @@ const certInterval = 2 * time.Second
 
 // The functions below translate the configuration into what each package is built from.
 
-func newSpeaker(cfg *configs.Config, j *health.Journal, log *slog.Logger) (*bgp.Speaker, error) {
-	return bgp.New(cfg.BGP, prefixes(cfg), j, log)
+func newSpeakers(cfg *configs.Config, j *health.Journal, log *slog.Logger) (*bgp.Speakers, error) {
+	return bgp.NewSpeakers(cfg.BGP, prefixes(cfg), j, log)
 }
 
 // prefixes is the allow-list: what BGP may announce.
@@ -208,11 +208,14 @@ func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 	} else {
 		c.HTTP, c.Handler = s.at.Port(), n.plain(s.vip)
 	}
-	switch {
-	case s.vip == "":
+	if s.vip == "" {
 		c.Handler, c.Hits = n.atOwnDoor(), nil
-	case n.steering != nil:
-		c.Steering = steering{n.steering}
+	}
+	if n.quic != nil {
+		c.Steering = steering{n.quic}
+	}
+	if n.former != nil {
+		c.Inherited = n.former.inherited
 	}
 	if s.vip != "" && n.rescue != nil {
 		c.Rescue = n.rescue

@@ -96,7 +96,7 @@ func (n *node) reload() error {
 		return err
 	}
 	// The last that can fail: a peer's session is only touched once the rest stands.
-	if err := n.speaker.Configure(n.work, cfg.BGP, prefixes(cfg)); err != nil {
+	if err := n.speakers.Configure(n.work, cfg.BGP, prefixes(cfg)); err != nil {
 		_ = access.Close()
 		next.discard(old)
 		return err

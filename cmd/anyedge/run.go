@@ -56,25 +56,20 @@ close. A second one withdraws at once and stops. SIGHUP reloads the configuratio
 }
 
 func run(ctx context.Context, file string) error {
-	cfg, err := configs.Load(file)
+	before, err := formerProcess()
 	if err != nil {
+		before.refuse(err)
 		return err
 	}
-	if err := checkFiles(cfg); err != nil {
-		return err
-	}
-	log := newLog(os.Stderr, cfg.Log)
-	for _, w := range warnings(cfg) {
-		log.Warn(w)
-	}
-	n, err := newNode(cfg, file, log)
+	n, err := prepare(file, before)
 	if err != nil {
+		before.refuse(err)
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, upgradeSignal)
 	defer signal.Stop(signals)
 	watching := make(chan struct{})
 	go func() { // ends when signals is closed, below
@@ -82,10 +77,29 @@ func run(ctx context.Context, file string) error {
 		n.obey(signals, stop)
 	}()
 	err = n.Run(ctx)
+	if err != nil {
+		before.refuse(err)
+	}
 	signal.Stop(signals)
 	close(signals)
 	<-watching
 	return err
+}
+
+// prepare builds the node of a file, after another process unless that is nil.
+func prepare(file string, before *former) (*node, error) {
+	cfg, err := configs.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFiles(cfg); err != nil {
+		return nil, err
+	}
+	log := newLog(os.Stderr, cfg.Log)
+	for _, w := range warnings(cfg) {
+		log.Warn(w)
+	}
+	return newNodeAfter(before, cfg, file, log)
 }
 
 // obey turns signals into what they ask for.
@@ -95,6 +109,12 @@ func (n *node) obey(signals <-chan os.Signal, stop func()) {
 		switch {
 		case s == syscall.SIGHUP && stopping:
 			n.log.Warn("not reloaded: the node is stopping") // what a reload starts, the goodbye wouldn't end
+		case s == syscall.SIGHUP && n.upgrading.Load():
+			n.log.Warn("not reloaded: an upgrade is under way, which reads the configuration by itself")
+		case s == upgradeSignal && !stopping:
+			n.workers.Go(func() { _, _ = n.Upgrade(n.work, admin.UpgradeRequest{}) }) // it has logged and kept why not
+		case s == upgradeSignal:
+			n.log.Warn("no upgrade: the node is stopping")
 		case s == syscall.SIGHUP:
 			_ = n.Reload() // it has logged and kept the mistake for status
 		case stopping:
@@ -119,38 +139,64 @@ type node struct {
 	token    string           // proves to a self check that this process answered it
 	own      *tls.Certificate // shown by self checks, to sites that ask for one
 
-	certs         *edgetls.Store
-	acme          *acme.Manager
-	challenges    acme.Challenges
-	team          *acme.Team                 // of the nodes that obtain certificates together; nil: the configuration has no other nodes
-	checked       atomic.Pointer[string]     // what selfChecks took into account of awaited
-	secret        atomic.Pointer[secret.Set] // of the fleet; nil: none
-	server        *proxy.Server
-	connections   *listener.Metrics
-	requests      *proxy.Metrics
-	gate          *listener.Gate
-	handshakes    *listener.Handshakes
-	limiter       *admission.Limiter
-	cache         *cache.Cache
-	disk          diskTier
-	governor      *governor.Governor
-	access        accessLog
-	speaker       *bgp.Speaker
-	control       *routing.Controller
-	checks        *probe.Runner
-	others        *fleet.Others
-	fleet         *fleet.Fleet   // nil: it gossips with nobody
-	steering      *steer.Steerer // nil: none
-	sent          bits           // by this node, now
-	rescue        *rescue.Rescue // nil: none
-	rescueProblem string         // why there is none, though the configuration asks for it
-	admin         *admin.Server
-	supervisor    supervisor
-	series        *recorder
+	certs       *edgetls.Store
+	acme        *acme.Manager
+	challenges  acme.Challenges
+	team        *acme.Team                 // of the nodes that obtain certificates together; nil: the configuration has no other nodes
+	checked     atomic.Pointer[string]     // what selfChecks took into account of awaited
+	secret      atomic.Pointer[secret.Set] // of the fleet; nil: none
+	server      *proxy.Server
+	connections *listener.Metrics
+	requests    *proxy.Metrics
+	gate        *listener.Gate
+	handshakes  *listener.Handshakes
+	limiter     *admission.Limiter
+	cache       *cache.Cache
+	disk        diskTier
+	governor    *governor.Governor
+	access      accessLog
+	speakers    *bgp.Speakers
+	control     *routing.Controller
+	checks      *probe.Runner
+	others      *fleet.Others
+	fleet       *fleet.Fleet   // nil: it gossips with nobody
+	steering    *steer.Steerer // to other nodes; nil: none
+	quic        *steer.Steerer // steering, or what tells the processes of this node apart; nil: no Linux
+	sent        bits           // by this node, now
+	rescue      *rescue.Rescue // nil: none
+	admin       *admin.Server
+	supervisor  supervisor
+	series      *recorder
 
-	work      context.Context // ends the workers, after the goodbye
-	endWork   context.CancelFunc
-	workers   sync.WaitGroup
+	rescueProblem string // why there is no rescue, though the configuration asks for it
+
+	work     context.Context // ends the workers, after the goodbye
+	endWork  context.CancelFunc
+	workers  sync.WaitGroup
+	rule     context.Context // ends those that decide, when another process does; in work
+	endRule  context.CancelFunc
+	rulers   sync.WaitGroup
+	front    context.Context // ends the admin API, in work
+	endFront context.CancelFunc
+
+	former    *former // the process before this one; nil: there was none
+	tokens    []byte  // the key of QUIC's tokens where the fleet has none
+	localKeys steer.Keys
+	successor atomic.Pointer[successor] // the process after this one; nil: there is none
+	upgrading atomic.Bool               // stays set once another process decides
+	taken     atomic.Bool               // the successor has the sockets
+	stopping  atomic.Bool
+	failure   atomic.Pointer[UpgradeStatus] // of the last upgrade that came to nothing
+	stopAsked context.Context               // ends when somebody asks to stop
+	stop      context.CancelFunc
+	decided   atomic.Bool   // by another process
+	succeeded chan struct{} // closed when it is, and who has asked for that has the answer
+	abandoned error         // why nobody does; set before stop
+	lent      []string      // with peers: BGP sessions that stay here while another process decides
+	lending   sync.WaitGroup
+	voice     context.Context // ends lending
+	endVoice  context.CancelFunc
+
 	hurry     chan struct{} // closed: no more waiting in the goodbye
 	hurryOnce func()
 	live      atomic.Pointer[live]
@@ -159,13 +205,28 @@ type node struct {
 }
 
 // newNode builds a node and binds its sockets, all or nothing; Run makes it serve.
-func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err error) {
+func newNode(cfg *configs.Config, file string, log *slog.Logger) (*node, error) {
+	return newNodeAfter(nil, cfg, file, log)
+}
+
+// newNodeAfter is newNode for a process that comes after another one, whose sockets it takes; nil: there was none.
+func newNodeAfter(before *former, cfg *configs.Config, file string, log *slog.Logger) (_ *node, err error) {
+	if before != nil {
+		if err := before.compatible(cfg); err != nil {
+			return nil, err
+		}
+	}
 	n := &node{
+		former: before, succeeded: make(chan struct{}),
 		file: file, log: log, started: time.Now(), token: rand.Text(), hurry: make(chan struct{}),
 		series: newRecorder(), registry: prometheus.NewRegistry(), journal: health.NewJournal(4096), server: proxy.NewServer(),
 	}
 	n.hurryOnce = sync.OnceFunc(func() { close(n.hurry) })
 	n.work, n.endWork = context.WithCancel(context.Background())
+	n.rule, n.endRule = context.WithCancel(n.work)
+	n.front, n.endFront = context.WithCancel(n.work)
+	n.voice, n.endVoice = context.WithCancel(context.Background())
+	n.shareKeys()
 	defer func() {
 		if err != nil {
 			n.endWork()
@@ -173,8 +234,8 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 			if n.rescue != nil {
 				n.rescue.Close()
 			}
-			if n.steering != nil {
-				n.steering.Close()
+			if n.quic != nil {
+				n.quic.Close()
 			}
 		}
 	}()
@@ -196,7 +257,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	var certErr, accessErr, speakerErr error
 	n.certs, certErr = edgetls.Load(cfg.TLS.Options)
 	access, accessErr := openAccess(cfg.Log.Access)
-	n.speaker, speakerErr = newSpeaker(cfg, n.journal, log)
+	n.speakers, speakerErr = newSpeakers(cfg, n.journal, log)
 	if err := errors.Join(certErr, accessErr, speakerErr); err != nil {
 		return nil, err
 	}
@@ -204,7 +265,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	if err := n.readSecret(cfg); err != nil {
 		return nil, err
 	}
-	if n.steering, err = newSteering(cfg, n.secret.Load(), n.journal, log); err != nil {
+	if err := n.openSteering(cfg); err != nil {
 		return nil, err
 	}
 	n.rescue, n.rescueProblem = newRescue(cfg, n.steering, log)
@@ -212,7 +273,7 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	if err := n.obtain(cfg); err != nil {
 		return nil, err
 	}
-	n.control = routing.NewController(cfg.Routing, announcedVIPs(cfg), n.tracker, n.speaker, n.journal, log)
+	n.control = routing.NewController(cfg.Routing, announcedVIPs(cfg), n.tracker, n.speakers, n.journal, log)
 	n.others = fleet.NewOthers(cfg.Node.Metro, n.sent.get, n.journal)
 	n.control.Consult(n.others)
 	n.checks = probe.NewRunner(n.selfChecked, cfg.Health.SelfCheck.Interval, cfg.Health.SelfCheck.Timeout)
@@ -221,74 +282,119 @@ func newNode(cfg *configs.Config, file string, log *slog.Logger) (_ *node, err e
 	if err != nil {
 		return nil, err
 	}
-	if n.fleet, err = n.openFleet(cfg); err != nil {
+	if before == nil { // else the former process is still there
+		n.fleet, err = n.openFleet(cfg)
+	}
+	if err != nil {
 		next.discard(nil)
 		return nil, err
 	}
-	if n.admin, err = admin.New(cfg.Admin, n, n.journal, n.registry, log); err != nil {
+	if n.admin, err = n.openAdmin(cfg); err != nil {
 		n.closeFleet()
 		next.discard(nil)
 		return nil, err
 	}
 	n.live.Store(next)
-	n.registry.MustRegister(n.tracker.Collector(), n.control.Collector(), n.speaker.Collector(), n.originCollector())
-	if n.steering != nil {
-		n.registry.MustRegister(n.steering.Collector())
+	n.registry.MustRegister(n.tracker.Collector(), n.control.Collector(), n.speakers.Collector(), n.originCollector())
+	if n.quic != nil {
+		n.registry.MustRegister(n.quic.Collector())
 	}
 	if n.rescue != nil {
 		n.registry.MustRegister(n.rescue.Collector())
 	}
+	n.registerUpgrade()
 	return n, nil
 }
 
-// Run serves until ctx ends, says goodbye and returns when everything has stopped.
+// Run serves until ctx ends, says goodbye and returns when everything has stopped. It serves no more, too, when another
+// process has taken over, and returns when it has finished what it served.
 func (n *node) Run(ctx context.Context) error {
+	defer n.endVoice()
 	defer n.endWork()
-	if err := n.remember(); err != nil {
+	n.stopAsked, n.stop = context.WithCancel(ctx)
+	defer n.stop()
+	ctx = n.stopAsked
+	if n.former != nil {
+		if err := n.takeOver(ctx); err != nil {
+			return err
+		}
+	} else {
+		if err := n.remember(); err != nil {
+			return err
+		}
+		n.serve()
+	}
+	if err := n.lead(); err != nil {
 		return err
 	}
-	if err := n.speaker.Start(n.work); err != nil {
-		return err
-	}
-	if n.steering != nil {
-		n.start("steering", n.steering.Run)
-	}
-	if n.rescue != nil {
-		n.start("TCP rescue", n.rescue.Run)
-	}
-	n.number()
-	n.apply(n.live.Load(), nil)
-	n.start("announcements", n.control.Run)
-	n.start("self checks", n.checks.Run)
-	n.start("load", n.measureLoad)
-	n.start("other nodes", n.others.Run)
-	if n.fleet != nil {
-		n.start("fleet", n.fleet.Run)
-	}
-	if n.fleet != nil && n.steering != nil {
-		n.start("nodes to steer to", n.followFleet)
-	}
-	n.start("admin API", n.admin.Serve)
-	n.start("memory", n.governor.Run)
-	n.start("disks", n.watchDisks)
-	n.start("certificates", n.watchCertificates)
-	n.start("ACME", n.acme.Run)
-	n.start("clients' authorities", n.watchClients)
-	n.start("status page's samples", n.sample)
-	n.start("events around route changes", n.watchChanges)
-	n.start("watchdog", watchdog{beat: n.control.LastRound, alive: func() { n.supervisor.alive(n.summary()) }, abort: n.freeze}.run)
-	n.start("certificates", func(ctx context.Context) error { return n.certs.Watch(ctx, certInterval, n.certsChanged) })
-	n.journal.Add(health.EventNode, n.config().Node.Name, "started "+version())
-	n.log.Info("serving", "node", n.config().Node.Name, "admin", n.admin.Addr().String())
-	n.supervisor.ready()
 
-	<-ctx.Done()
+	select {
+	case <-n.succeeded:
+	case <-ctx.Done():
+		n.stopping.Store(true)
+		n.awaitUpgrade()
+	}
+	if n.decided.Load() {
+		return n.finish(ctx)
+	}
+	if n.abandoned != nil {
+		return n.abandoned // nothing is left to say goodbye with
+	}
 	n.supervisor.stopping()
 	err := n.goodbye()
 	n.endWork()
+	n.rulers.Wait()
 	n.workers.Wait()
 	n.access.use(unclosed{io.Discard})
 	return err
+}
+
+// serve begins with what clients see.
+func (n *node) serve() {
+	if n.quic != nil {
+		n.start("steering", n.quic.Run)
+	}
+	if n.rescue != nil {
+		n.startRule("TCP rescue", n.rescue.Run)
+	}
+	n.number()
+	n.apply(n.live.Load(), nil)
+	n.startRule("self checks", n.checks.Run)
+	n.startRule("load", n.measureLoad)
+	n.startRule("memory", n.governor.Run)
+}
+
+// lead begins to decide, and with what goes with that: there is one process of a node at a time that does.
+func (n *node) lead() error {
+	if err := n.speakers.Start(n.voice); err != nil {
+		return err
+	}
+	n.startRule("announcements", n.control.Run)
+	n.startRule("other nodes", n.others.Run)
+	if n.fleet != nil {
+		n.startRule("fleet", n.fleet.Run)
+	}
+	if n.fleet != nil && n.steering != nil {
+		n.startRule("nodes to steer to", n.followFleet)
+	}
+	n.startIn(n.front, &n.workers, "admin API", n.admin.Serve)
+	n.startRule("disks", n.watchDisks)
+	n.startRule("certificates", n.watchCertificates)
+	if len(n.config().Fleet.Join) == 0 || n.fleet != nil {
+		n.startRule("ACME", n.acme.Run)
+	}
+	n.startRule("clients' authorities", n.watchClients)
+	n.startRule("status page's samples", n.sample)
+	n.startRule("events around route changes", n.watchChanges)
+	n.startRule("watchdog", watchdog{beat: n.control.LastRound, alive: func() { n.supervisor.alive(n.summary()) }, abort: n.freeze}.run)
+	n.startRule("certificates", func(ctx context.Context) error { return n.certs.Watch(ctx, certInterval, n.certsChanged) })
+	if n.former != nil {
+		n.leadAfter()
+	}
+	n.journal.Add(health.EventNode, n.config().Node.Name, "started "+version())
+	n.log.Info("serving", "node", n.config().Node.Name, "admin", n.admin.Addr().String())
+	n.supervisor.ready()
+	return nil
 }
 
 // remember gives the control path what an earlier process left.
@@ -307,8 +413,17 @@ func (n *node) remember() error {
 // start runs a worker until the node's work ends. One that fails is reported and missed: the rest goes on serving,
 // and what the failure breaks shows in the signals.
 func (n *node) start(what string, work func(context.Context) error) {
-	n.workers.Go(func() {
-		if err := work(n.work); err != nil && n.work.Err() == nil {
+	n.startIn(n.work, &n.workers, what, work)
+}
+
+// startRule is start for what only the process that decides does.
+func (n *node) startRule(what string, work func(context.Context) error) {
+	n.startIn(n.rule, &n.rulers, what, work)
+}
+
+func (n *node) startIn(life context.Context, crew *sync.WaitGroup, what string, work func(context.Context) error) {
+	crew.Go(func() {
+		if err := work(life); err != nil && life.Err() == nil {
 			n.log.Error(what+" stopped", "error", err)
 			n.journal.Add(health.EventNode, n.config().Node.Name, fmt.Sprintf("%s stopped: %v", what, err))
 		}

@@ -43,6 +43,7 @@ type Status struct {
 	FleetSecret  []secret.Description      `json:"fleet_secret,omitempty"`
 	Steering     *SteeringStatus           `json:"steering,omitempty"`
 	Rescue       *RescueStatus             `json:"tcp_rescue,omitempty"`
+	Upgrade      *UpgradeStatus            `json:"upgrade,omitempty"` // under way, not over, or the last, if it failed
 }
 
 // NodeStatus is what this node knows of another one, over all VIPs.
@@ -111,6 +112,7 @@ func (s Status) write(out io.Writer, now time.Time) error {
 		fmt.Fprintf(out, "REFUSED at the last reload, %s ago:\n  %s\n", age(now, *s.Config.MistakeAt), strings.ReplaceAll(s.Config.Mistake, "\n", "\n  "))
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	s.Upgrade.write(w, now)
 	for _, v := range s.VIPs {
 		fmt.Fprintf(w, "vip\t%s\t%s\tfor %s\t%s\n", v.Name, v.LevelName, age(now, v.Since), v.Text)
 		if h := v.Blackhole; h != nil {

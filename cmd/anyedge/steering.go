@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"reflect"
@@ -10,21 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/anyedge/anyedge/configs"
-	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/proxy/listener"
 	"github.com/anyedge/anyedge/routing/steer"
 	"github.com/anyedge/anyedge/tls/secret"
 )
-
-// newSteering opens what hands QUIC packets to the nodes that own them; nil: the configuration asks for none.
-func newSteering(cfg *configs.Config, s *secret.Set, j *health.Journal, log *slog.Logger) (*steer.Steerer, error) {
-	if cfg.Fleet.Steering == nil {
-		return nil, nil
-	}
-	// Processes that follow each other within 256 s have different generations.
-	return steer.Open(*cfg.Fleet.Steering, uint8(time.Now().Unix()), steerKeys(s), j, log)
-}
 
 // steerKeys are the keys that steering needs of the fleet's.
 func steerKeys(s *secret.Set) steer.Keys {

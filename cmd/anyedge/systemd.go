@@ -24,7 +24,11 @@ func (s *supervisor) notify(lines ...string) {
 	_, _ = daemon.SdNotify(false, strings.Join(lines, "\n"))
 }
 
-func (s *supervisor) ready()    { s.notify(daemon.SdNotifyReady) }
+func (s *supervisor) ready() { s.notify(daemon.SdNotifyReady) }
+
+// follow has systemd watch another process in place of this one, which says nothing more.
+func (s *supervisor) follow(pid int) { s.notify(fmt.Sprintf("MAINPID=%d", pid)) }
+
 func (s *supervisor) stopping() { s.notify(daemon.SdNotifyStopping) }
 
 // reloading begins what ready ends. systemd tells reloads apart by the monotonic clock.

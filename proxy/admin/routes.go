@@ -54,6 +54,15 @@ type VIPRequest struct {
 	VIP string `json:"vip,omitempty"` // empty: all
 }
 
+// UpgradeRequest is the content of POST /v1/upgrade.
+type UpgradeRequest struct {
+	// Drain is how long the former process may take to finish what it serves: 10m, 1h. Empty: an hour.
+	Drain string `json:"drain,omitempty"`
+	// MoveSessions begins the BGP sessions anew at the next process, one after the other. Else each stays with the process
+	// that has begun it until it ends.
+	MoveSessions bool `json:"move_sessions,omitempty"`
+}
+
 // Problem is the content of every answer that is an error.
 type Problem struct {
 	Error string `json:"error"`
@@ -74,6 +83,7 @@ func (s *Server) routes(reg prometheus.Gatherer) http.Handler {
 	guarded.HandleFunc("POST /v1/undamp", s.ofVIP(s.backend.Undamp))
 	guarded.HandleFunc("POST /v1/blackhole", s.blackhole)
 	guarded.HandleFunc("POST /v1/unblackhole", s.ofVIP(s.backend.Unblackhole))
+	guarded.HandleFunc("POST /v1/upgrade", s.upgrade)
 	guarded.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	guarded.HandleFunc("GET /debug/pprof/", pprof.Index)
 	guarded.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -215,6 +225,19 @@ func (s *Server) blackhole(w http.ResponseWriter, r *http.Request) {
 	if d, ok := howLong(w, b.For); ok {
 		s.operated(w, b.VIP, s.backend.Blackhole(b.VIP, d, b.Reason))
 	}
+}
+
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
+	var u UpgradeRequest
+	if !read(w, r, &u) {
+		return
+	}
+	result, err := s.backend.Upgrade(r.Context(), u)
+	if err != nil {
+		fail(w, http.StatusConflict, err)
+		return
+	}
+	answer(w, result)
 }
 
 // howLong reads for how long an operator wants something.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,6 +47,9 @@ type Backend interface {
 	Unblackhole(vip string) error
 	// Undamp forgets what the changes of a VIP's routes, or of all, have cost.
 	Undamp(vip string) error
+	// Upgrade starts the next process of this node, and returns when that has taken over. The error says why it hasn't, and
+	// that nothing has changed.
+	Upgrade(ctx context.Context, r UpgradeRequest) (any, error)
 	// Ready returns nil while at least one VIP is announced, or else says why none is.
 	Ready() error
 }
@@ -59,18 +63,28 @@ type Server struct {
 	log     *slog.Logger
 	http    *http.Server
 	ln      net.Listener
+	socket  net.Listener // ln without TLS
+	yielded atomic.Bool
 }
 
 // New reads the files that o names and binds its address.
 func New(o Options, b Backend, j *health.Journal, reg prometheus.Gatherer, log *slog.Logger) (*Server, error) {
+	return NewOn(nil, o, b, j, reg, log)
+}
+
+// NewOn is New with a socket that the process before has bound to o's address; nil: it is bound here.
+func NewOn(socket net.Listener, o Options, b Backend, j *health.Journal, reg prometheus.Gatherer, log *slog.Logger) (*Server, error) {
 	read, err := o.readFiles()
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{options: o, token: read.token, backend: b, journal: j, log: log}
-	if s.ln, err = bind(o.Listen); err != nil {
-		return nil, err
+	if s.ln = socket; socket == nil {
+		if s.ln, err = bind(o.Listen); err != nil {
+			return nil, err
+		}
 	}
+	s.socket = s.ln
 	if read.tls != nil {
 		s.ln = tls.NewListener(s.ln, read.tls)
 	}
@@ -103,12 +117,29 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	}()
 	err := s.http.Serve(s.ln)
+	if s.yielded.Load() {
+		<-ctx.Done()
+		err = http.ErrServerClosed
+	}
 	end()
 	<-stopped
 	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the admin API on %s: %w", s.options.Listen, err)
 	}
 	return nil
+}
+
+// Socket is what the server listens on, for the process that comes after this one.
+func (s *Server) Socket() net.Listener { return s.socket }
+
+// Yield leaves the socket to the next process: nothing more is accepted here. Requests under way are answered.
+func (s *Server) Yield() {
+	s.yielded.Store(true)
+	if u, ok := s.socket.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false) // its name is the next process's
+	}
+	s.http.SetKeepAlivesEnabled(false)
+	_ = s.ln.Close() // fails only where it is closed already
 }
 
 func bind(listen string) (net.Listener, error) {

@@ -107,6 +107,13 @@ func (b *backend) Undamp(vip string) error {
 	return nil
 }
 
+func (b *backend) Upgrade(_ context.Context, r admin.UpgradeRequest) (any, error) {
+	if r.Drain == "never" {
+		return nil, errors.New("how long?")
+	}
+	return map[string]any{"pid": 7, "drain": r.Drain, "move": r.MoveSessions}, nil
+}
+
 func (b *backend) Ready() error { return b.notReady }
 
 // api is a server under test with a client of its own.
@@ -191,6 +198,9 @@ func TestAnswers(t *testing.T) {
 		{"purge with broken JSON", "POST", "/v1/purge", `{`, 400, "read the request"},
 		{"purge by GET", "GET", "/v1/purge", "", 405, ""},
 		{"purge with too much", "POST", "/v1/purge", `{"tag":"` + strings.Repeat("a", 2<<20) + `"}`, 400, "too large"},
+		{"upgrade", "POST", "/v1/upgrade", `{"drain":"10m","move_sessions":true}`, 200, `"pid": 7`},
+		{"upgrade that fails", "POST", "/v1/upgrade", `{"drain":"never"}`, 409, "how long?"},
+		{"upgrade with a mistake", "POST", "/v1/upgrade", `{"drian":"1h"}`, 400, "drian"},
 		{"drain an unknown VIP", "POST", "/v1/drain", `{"vip":"nope"}`, 404, "no VIP nope"},
 		{"drain", "POST", "/v1/drain", `{"vip":"www","for":"2h","reason":"switch"}`, 200, `"vip": "www"`},
 		{"undrain", "POST", "/v1/undrain", `{}`, 200, `"vip": "www"`},
@@ -421,6 +431,51 @@ func TestCheck(t *testing.T) {
 		c.o.Check(func(key, _ string) { got.WriteString(key) })
 		if got.String() != c.want {
 			t.Errorf("%+v: %q, want %q", c.o, got.String(), c.want)
+		}
+	}
+}
+
+// The next process goes on at the same socket, of either kind; what was asked before is answered.
+func TestYield(t *testing.T) {
+	for _, listen := range []string{"127.0.0.1:0", "unix:" + filepath.Join(t.TempDir(), "admin")} {
+		o := admin.Options{Listen: listen}
+		first, err := admin.New(o, &backend{}, health.NewJournal(8), prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := first.Socket().(interface{ File() (*os.File, error) }).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		socket, err := net.FileListener(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		next, err := admin.NewOn(socket, o, &backend{}, health.NewJournal(8), prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := first.Addr()
+		one, endOne := context.WithCancel(t.Context())
+		two, endTwo := context.WithCancel(t.Context())
+		done := make(chan error, 2)
+		go func() { done <- first.Serve(one) }() // both are waited for below
+		first.Yield()
+		go func() { done <- next.Serve(two) }()
+		endOne()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		c := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, at.Network(), at.String())
+		}, DisableKeepAlives: true}}
+		r, err := c.Get("http://127.0.0.1/healthz")
+		if err != nil || r.StatusCode != http.StatusOK {
+			t.Errorf("%s: %v", listen, err)
+		}
+		endTwo()
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -196,17 +196,22 @@ func (s *Speakers) takeEnded(ctx context.Context) bool {
 		if len(l.names()) == len(before) {
 			continue
 		}
-		for _, name := range before {
-			if !l.holds(name) {
-				s.journal.Add(health.EventRoute, name, "the session of the former process begins anew at this one")
-			}
-		}
+		s.tell(l, before)
 		s.instruct(l)
 		if err := s.own.Configure(ctx, s.ownOptions(), s.allowed); err != nil {
 			s.log.Error("begin the sessions of the former process", "error", err)
 		}
 	}
 	return len(s.loans) > 0
+}
+
+// tell notes which sessions a former process holds no longer. s.mu is held.
+func (s *Speakers) tell(l *loan, before []string) {
+	for _, name := range before {
+		if !l.holds(name) {
+			s.journal.Add(health.EventRoute, name, "the session of the former process begins anew at this one")
+		}
+	}
 }
 
 // MoveSessions ends what former processes hold and begins it here, one session after the other, each once the one before is
@@ -238,8 +243,9 @@ func (s *Speakers) move(ctx context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range slices.Clone(s.loans) {
-		if l.holds(name) {
-			l.hold(s.together(l.names(), slices.DeleteFunc(l.names(), func(n string) bool { return n == name })))
+		if before := l.names(); l.holds(name) {
+			l.hold(s.together(before, slices.DeleteFunc(slices.Clone(before), func(n string) bool { return n == name })))
+			s.tell(l, before)
 			s.instruct(l)
 		}
 	}

@@ -62,8 +62,9 @@ type Mesh struct {
 	changed chan struct{} // closed at the next change
 	clashes map[string]netip.AddrPort
 
-	ending sync.Mutex // guards closed: memberlist panics where one leaves after the end
+	ending sync.Mutex // guards the following fields: memberlist panics where one leaves after the end
 	closed bool
+	yields bool // the next process of this node goes on: nobody shall notice
 }
 
 // message is what another node sent to this one.
@@ -269,6 +270,13 @@ func (m *Mesh) receive(ctx context.Context) {
 	}
 }
 
+// Yield lets Run end without a goodbye: the next process of this node gossips in its place at once.
+func (m *Mesh) Yield() {
+	m.ending.Lock()
+	defer m.ending.Unlock()
+	m.yields = true
+}
+
 // leave says goodbye, so that the others don't take this node for failed, and closes everything.
 func (m *Mesh) leave() error {
 	m.ending.Lock()
@@ -277,6 +285,9 @@ func (m *Mesh) leave() error {
 		return nil
 	}
 	m.closed = true
+	if m.yields {
+		return m.list.Shutdown()
+	}
 	goodbye := appendNamed(kindGoodbye, m.config.Name, nil)
 	for _, n := range m.list.Members() {
 		if n.Name != m.config.Name {
