@@ -2,7 +2,8 @@
 // where that is safe, and leaves servers alone that fail.
 //
 //	RoundTrip ─► acquire: a place at one of two random usable servers, the less loaded    pick.go, place.go
-//	               └► send over its own transport: H1, H2 or h2c, from the node's address  send.go, transport.go
+//	               └► send over its own transport: H1, H2 or h2c, from the node's address  send.go, transport.go,
+//	                    │           GET and HEAD over H1 without TLS by package h1         h1
 //	                    ├─ error ─► classify (RFC 9209), eject?, retry with what the       errors.go, server.go, retry.go,
 //	                    │           content still allows                                   upload.go
 //	                    └─ response ─► exchange: its content under an idle timeout, at     body.go, exchange.go

@@ -130,7 +130,7 @@ func (p *Pool) ask(ctx context.Context, s *server) error {
 		}
 	}
 	req.Header.Set("User-Agent", "anyedge-probe")
-	resp, err := s.transports.Load().usual.RoundTrip(req)
+	resp, err := s.transports.Load().probe(req)
 	if err != nil {
 		return err
 	}
@@ -142,6 +142,14 @@ func (p *Pool) ask(ctx context.Context, s *server) error {
 		return fmt.Errorf("GET %s answered %s", p.options.Probe.Path, resp.Status)
 	}
 	return nil
+}
+
+// probe sends r over the connections that requests like it use.
+func (t *transports) probe(r *http.Request) (*http.Response, error) {
+	if t.isPlain(r) {
+		return t.plain.RoundTrip(r, func(bool) {})
+	}
+	return t.usual.RoundTrip(r)
 }
 
 // followName leaves the connections of s behind when its name no longer leads to an address that it led to. New ones

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/proxy/origin/h1"
 )
 
 // send makes one try at s, which holds a place for it. sent says whether the server may have seen any of the request.
@@ -16,13 +17,25 @@ func (p *Pool) send(s *server, r *http.Request, content *upload) (_ *http.Respon
 	x := &exchange{pool: p, server: s, client: r.Context(), began: time.Now()}
 	x.ctx, x.cancel = context.WithCancelCause(r.Context())
 	var connected atomic.Bool
-	out, err := p.outgoing(httptrace.WithClientTrace(x.ctx, s.trace(&connected)), s, r, content)
+	got := func(reused bool) { s.connected(x.began, &connected, reused) }
+	t := s.transports.Load()
+	plain := t.isPlain(r)
+	ctx := x.ctx
+	if !plain {
+		ctx = traced(ctx, got)
+	}
+	out, err := p.outgoing(ctx, s, r, content)
 	if err != nil {
 		x.cancel(nil)
 		p.release(s)
 		return nil, false, err
 	}
-	resp, err := s.transportFor(out).RoundTrip(out)
+	var resp *http.Response
+	if plain {
+		resp, err = t.plain.RoundTrip(out, got)
+	} else {
+		resp, err = t.of(out).RoundTrip(out)
+	}
 	if err != nil {
 		return nil, connected.Load(), x.unanswered(err, content, connected.Load())
 	}
@@ -30,15 +43,17 @@ func (p *Pool) send(s *server, r *http.Request, content *upload) (_ *http.Respon
 	return resp, true, nil
 }
 
-// trace notes that a connection was had, and how long a new one took.
-func (s *server) trace(connected *atomic.Bool) *httptrace.ClientTrace {
-	began := time.Now()
-	return &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
-		connected.Store(true)
-		if !c.Reused {
-			s.connects.observe(time.Since(began))
-		}
-	}}
+// traced has got told of connections.
+func traced(ctx context.Context, got func(reused bool)) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { got(c.Reused) }})
+}
+
+// connected notes that a connection was had, and how long a new one took since began.
+func (s *server) connected(began time.Time, had *atomic.Bool, reused bool) {
+	had.Store(true)
+	if !reused {
+		s.connects.observe(time.Since(began))
+	}
 }
 
 // outgoing is r as s gets it: a copy that shares the fields and the trailers, which are filled in while the content is
@@ -65,9 +80,11 @@ func (p *Pool) outgoing(ctx context.Context, s *server, r *http.Request, content
 	return out, err
 }
 
-// transportFor is H1's for upgrades, which H2 has not.
-func (s *server) transportFor(r *http.Request) *http.Transport {
-	t := s.transports.Load()
+// isPlain tells whether r goes over t.plain.
+func (t *transports) isPlain(r *http.Request) bool { return t.plain != nil && h1.Takes(r) }
+
+// of is H1's for upgrades, which H2 has not.
+func (t *transports) of(r *http.Request) *http.Transport {
 	if r.Header.Get("Upgrade") != "" && strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") {
 		return t.upgrades
 	}

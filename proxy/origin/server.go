@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"github.com/anyedge/anyedge/proxy/origin/h1"
 )
 
 // State is what is known of a server.
@@ -54,7 +56,9 @@ type server struct {
 func newServer(u *url.URL, o Options, roots *x509.CertPool, id *identity, now time.Time) *server {
 	s := &server{url: u, probed: Unprobed, since: now, results: map[string]int64{}}
 	s.renewed = func() *transports {
-		return &transports{usual: newTransport(u, o, roots, id, true), upgrades: newTransport(u, o, roots, id, false)}
+		return &transports{
+			usual: newTransport(u, o, roots, id, true), upgrades: newTransport(u, o, roots, id, false), plain: newPlain(u, o),
+		}
 	}
 	s.transports.Store(s.renewed())
 	return s
@@ -181,9 +185,13 @@ func (s *server) renew() { s.transports.Swap(s.renewed()).closeIdle() }
 type transports struct {
 	usual    *http.Transport
 	upgrades *http.Transport // H1 only: H2 has no Upgrade
+	plain    *h1.Client      // for requests without content over H1 without TLS; nil: usual is
 }
 
 func (t *transports) closeIdle() {
 	t.usual.CloseIdleConnections()
 	t.upgrades.CloseIdleConnections()
+	if t.plain != nil {
+		t.plain.CloseIdle()
+	}
 }

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,6 +13,8 @@ import (
 	"net/url"
 	"os"
 	"time"
+
+	"github.com/anyedge/anyedge/proxy/origin/h1"
 )
 
 // Bounds of a transport that nobody needs to set.
@@ -44,6 +47,19 @@ func newTransport(u *url.URL, o Options, roots *x509.CertPool, id *identity, h2 
 	t.Protocols.SetHTTP2(h2 && o.HTTP2)
 	t.Protocols.SetUnencryptedHTTP2(h2 && o.H2C && u.Scheme == "http")
 	return t
+}
+
+// newPlain returns what speaks H1 without TLS to a server, nil where something else is spoken.
+func newPlain(u *url.URL, o Options) *h1.Client {
+	if u.Scheme != "http" || o.H2C {
+		return nil
+	}
+	d := &dialer{local: o.LocalAddress, timeout: o.ConnectTimeout, resolver: o.Resolver}
+	address := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80"))
+	return &h1.Client{
+		Dial:      func(ctx context.Context) (net.Conn, error) { return d.dial(ctx, "tcp", address) },
+		FirstByte: o.FirstByteTimeout, KeepAlive: o.KeepAlive, MaxIdle: idlePerServer, MaxHeader: maxHeader,
+	}
 }
 
 func tlsConfig(u *url.URL, o Options, roots *x509.CertPool, id *identity) *tls.Config {

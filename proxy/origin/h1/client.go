@@ -1,0 +1,71 @@
+package h1
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// Client sends requests to one server. Its methods may be called concurrently; its fields must be set, and not be changed
+// after the first request.
+type Client struct {
+	Dial      func(ctx context.Context) (net.Conn, error) // connects to the server
+	FirstByte time.Duration                               // from the request to the end of the response's header section
+	KeepAlive time.Duration                               // how long an idle connection is kept
+	MaxIdle   int                                         // how many are
+	MaxHeader int64                                       // of a response, interim ones included, in octets
+
+	mu    sync.Mutex // guards the following fields
+	idle  []*conn    // the one that was used last is the last
+	prune *time.Timer
+}
+
+// heads are buffers for the header sections of requests.
+var heads = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// keptHead is how large a buffer may be that is kept, in octets.
+const keptHead = 16 << 10
+
+// RoundTrip sends r, which Takes has taken, and returns the response when its header section has come. got is told of each
+// connection that r is sent over, and whether it is an old one. Where a server has closed an old one before it answered, r
+// is sent again over a new one: it has no content, and asks for the same twice. 1xx responses reach the hooks of
+// net/http/httptrace. The Body must be closed. Errors are those of net/http, or the cause for which r's context ended.
+func (c *Client) RoundTrip(r *http.Request, got func(reused bool)) (*http.Response, error) {
+	head := heads.Get().(*bytes.Buffer)
+	defer func() {
+		if head.Cap() <= keptHead {
+			head.Reset()
+			heads.Put(head)
+		}
+	}()
+	if err := writeHead(head, r); err != nil {
+		return nil, err
+	}
+	if old := c.take(); old != nil {
+		got(true)
+		resp, err := c.exchange(old, r, head.Bytes())
+		if err == nil || old.begun || r.Context().Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			return resp, err
+		}
+	}
+	fresh, err := c.connect(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	got(false)
+	return c.exchange(fresh, r, head.Bytes())
+}
+
+// connect makes a connection.
+func (c *Client) connect(ctx context.Context) (*conn, error) {
+	n, err := c.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newConn(n), nil
+}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package h1
+
+// quiet can't be known here. A connection whose end has come is found out by the request, which is then sent again.
+func (c *conn) quiet() bool { return true }
