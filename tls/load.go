@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/anyedge/anyedge/tls/files"
 )
@@ -22,14 +25,7 @@ type loaded struct {
 func load(o Options) (loaded, error) {
 	l := loaded{options: o, stamps: files.Look(o.paths()...)} // before the reading, so that a change meanwhile is seen later
 	var errs []error
-	for _, pair := range o.Certificates {
-		e, err := loadPair(pair)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		l.entries = append(l.entries, e)
-	}
+	l.entries, errs = loadPairs(o.Certificates)
 	for _, file := range o.ECHKeys {
 		k, err := LoadECH(file)
 		if err != nil {
@@ -39,6 +35,37 @@ func load(o Options) (loaded, error) {
 		l.ech = append(l.ech, k)
 	}
 	return l, errors.Join(errs...)
+}
+
+// loadPairs reads certificates, several at a time: half of the work is the key's. Results are in the order of list.
+func loadPairs(list []CertificateFiles) ([]*entry, []error) {
+	entries, errs := make([]*entry, len(list)), make([]error, len(list))
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(list)) {
+		readers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
+				entries[i], errs[i] = loadPair(list[i])
+			}
+		})
+	}
+	readers.Wait()
+	return entries, errs
+}
+
+// CheckFiles reports, by key, every file that can't be used, as Load would.
+func (o *Options) CheckFiles(report func(key string, err error)) {
+	_, errs := loadPairs(o.Certificates)
+	for i, err := range errs {
+		if err != nil {
+			report(fmt.Sprintf("certificates[%d]", i), err)
+		}
+	}
+	for i, file := range o.ECHKeys {
+		if _, err := LoadECH(file); err != nil {
+			report(fmt.Sprintf("ech_keys[%d]", i), err)
+		}
+	}
 }
 
 // LoadPair reads one certificate with its key; its Leaf is set.

@@ -14,7 +14,6 @@ import (
 	"github.com/anyedge/anyedge/routing/bgp"
 	"github.com/anyedge/anyedge/routing/fleet"
 	"github.com/anyedge/anyedge/routing/rpki"
-	edgetls "github.com/anyedge/anyedge/tls"
 	"github.com/anyedge/anyedge/tls/clientauth"
 	"github.com/anyedge/anyedge/tls/secret"
 )
@@ -103,14 +102,7 @@ func checkFiles(cfg *configs.Config) error {
 			mistakes = append(mistakes, cfg.Mistake(key, strings.TrimSuffix(problem, "\n")))
 		}
 	}
-	for i := range cfg.TLS.Certificates {
-		_, err := edgetls.Load(edgetls.Options{Certificates: cfg.TLS.Certificates[i : i+1], MinVersion: cfg.TLS.MinVersion})
-		add(fmt.Sprintf("tls.certificates[%d]", i), err)
-	}
-	for i, file := range cfg.TLS.ECHKeys {
-		_, err := edgetls.LoadECH(file)
-		add(fmt.Sprintf("tls.ech_keys[%d]", i), err)
-	}
+	cfg.TLS.Options.CheckFiles(func(key string, err error) { add("tls."+key, err) })
 	for name, s := range cfg.Sites {
 		if o := s.ClientCertificates; o != nil {
 			_, err := clientauth.Load(*o, nil)

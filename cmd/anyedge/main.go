@@ -73,7 +73,7 @@ Begin with:  anyedge demo`,
 	)
 	root.AddCommand(
 		newRun(), newCheck(), newDemo(), newSecret(), newECH(), newVersion(),
-		newStatus(), newExplain(), newEvents(), newPurge(), newDrain(), newUndrain(),
+		newStatus(), newCerts(), newExplain(), newEvents(), newPurge(), newDrain(), newUndrain(),
 		newUpgrade(), newForce(), newUnforce(), newUndamp(), newBlackhole(), newUnblackhole(),
 	)
 	ran := new(bool)

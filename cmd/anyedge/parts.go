@@ -280,9 +280,11 @@ func (n *node) originCollector() prometheus.Collector {
 func (n *node) certsChanged(err error) {
 	if err != nil {
 		n.log.Error("certificates: the old ones go on", "error", err)
+		n.certProblem.Store(new(err.Error()))
 		n.journal.Add(health.EventNode, n.config().Node.Name, "certificates not reloaded: "+firstLine(err))
 		return
 	}
+	n.certProblem.Store(nil)
 	n.log.Info("certificates reloaded")
 	n.journal.Add(health.EventNode, n.config().Node.Name, "certificates reloaded")
 }

@@ -102,6 +102,7 @@ func (n *node) reload() error {
 		return err
 	}
 	n.access.use(access)
+	n.certProblem.Store(nil)
 	if err := n.certs.Replace(cfg.TLS.Options); err != nil {
 		n.log.Error("the certificates changed between check and use: the old ones go on", "error", err)
 	}

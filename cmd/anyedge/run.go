@@ -130,14 +130,15 @@ func (n *node) obey(signals <-chan os.Signal, stop func()) {
 
 // node is one running anyedge: everything that stays over a reload, and the live part that a reload swaps.
 type node struct {
-	file     string
-	log      *slog.Logger
-	started  time.Time
-	registry *prometheus.Registry
-	journal  *health.Journal
-	tracker  *health.Tracker
-	token    string           // proves to a self check that this process answered it
-	own      *tls.Certificate // shown by self checks, to sites that ask for one
+	file        string
+	log         *slog.Logger
+	started     time.Time
+	registry    *prometheus.Registry
+	journal     *health.Journal
+	tracker     *health.Tracker
+	token       string                 // proves to a self check that this process answered it
+	certProblem atomic.Pointer[string] // why the certificates' files weren't read again; nil: they were
+	own         *tls.Certificate       // shown by self checks, to sites that ask for one
 
 	certs       *edgetls.Store
 	acme        *acme.Manager

@@ -71,6 +71,7 @@ type Problem struct {
 func (s *Server) routes(reg prometheus.Gatherer) http.Handler {
 	guarded := http.NewServeMux()
 	guarded.HandleFunc("GET /v1/status", s.status)
+	guarded.HandleFunc("GET /v1/certs", s.certs)
 	guarded.HandleFunc("GET /v1/config", s.config)
 	guarded.HandleFunc("GET /v1/explain", s.explain)
 	guarded.HandleFunc("GET /v1/events", s.events)
@@ -135,6 +136,8 @@ func (s *Server) hostMatches(r *http.Request) bool {
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) { answer(w, s.backend.Status()) }
+
+func (s *Server) certs(w http.ResponseWriter, _ *http.Request) { answer(w, s.backend.Certificates()) }
 
 func (s *Server) config(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/yaml")

@@ -23,6 +23,8 @@ import (
 type Backend interface {
 	// Status is the node at a glance; it must marshal to JSON.
 	Status() any
+	// Certificates is what is known of certificates, without any key; it must marshal to JSON.
+	Certificates() any
 	// Snapshot is what the status page shows; whole with the past of what it draws, else with what is new alone.
 	Snapshot(whole bool) any
 	// Config is the effective configuration, as YAML.

@@ -36,6 +36,10 @@ type backend struct {
 
 func (b *backend) Status() any { return map[string]string{"node": "ams-1"} }
 
+func (b *backend) Certificates() any {
+	return map[string][]string{"certificates": {"shop.example.com"}}
+}
+
 func (b *backend) Snapshot(whole bool) any {
 	if b.snapshot != "" {
 		return b.snapshot
@@ -185,6 +189,7 @@ func TestAnswers(t *testing.T) {
 		contains                    string
 	}{
 		{"status", "GET", "/v1/status", "", 200, `"node": "ams-1"`},
+		{"certificates", "GET", "/v1/certs", "", 200, `"shop.example.com"`},
 		{"explain all", "GET", "/v1/explain", "", 200, `"vip": "www"`},
 		{"explain one", "GET", "/v1/explain?vip=www", "", 200, `"text": "well"`},
 		{"explain an unknown VIP", "GET", "/v1/explain?vip=ww", "", 404, "no VIP ww"},
