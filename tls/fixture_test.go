@@ -144,3 +144,17 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// authority is the certificate of an authority with that key, in PEM.
+func authority(tb testing.TB, key crypto.Signer) []byte {
+	tb.Helper()
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "clients"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return pemOf("CERTIFICATE", der)
+}
