@@ -123,6 +123,9 @@ func (i *issuer) orderOnce(ctx context.Context, csr *x509.CertificateRequest) ([
 	if err := i.pace.wait(ctx); err != nil {
 		return nil, err
 	}
+	if err := i.checkClock(ctx); err != nil {
+		return nil, err
+	}
 	p, err := acmez.OrderParametersFromCSR(account, csr)
 	if err != nil {
 		return nil, fmt.Errorf("make an order: %w", err)

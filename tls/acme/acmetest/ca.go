@@ -37,6 +37,7 @@ type CA struct {
 	root   string // a file
 	orders atomic.Int64
 	joined atomic.Int64
+	ahead  atomic.Int64                     // of our clock, in nanoseconds
 	fault  atomic.Pointer[http.HandlerFunc] // answers new orders in Pebble's place
 }
 
@@ -73,6 +74,7 @@ func Start(t testing.TB, o Options) *CA {
 	must(t, err)
 	a := &CA{t: t, admin: admin}
 	a.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", time.Now().Add(time.Duration(a.ahead.Load())).UTC().Format(http.TimeFormat))
 		fault := a.fault.Load()
 		if fault == nil || r.URL.Path != newOrder {
 			a.count(api, w, r)
@@ -145,6 +147,9 @@ func (a *CA) Break(f http.HandlerFunc) {
 	}
 	a.fault.Store(&f)
 }
+
+// SetClock has it tell a time that is ahead of ours.
+func (a *CA) SetClock(ahead time.Duration) { a.ahead.Store(int64(ahead)) }
 
 // Refuse answers with a problem document.
 func Refuse(status int, kind, detail string) http.HandlerFunc {
