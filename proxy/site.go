@@ -119,6 +119,9 @@ func (t *siteTable) lookup(vip, host string) *site {
 	return t.everywhere.lookup(host)
 }
 
+// Serves tells whether a site on vip has host, in lower case.
+func (c *Chain) Serves(vip, host string) bool { return c.sites.lookup(vip, host) != nil }
+
 // newSiteTable builds every site; the error names every site that can't be built, in order.
 func (c *Chain) newSiteTable() (*siteTable, error) {
 	t := &siteTable{byVIP: map[string]*hostTable{}, everywhere: newHostTable()}

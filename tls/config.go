@@ -41,7 +41,7 @@ func (s *Store) newConfig(ring *ticketRing) *tls.Config {
 	return &tls.Config{
 		MinVersion:         minVersion,
 		NextProtos:         []string{"h2", "http/1.1"},
-		GetCertificate:     func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return s.current.Load().certificate(h) },
+		GetCertificate:     s.choose,
 		GetConfigForClient: s.configFor,
 		WrapSession:        ring.wrap,
 		UnwrapSession:      ring.unwrap,

@@ -3,6 +3,7 @@ package edgetls
 import (
 	"crypto/tls"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -13,6 +14,7 @@ type Store struct {
 	tickets    *ticketRing
 	current    atomic.Pointer[snapshot]
 	challenges atomic.Pointer[challengeFinder]
+	uncovered  atomic.Pointer[func(name string)]
 
 	mu      sync.Mutex // guards the following fields, and the order of stores to current
 	loaded  loaded
@@ -35,6 +37,18 @@ func Load(o Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// OnUncovered has f told of each handshake for a name that no certificate covers, in lower case. f must not wait.
+func (s *Store) OnUncovered(f func(name string)) { s.uncovered.Store(&f) }
+
+// choose chooses a certificate for a handshake.
+func (s *Store) choose(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	snapshot := s.current.Load()
+	if tell := s.uncovered.Load(); tell != nil && h.ServerName != "" && len(snapshot.candidates(h)) == 0 {
+		(*tell)(strings.ToLower(h.ServerName))
+	}
+	return snapshot.certificate(h)
 }
 
 // Replace serves the certificates of o in place of those that came from files before, all or nothing: with an error

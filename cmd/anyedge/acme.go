@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -22,9 +23,24 @@ func (n *node) newACME(cfg *configs.Config) {
 	}
 	n.certs.AnswerChallenges(n.challenges.Certificate)
 	n.acme = acme.NewManager(acme.Config{
-		Node: cfg.Node.Name, StorageKeys: n.storageKeys,
+		Node: cfg.Node.Name, StorageKeys: n.storageKeys, Serves: n.serves,
 		Challenges: n.challenges, Team: n.team, Publish: n.certs.SetManaged, Registry: n.registry, Journal: n.journal, Log: n.log,
 	})
+	n.certs.OnUncovered(n.acme.Demand)
+}
+
+// serves tells whether a site that has https serves name, in lower case.
+func (n *node) serves(name string) bool {
+	l := n.live.Load()
+	if l == nil {
+		return false // it isn't built yet, and nobody can ask
+	}
+	for vip, v := range l.cfg.VIPs {
+		if v.HTTPS != 0 && l.chain.Serves(vip, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // storageKeys are what seals stored certificates; none without a fleet secret.
@@ -94,12 +110,15 @@ func (n *node) awaitsFirst(cfg *configs.Config, vip string) bool {
 	if cfg.TLS.ACME == nil || cfg.VIPs[vip].HTTP == 0 {
 		return false
 	}
+	if n.demandedOn(vip) != "" {
+		return false
+	}
 	missing := false
 	for _, name := range namesOf(cfg, vip) {
 		if _, ok := n.certs.Until(name, time.Now()); ok {
 			return false
 		}
-		missing = missing || n.acme.Missing(name)
+		missing = missing || n.acme.Missing(name) || onDemand(cfg, name)
 	}
 	return missing
 }
@@ -126,7 +145,27 @@ func (n *node) checkedName(cfg *configs.Config, vip string) string {
 			return strings.Replace(name, "*", "self-check", 1)
 		}
 	}
-	return first
+	return cmp.Or(n.demandedOn(vip), first)
+}
+
+// onDemand tells whether host is a wildcard whose names get certificates as clients ask for them.
+func onDemand(cfg *configs.Config, host string) bool {
+	o := cfg.TLS.ACME
+	return o != nil && o.OnDemand != nil && strings.HasPrefix(host, "*.") && !o.Obtainable(host)
+}
+
+// demandedOn is a name on vip that was obtained on demand, or nothing.
+func (n *node) demandedOn(vip string) string {
+	l := n.live.Load()
+	if l == nil {
+		return "" // it isn't built yet
+	}
+	for _, name := range n.acme.Demanded() {
+		if _, ok := n.certs.Until(name, time.Now()); ok && l.chain.Serves(vip, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // anyName is a host that some certificate covers.

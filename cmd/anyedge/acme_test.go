@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/anyedge/anyedge/tls/acme"
@@ -52,6 +54,50 @@ func TestCertificateByACME(t *testing.T) {
 	}
 	e.await("self checks over TLS", func() bool { return !strings.Contains(*e.node.checked.Load(), "true") })
 	e.hidesKeys(filepath.Join(dir, "acme"))
+}
+
+// TestCertificateOnDemand: a node whose only site has a wildcard is announced by its plain port, obtains a certificate for the
+// name that a client comes with, since the endpoint allows it, checks itself by that name, and obtains none for others.
+func TestCertificateOnDemand(t *testing.T) {
+	e := newEdge(t)
+	ca := acmetest.Start(t, acmetest.Options{
+		HTTPPort: int(e.plainHTTP), TLSPort: int(e.https), Resolver: acmetest.StartDNS(t, "127.0.0.1").Address(),
+	})
+	var refused atomic.Int64
+	known := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("domain") != "one.shop.example.com" {
+			refused.Add(1)
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	t.Cleanup(known.Close)
+	dir := filepath.Dir(e.file)
+	e.replace = []string{
+		fmt.Sprintf("certificates: [{cert: %[1]s/cert.pem, key: %[1]s/key.pem}]", dir),
+		fmt.Sprintf("acme: {storage: %s/acme, authorities: [{directory: %q, root_file: %q}], on_demand: {ask: %q}}", dir, ca.Directory(), ca.RootFile(), known.URL),
+		"hosts: [shop.example.com, localhost]", `hosts: ["*.shop.example.com"]`,
+	}
+	e.write(e.configText())
+	e.begin()
+	e.awaitAnnounced()
+	served := func(name string) bool {
+		c, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", e.https), &tls.Config{ServerName: name, InsecureSkipVerify: true})
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		return c.ConnectionState().PeerCertificates[0].VerifyHostname(name) == nil
+	}
+	e.await("another name is refused", func() bool { return !served("two.shop.example.com") && refused.Load() > 0 })
+	e.await("the certificate", func() bool { return served("one.shop.example.com") })
+	e.await("self checks over TLS", func() bool { return strings.Contains(*e.node.checked.Load(), "www one.shop.example.com false") })
+	served("elsewhere.example.net")
+	if s := e.node.Status().(Status); len(s.ACME) != 1 || s.ACME[0].Name != "one.shop.example.com" {
+		t.Errorf("%+v", s.ACME)
+	}
+	if n := ca.Orders(); n != 1 {
+		t.Errorf("%d orders", n)
+	}
 }
 
 // hidesKeys holds what the admin API says against the private keys below dir.

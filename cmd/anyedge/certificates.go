@@ -26,7 +26,7 @@ func (n *node) watchCertificates(ctx context.Context) error {
 			n.recheck()
 		}
 		for _, vip := range slices.Sorted(maps.Keys(cfg.VIPs)) {
-			names := namesOf(cfg, vip)
+			names := slices.DeleteFunc(namesOf(cfg, vip), func(host string) bool { return onDemand(cfg, host) })
 			bad := n.uncovered(names, cfg.Health.CertificateExpiry)
 			detail := fmt.Sprint(len(names), bad)
 			if cfg.VIPs[vip].HTTPS == 0 || len(names) == 0 || told[vip] == detail {

@@ -7,6 +7,10 @@
 //	CA ─► plain port, /.well-known/acme-challenge/ ─► Handler ──────┐
 //	CA ─► TLS port, ALPN acme-tls/1 ─► edgetls.Store ───────────────┴► Challenges: answered while under way   challenges.go
 //
+// Further names come with clients' handshakes, where the configuration lets them:
+//
+//	edgetls.Store: no certificate covers it ─► Demand: does a site serve it? is there room? ─► ask ─► a name more  ondemand.go
+//
 // Names in zones that are configured, wildcards among them, are shown by records in DNS instead: package dns01.
 //
 // Behind an anycast address the authority's packets land anywhere, and from several places at once. Where nodes join each

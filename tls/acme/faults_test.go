@@ -184,6 +184,30 @@ func TestStaleLock(t *testing.T) {
 	await(t, "the certificate", func() bool { return f.served("shop.example.com") != nil })
 }
 
+// TestWrongClock: nothing is ordered with one, and the status says which way it is wrong.
+func TestWrongClock(t *testing.T) {
+	t.Parallel()
+	for ahead, want := range map[time.Duration]string{
+		-48 * time.Hour: "48h", 50 * time.Hour: "50h",
+	} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			t.Parallel()
+			f := startFront(t)
+			a := startCA(t, f, acmetest.Options{})
+			a.SetClock(ahead + ahead/1000) // minutes more, so that the time which passes isn't seen
+			m := start(t, f, options(t, a), "shop.example.com")
+			const nothing = "nothing is ordered: this node's clock is "
+			await(t, "why", func() bool { return strings.Contains(m.of("shop.example.com").Problem, nothing) })
+			p := m.of("shop.example.com").Problem
+			if way := map[bool]string{true: " behind its clock", false: " ahead of its clock"}[ahead > 0]; !strings.Contains(p, way) || !strings.Contains(p, nothing+want) || a.Orders() != 0 {
+				t.Errorf("%d orders: %s", a.Orders(), p)
+			}
+			a.SetClock(0)
+			await(t, "the certificate", func() bool { return f.served("shop.example.com") != nil })
+		})
+	}
+}
+
 func TestExternalAccount(t *testing.T) {
 	t.Parallel()
 	const id, key = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
@@ -236,12 +260,17 @@ func TestConfigureRefuses(t *testing.T) {
 // counted is how many orders ended so.
 func (m *manager) counted(t *testing.T, outcome string) (n float64) {
 	t.Helper()
+	return m.counter(t, "anyedge_acme_orders_total", outcome)
+}
+
+func (m *manager) counter(t *testing.T, name, outcome string) (n float64) {
+	t.Helper()
 	families, err := m.registry.Gather()
 	must(t, err)
 	for _, f := range families {
 		for _, metric := range f.Metric {
 			for _, l := range metric.Label {
-				if f.GetName() == "anyedge_acme_orders_total" && l.GetValue() == outcome {
+				if f.GetName() == name && l.GetValue() == outcome {
 					n += metric.Counter.GetValue()
 				}
 			}

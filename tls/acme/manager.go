@@ -26,6 +26,8 @@ type Config struct {
 	// StorageKeys returns the fleet's keys for what is stored, of 32 octets: all open, the first seals. nil: the fleet has no
 	// secret.
 	StorageKeys func() [][]byte
+	// Serves tells whether a site serves a name, in lower case: no other is obtained on demand. It doesn't wait; nil: none is.
+	Serves func(name string) bool
 	// Publish takes all certificates that there are, whenever one has changed; the Store's SetManaged.
 	Publish  func([]edgetls.Managed) error
 	Registry prometheus.Registerer // nil: nothing is counted
@@ -53,6 +55,7 @@ const (
 type Manager struct {
 	config  Config
 	metrics *metrics
+	demand  *demand
 	wake    chan struct{} // a token for each worker that should look for work
 	changed chan struct{} // a token when something is to be published
 
@@ -71,6 +74,7 @@ type task struct {
 	held     *held // nil: there is no certificate yet
 	busy     bool  // a worker has it
 	told     bool  // another node has something new
+	onDemand bool  // a client has asked for it; the configuration hasn't it
 	next     time.Time
 	failures int // in a row
 	problem  error
@@ -88,7 +92,7 @@ func NewManager(c Config) *Manager {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Manager{config: c, wake: make(chan struct{}, steps), changed: make(chan struct{}, 1), names: map[string]*task{}}
+	m := &Manager{config: c, wake: make(chan struct{}, steps), changed: make(chan struct{}, 1), names: map[string]*task{}, demand: newDemand()}
 	m.metrics = newMetrics(c.Registry, m)
 	if t := c.Team; t != nil {
 		t.mu.Lock()
@@ -110,7 +114,14 @@ func (m *Manager) Configure(o *Options, names []string) error {
 			return err
 		}
 	}
-	m.retire(m.use(next, loadAll(next, names)))
+	tasks := loadAll(next, names)
+	for name, t := range loadAll(next, storedDemands(next)) {
+		if tasks[name] == nil {
+			t.onDemand = true
+			tasks[name] = t
+		}
+	}
+	m.retire(m.use(next, tasks))
 	m.rouse()
 	return m.publish()
 }
@@ -148,7 +159,7 @@ func (m *Manager) use(s *settings, tasks map[string]*task) (old *settings) {
 			if t.held == nil {
 				t.held = next.held
 			}
-			t.next = time.Time{} // another authority may not refuse
+			t.next, t.onDemand = time.Time{}, next.onDemand // another authority may not refuse
 			tasks[name] = t
 		}
 	}
@@ -231,6 +242,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		})
 	}
 	workers.Go(func() { m.publishChanges(ctx) })
+	workers.Go(func() { m.answerDemands(ctx) })
 	workers.Wait()
 	m.mu.Lock()
 	last := m.settings
@@ -242,6 +254,14 @@ func (m *Manager) Run(ctx context.Context) error {
 		m.config.Team.Close()
 	}
 	return nil
+}
+
+// publishSoon has publishChanges look.
+func (m *Manager) publishSoon() {
+	select {
+	case m.changed <- struct{}{}:
+	default: // it will be seen
+	}
 }
 
 func (m *Manager) publishChanges(ctx context.Context) {

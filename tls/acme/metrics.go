@@ -14,6 +14,7 @@ type metrics struct {
 	names  *prometheus.Desc
 	shared *prometheus.Desc
 	asked  *prometheus.Desc
+	demand *prometheus.Desc
 	from   *Manager
 }
 
@@ -26,6 +27,7 @@ func newMetrics(r prometheus.Registerer, m *Manager) *metrics {
 		names:  prometheus.NewDesc("anyedge_acme_names", "Names whose certificates come by ACME, by state: good, missing, failing, expired.", []string{"state"}, nil),
 		shared: prometheus.NewDesc("anyedge_acme_storage_up", "Whether the storage that the nodes share for certificates could be used the last time: 1 or 0; only where there is one.", nil, nil),
 		asked:  prometheus.NewDesc("anyedge_acme_challenges_answered_total", "Questions of authorities that this node has answered, whichever node had ordered, by challenge: http-01, tls-alpn-01.", []string{"type"}, nil),
+		demand: prometheus.NewDesc("anyedge_acme_demands_total", "Names that clients asked for and no certificate covers, by what became of them: allowed, refused, failed (no answer), limited.", []string{"outcome"}, nil),
 		from:   m,
 	}
 	if r != nil {
@@ -53,6 +55,7 @@ func (c *metrics) Describe(to chan<- *prometheus.Desc) {
 	to <- c.names
 	to <- c.shared
 	to <- c.asked
+	to <- c.demand
 }
 
 // Collect fulfils prometheus.Collector.
@@ -66,6 +69,9 @@ func (c *metrics) Collect(to chan<- prometheus.Metric) {
 	c.from.mu.Unlock()
 	for kind, n := range c.from.config.Challenges.Answered() {
 		to <- prometheus.MustNewConstMetric(c.asked, prometheus.CounterValue, float64(n), kind)
+	}
+	for v, n := range c.from.demand.counts() {
+		to <- prometheus.MustNewConstMetric(c.demand, prometheus.CounterValue, float64(n), string(v))
 	}
 	if s := c.from.Storage(); s != nil {
 		up := 1.0

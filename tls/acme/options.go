@@ -35,6 +35,8 @@ type Options struct {
 	Challenges []string `yaml:"challenges"`
 	// DNS are those who host the zones whose names are shown to be ours by dns-01 instead, wildcards included.
 	DNS []dns01.Options `yaml:"dns"`
+	// OnDemand obtains certificates for further names as clients ask for them; nil: for none.
+	OnDemand *OnDemandOptions `yaml:"on_demand"`
 }
 
 // Authority is one certificate authority.

@@ -16,6 +16,9 @@ import (
 func (m *Manager) step(ctx context.Context, s *settings, t *task, told bool) {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
+	if s != nil && !m.wantedStill(ctx, s, t) {
+		return
+	}
 	h, err := m.tend(ctx, s, t, told)
 	m.finish(ctx, t, h, err)
 }
@@ -121,10 +124,7 @@ func (h *held) same(other *held) bool {
 
 // tell publishes a certificate that has changed, and says so where it isn't its OCSP response alone.
 func (m *Manager) tell(name string, was, h *held) {
-	select {
-	case m.changed <- struct{}{}:
-	default: // it will be seen
-	}
+	m.publishSoon()
 	if was != nil && bytes.Equal(was.certificate.Leaf.Raw, h.certificate.Leaf.Raw) {
 		return
 	}
