@@ -188,7 +188,7 @@ func (w *wire) receiveSocket(name string) (*os.File, error) {
 
 // unixPair returns both ends of a connection between two processes: SOCK_STREAM or SOCK_SEQPACKET.
 func unixPair(kind int) (a, b *net.UnixConn, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fds, err := unix.Socketpair(unix.AF_UNIX, kind|pairKind, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a pair of sockets: %w", err)
 	}

@@ -11,6 +11,9 @@
 //	           ◄─ GoBGP's log            what happened before a session was up              chatter.go
 //	           ◄─ bfd.Monitor            whose router is dead, off by default               liveness.go
 //
+//	Speakers   the Speaker of this process, and those of former ones that still hold sessions      speakers.go, loan.go
+//	Lend       a former process, which announces what the one that decides wants                   lend.go
+//
 // # One path, many peers
 //
 // GoBGP keeps one local path per prefix for all peers, while peers need different attributes: prepends are for eBGP,
