@@ -179,8 +179,13 @@ func (d *tunDevice) detach() {
 	}
 }
 
-// serve adds a VIP or removes it.
+// serve adds a VIP or removes it. A device that is closed rescues none, which ends no listener.
 func (d *tunDevice) serve(vip netip.AddrPort, on bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
 	if on {
 		return d.vips.Put(vipKey(vip), byte(1))
 	}

@@ -15,8 +15,8 @@
 // The rules that keep it harmless:
 //
 //   - What has a socket here, what begins a connection, and what isn't TCP to a VIP, never leaves the kernel's way.
-//   - What came out of a tunnel goes to the host's sockets, by a device whose packets the program doesn't see: a segment goes by one other
-//     node at most.
+//   - What came out of a tunnel goes to the host's sockets, by a device whose packets the program doesn't see: a segment goes
+//     by one other node at most.
 //   - Nothing is answered but by the host's TCP, which resets what nobody has, as it does without a rescue.
 //   - What is sent on, and what is asked, is limited: to a node, for a network of clients, in all.
 //   - The program, the device and their maps are held by the process's descriptors alone: they end with it, however it ends.

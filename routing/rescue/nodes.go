@@ -37,8 +37,8 @@ func newNodes(self steer.NodeID, peers []steer.PeerStatus) *nodes {
 // numbered says whether this node has its numbers already.
 func (n *nodes) numbered() bool { return n.self != steer.NodeID{} }
 
-// marked returns who may have marked a segment's connection. This node is only among them alone: it hasn't got the connection, or the segment
-// wouldn't be here.
+// marked returns who may have marked a segment's connection. This node is among them only if it is alone: it hasn't got the
+// connection, or the segment wouldn't be here.
 func (n *nodes) marked(s *segment, now uint32) []steer.NodeID {
 	if !s.echoes || s.flags&flagACK == 0 {
 		return nil

@@ -157,8 +157,8 @@ func find(vips, counts *ebpf.Map) asm.Instructions {
 	return append(p, missed...)
 }
 
-// load appends what copies n octets of the packet to the stack, from R2 on after the start of the IP header. A packet that is too
-// short passes.
+// load appends what copies n octets of the packet to the stack, from R2 on after the start of the IP header. A packet that is
+// too short passes.
 func load(p asm.Instructions, at int32, n int32) asm.Instructions {
 	return append(p,
 		asm.Mov.Reg(asm.R1, asm.R6),

@@ -2,12 +2,10 @@ package rescue
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,10 +95,10 @@ func newRescue(k kernel, f fleet, log *slog.Logger) *Rescue {
 	return r
 }
 
-// Run carries segments until ctx ends; then it removes the device. It returns when all that it started has ended; the error
+// Run carries segments until its context ends; then it removes the device. It returns when all that it started has ended; the error
 // is what ended it before.
-func (r *Rescue) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+func (r *Rescue) Run(until context.Context) error {
+	ctx, cancel := context.WithCancel(until)
 	defer cancel()
 	var reading sync.WaitGroup
 	var err error
@@ -119,8 +117,8 @@ func (r *Rescue) Run(ctx context.Context) error {
 	}
 	r.Close()
 	reading.Wait()
-	if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) {
-		return nil
+	if until.Err() != nil {
+		return nil // the error is that of reading what is closed
 	}
 	return err
 }
@@ -159,8 +157,8 @@ func (r *Rescue) take(packet []byte) {
 	}
 }
 
-// TakeSegment has the host receive a segment that another node sent. It is one of this node's connections, or the host resets it: nothing goes on
-// from here.
+// TakeSegment has the host receive a segment that another node sent. It is of one of this node's connections, or the host
+// resets it: nothing goes on from here.
 func (r *Rescue) TakeSegment(packet []byte) steer.Refusal {
 	s, ok := parse(packet)
 	switch {
@@ -239,8 +237,8 @@ func (r *Rescue) Mark(conn *net.TCPConn) {
 	r.marked.Add(1)
 }
 
-// MaxSegment is how long clients' segments to a VIP may be, in octets, so that they fit through the tunnel over Ethernet. It is what a
-// listener announces (RFC 9293, section 3.7.1).
+// MaxSegment is how long clients' segments to a VIP may be, in octets, so that they fit through the tunnel over Ethernet. It is
+// what a listener announces (RFC 9293, section 3.7.1).
 func (r *Rescue) MaxSegment(vip netip.Addr) int {
 	ip := minIP6
 	if vip.Unmap().Is4() {
