@@ -18,12 +18,13 @@ import (
 
 // BenchmarkReaders is what an address's readers take together for a datagram: they empty sockets that are full, each on a
 // processor of its own if others leave it one. Their own processor time says whether one holds up the other. The kernel has
-// put datagrams of one sender together, as it does on loopback and on good interfaces.
+// put datagrams of one sender together, as it does on loopback and on good interfaces, or it hasn't.
 func BenchmarkReaders(b *testing.B) {
-	const bursts, segments, size = 60, 40, 1200
+	const datagramsEach, size = 2400, 1200
 	k := keys(b, root, 1)
-	for _, count := range []int{1, 2} {
-		b.Run(fmt.Sprintf("workers=%d", count), func(b *testing.B) {
+	for _, c := range []struct{ segments, count int }{{40, 1}, {40, 2}, {1, 1}, {1, 2}} {
+		count := c.count
+		b.Run(fmt.Sprintf("together=%d/workers=%d", c.segments, count), func(b *testing.B) {
 			first := startNode(b, 1, k)
 			all := []*node{first}
 			for w := 1; w < count; w++ {
@@ -42,19 +43,19 @@ func BenchmarkReaders(b *testing.B) {
 			for w, n := range all {
 				roomy(b, n.conn.UDPConn)
 				made := reader(b, k, steer.ServerID{NodeID: steer.NodeID{Metro: 1, Host: 1}, Generation: 1, Worker: uint8(w)}).Make()
-				datagrams[w] = bytes.Repeat(short(made, size), segments)
+				datagrams[w] = bytes.Repeat(short(made, size), c.segments)
 			}
 			var took, cpu time.Duration
 			for b.Loop() {
 				for w, n := range all {
-					for range bursts {
+					for range datagramsEach / c.segments {
 						send(b, from, n, datagrams[w], size)
 					}
 				}
-				t, c := empty(b, all, bursts*segments)
+				t, c := empty(b, all, datagramsEach)
 				took, cpu = took+t, cpu+c
 			}
-			total := float64(b.N * count * bursts * segments)
+			total := float64(b.N * count * datagramsEach)
 			b.ReportMetric(float64(took.Nanoseconds())/total, "ns/datagram")
 			b.ReportMetric(float64(cpu.Nanoseconds())/total, "cpu-ns/datagram")
 		})
@@ -95,9 +96,9 @@ func empty(b *testing.B, all []*node, each int) (took, cpu time.Duration) {
 
 // threadTime is how much processor time this thread has used.
 func threadTime() time.Duration {
-	var u unix.Rusage
-	_ = unix.Getrusage(unix.RUSAGE_THREAD, &u) // never fails
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) // never fails
+	return time.Duration(t.Nano())
 }
 
 // roomy gives a socket room for what comes while nobody reads.
