@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/anyedge/anyedge/routing/steer"
 	"github.com/anyedge/anyedge/tls/secret"
 )
 
@@ -59,12 +60,7 @@ func TestRebindingAmongWorkers(t *testing.T) {
 	e.write(text)
 	e.begin()
 	e.awaitAnnounced()
-	c := e.roamer()
-	c.get("shop.example.com", "/")
-	for range 16 { // that one socket gets all of them is as likely as 4^-16
-		c.rebind(t)
-		c.get("shop.example.com", "/")
-	}
+	e.roam()
 	if _, out := e.command("status"); !strings.Contains(out, "other_worker ") {
 		t.Errorf("nothing was handed over:\n%s", out)
 	}
@@ -72,4 +68,34 @@ func TestRebindingAmongWorkers(t *testing.T) {
 	if err := e.node.Reload(); err == nil || !strings.Contains(err.Error(), "vips.www.quic_workers: a reload can't change it") {
 		t.Errorf("another number of workers: %v", err)
 	}
+}
+
+// roam asks over one connection from one address after the other, and checks that a socket hands packets to another one.
+func (e *edge) roam() {
+	e.t.Helper()
+	c := e.roamer()
+	c.get("shop.example.com", "/")
+	for range 16 { // that one socket gets all of them is as likely as 4^-16
+		c.rebind(e.t)
+		c.get("shop.example.com", "/")
+	}
+	handed := uint64(0)
+	for _, verdicts := range e.node.quic.Verdicts() {
+		handed += verdicts[steer.OtherWorker]
+	}
+	if handed == 0 {
+		e.t.Error("nothing was handed over")
+	}
+}
+
+// It needs no fleet.
+func TestRebindingWithoutSteering(t *testing.T) {
+	if !steer.Supported {
+		t.Skip("it is Linux's")
+	}
+	e := newEdge(t)
+	e.write(strings.Replace(e.configText(), ", https: ", ", quic_workers: 4, https: ", 1))
+	e.begin()
+	e.awaitAnnounced()
+	e.roam()
 }
