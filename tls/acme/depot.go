@@ -2,6 +2,7 @@ package acme
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -157,20 +158,13 @@ func (d *depot) lead(ctx context.Context, name string, work func() error) error 
 		if err != nil {
 			return err
 		}
-		return &errWaiting{node: orElse(holder, "another node")}
+		return &errWaiting{node: cmp.Or(holder, "another node"), silent: true}
 	}
 	err = work()
 	if unlock := d.store.Unlock(ctx, lockName(name)); unlock != nil {
 		d.log.Warn("acme: a lock in Redis", "name", name, "error", unlock)
 	}
 	return err
-}
-
-func orElse(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
 }
 
 // sharedAccount is an account as it is stored.

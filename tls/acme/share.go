@@ -13,13 +13,31 @@ import (
 const vain = 3
 
 // errWaiting says that another node obtains a name. It is no failure.
-type errWaiting struct{ node string }
+type errWaiting struct {
+	node   string
+	silent bool // it doesn't tell when it has: it holds the lock, and may not see this one
+}
 
 func (e *errWaiting) Error() string { return e.node + " obtains it" }
 
 func waits(err error) bool {
 	_, ok := errors.AsType[*errWaiting](err)
 	return ok
+}
+
+// waitingLooks is how often within an interval a name is looked at that another node obtains, and silentPause how long the
+// longest pause is where that one is silent.
+const (
+	waitingLooks = 20
+	silentPause  = 5 * time.Second
+)
+
+// pause is how long a name isn't looked at.
+func (e *errWaiting) pause(interval time.Duration) time.Duration {
+	if e.silent {
+		return min(interval/waitingLooks, silentPause)
+	}
+	return interval / waitingLooks
 }
 
 // due tells whether a better certificate is wanted.
@@ -54,7 +72,7 @@ func (m *Manager) settle(ctx context.Context, s *settings, name string, told boo
 func waitsFor(lower []string, replies map[string]reply) error {
 	for _, node := range lower {
 		if r, answered := replies[node]; replies == nil || answered && !r.Declines {
-			return &errWaiting{node}
+			return &errWaiting{node: node}
 		}
 	}
 	return nil

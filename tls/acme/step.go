@@ -90,14 +90,14 @@ func (m *Manager) finish(ctx context.Context, t *task, h *held, err error) {
 		t.held = h
 	}
 	t.busy = false
-	waiting := waits(err)
+	wait, waiting := errors.AsType[*errWaiting](err)
 	switch {
 	case err == nil:
 		t.failures, t.problem = 0, nil
 		t.next = nextLook(now, t.held.renewal, m.config.Interval)
 	case waiting:
 		t.failures, t.problem, t.failed = 0, err, now
-		t.next = now.Add(spread(m.config.Interval / waitingLooks))
+		t.next = now.Add(spread(wait.pause(m.config.Interval)))
 	default:
 		t.failures++
 		t.problem, t.failed = err, now
@@ -143,9 +143,6 @@ func (m *Manager) announce(name string) {
 		}
 	}
 }
-
-// waitingLooks is how often within an interval a name is looked at that another node obtains.
-const waitingLooks = 20
 
 // complain tells of a failure: the first in a row to everybody, the others to the log.
 func (m *Manager) complain(name string, err error, failures int, next time.Duration) {
