@@ -41,22 +41,48 @@ func (c *Chain) clientCertificate(next http.Handler) http.Handler {
 			return
 		}
 		if r.TLS != nil && c.sites.lookup(ex.info.VIP, strings.ToLower(r.TLS.ServerName)) != ex.site {
+			c.options.Metrics.client(ex, clientOtherSite)
 			c.fail(w, r, refusal(http.StatusMisdirectedRequest, "connection_of_other_site"))
 			return
 		}
 		client, err := policy.Verify(r.TLS, time.Now())
 		if err != nil {
+			c.options.Metrics.client(ex, clientRefused)
 			c.log.Debug("client certificate", "client", r.RemoteAddr, "site", ex.site.name, "error", err)
 			c.fail(w, r, refusal(http.StatusMisdirectedRequest, "client_certificate"))
 			return
 		}
-		if client != nil {
-			ex.client = client
-			r.Header[clientCertField] = []string{client.Cert}
-			if client.Chain != "" {
-				r.Header[clientChainField] = []string{client.Chain}
-			}
-		}
+		ex.announceClient(r, client)
+		c.options.Metrics.client(ex, outcomeOf(client))
 		next.ServeHTTP(w, r)
 	})
+}
+
+// announceClient tells the cache and the origin who the client is; nil: nobody knows.
+func (ex *exchange) announceClient(r *http.Request, client *clientauth.Client) {
+	if client == nil {
+		return
+	}
+	ex.client = client
+	r.Header[clientCertField] = []string{client.Cert}
+	if client.Chain != "" {
+		r.Header[clientChainField] = []string{client.Chain}
+	}
+}
+
+// clientOutcome is what became of a request for a site that takes clients' certificates, for metrics.
+type clientOutcome string
+
+const (
+	clientTaken     clientOutcome = "taken"
+	clientNone      clientOutcome = "none"
+	clientOtherSite clientOutcome = "other_site"
+	clientRefused   clientOutcome = "refused"
+)
+
+func outcomeOf(client *clientauth.Client) clientOutcome {
+	if client == nil {
+		return clientNone
+	}
+	return clientTaken
 }

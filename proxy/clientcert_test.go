@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
@@ -107,11 +108,12 @@ type club struct {
 	ca       *ca
 	required *clientauth.Policy
 	addr     string
+	metrics  *prometheus.Registry
 }
 
 func newClub(t *testing.T) *club {
 	t.Helper()
-	c := &club{t: t, ca: newCA(t)}
+	c := &club{t: t, ca: newCA(t), metrics: prometheus.NewRegistry()}
 	c.required = c.ca.policy(clientauth.Required)
 	origin := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -127,7 +129,7 @@ func newClub(t *testing.T) *club {
 		_, _ = io.WriteString(w, r.Host+" "+r.Header.Get("Client-Cert")+r.Header.Get("Client-Cert-Chain"))
 	})
 	chain, err := proxy.NewChain(proxy.ChainOptions{
-		Node: "ams-1", Cache: newCache(t, "ams-1"), Pools: map[string]proxy.Pool{"backend": newPool(t, origin.URL)},
+		Node: "ams-1", Cache: newCache(t, "ams-1"), Pools: map[string]proxy.Pool{"backend": newPool(t, origin.URL)}, Metrics: proxy.NewMetrics(c.metrics),
 		Sites: map[string]*proxy.SiteOptions{
 			"private": {Hosts: []string{"private.example.com"}, Origin: "backend", ClientCertificates: &clientauth.Options{}},
 			"members": {Hosts: []string{"members.example.com"}, Origin: "backend", ClientCertificates: &clientauth.Options{}},
@@ -221,6 +223,23 @@ func (v visitor) ask(host, path string, fields ...string) (status int, cacheStat
 	return resp.StatusCode, resp.Header.Get("Cache-Status"), string(b)
 }
 
+// counted is how many requests had that outcome.
+func (c *club) counted(outcome string) (n float64) {
+	c.t.Helper()
+	families, err := c.metrics.Gather()
+	must(c.t, err)
+	for _, f := range families {
+		for _, m := range f.Metric {
+			for _, l := range m.Label {
+				if f.GetName() == "anyedge_proxy_client_certificates_total" && l.GetName() == "outcome" && l.GetValue() == outcome {
+					n += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return n
+}
+
 func fieldOf(cert *tls.Certificate) string {
 	return ":" + base64.StdEncoding.EncodeToString(cert.Certificate[0]) + ":"
 }
@@ -288,6 +307,9 @@ func TestHitsAskForClientCertificates(t *testing.T) {
 			if status, why, _ := c.visitor(protocol, private, cert, nil).ask(private, "/shared"); status != 0 || strings.Contains(why, "deadline") {
 				t.Errorf("certificate %s: %d %s", name, status, why)
 			}
+		}
+		if got := c.counted("other_site"); got != 9 {
+			t.Errorf("%v requests by connections of other sites counted, want 9", got)
 		}
 		if status, from, _ := c.visitor(protocol, strings.ToUpper(private), bob, nil).ask(private, "/shared"); status != 200 || !strings.HasPrefix(from, "ams-1; hit") {
 			t.Errorf("another client of the site: %d %s", status, from)

@@ -16,6 +16,7 @@ type Metrics struct {
 	received *prometheus.CounterVec
 	sent     *prometheus.CounterVec
 	earlies  *prometheus.CounterVec
+	clients  *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics that are registered on reg.
@@ -46,8 +47,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "anyedge_proxy_early_requests_total",
 			Help: "Requests in early data: served at once, refused with 425, or held until the handshake was complete (waited).",
 		}, []string{"vip", "site", "outcome"}),
+		clients: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "anyedge_proxy_client_certificates_total",
+			Help: "Requests for sites that take client certificates: with one (taken), without (none), or refused with 421: by a connection of another site (other_site), or by one whose certificate isn't taken any more or is missing (refused).",
+		}, []string{"vip", "site", "outcome"}),
 	}
-	reg.MustRegister(m.inFlight, m.requests, m.duration, m.received, m.sent, m.earlies)
+	reg.MustRegister(m.inFlight, m.requests, m.duration, m.received, m.sent, m.earlies, m.clients)
 	return m
 }
 
@@ -72,6 +77,12 @@ func (m *Metrics) end(ex *exchange, r *http.Request, complete bool) {
 func (m *Metrics) early(ex *exchange, outcome earlyOutcome) {
 	if m != nil {
 		m.earlies.WithLabelValues(ex.info.VIP, ex.siteName(), string(outcome)).Inc()
+	}
+}
+
+func (m *Metrics) client(ex *exchange, outcome clientOutcome) {
+	if m != nil {
+		m.clients.WithLabelValues(ex.info.VIP, ex.siteName(), string(outcome)).Inc()
 	}
 }
 

@@ -19,7 +19,7 @@ func (c *Chain) newRule(site string, o *SiteOptions, p PathOptions) (*rule, erro
 	f := NewForwarder(c.options.Node, origin, pool)
 	f.hsts = o.HSTS != nil
 	r := &rule{site: site, hsts: hstsLine(o.HSTS.value()), origin: origin, forwarder: f, handler: c.options.Cache.Handler(site, policy, f, c.fail)}
-	if o.ClientCertificates == nil { // each request's connection has to be looked at
+	if c.options.ClientAuth[site] == nil { // else each request's connection has to be looked at
 		r.hits, _ = r.handler.(hitter)
 	}
 	r.ledgers = newLedgers(c, r)

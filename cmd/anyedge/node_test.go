@@ -632,7 +632,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	rare := map[string]bool{
 		"anyedge_fleet_member_heard_seconds": true, "anyedge_fleet_member_purges_missing": true,
 		"anyedge_fleet_member_rtt_seconds": true, "anyedge_fleet_member_verified": true,
-		"anyedge_admission_refused_total": true, "anyedge_acme_orders_total": true, "anyedge_acme_storage_up": true, "anyedge_proxy_early_requests_total": true,
+		"anyedge_admission_refused_total": true, "anyedge_acme_orders_total": true, "anyedge_acme_storage_up": true, "anyedge_proxy_early_requests_total": true, "anyedge_proxy_client_certificates_total": true,
 		"anyedge_bgp_bfd_up": true, "anyedge_bgp_bfd_failures_total": true, "anyedge_bgp_bfd_discarded_packets_total": true,
 	}
 	for name := range stated {
