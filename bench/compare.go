@@ -329,4 +329,10 @@ func ratio(v float64) string {
 
 func (s *session) printMethod(out io.Writer) {
 	fmt.Fprintf(out, "%d interleaved runs, %v each; medians, with the lowest and the highest.\n\n", s.job.Runs, s.job.Window)
+	for _, p := range target.Peers(s.job.Caddy) {
+		if s.job.wants(p) {
+			fmt.Fprintf(out, "- %s %s: %s\n", p.Name, p.Version(), p.About)
+		}
+	}
+	fmt.Fprintln(out)
 }

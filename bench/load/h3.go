@@ -97,6 +97,10 @@ func (h *h3Driver) drop() {
 func (h *h3Driver) drive(ctx context.Context, s *source) {
 	stop := context.AfterFunc(ctx, s.end)
 	defer stop()
+	if !s.open() && h.plan.Kept == Keep {
+		h.driveTogether(ctx, s)
+		return
+	}
 	streams := h.plan.Streams
 	if h.plan.Kept != Keep {
 		streams = 1
@@ -116,6 +120,7 @@ type h3Slot struct {
 	block  []byte
 	fields *qpack.Decoder
 	in     []byte
+	work   chan h3Exchange // in a closed loop: what was sent for it
 }
 
 func newH3Slot(d *h3Driver) *h3Slot {
@@ -144,12 +149,21 @@ func (h *h3Slot) drive(ctx context.Context, s *source) {
 
 // ask sends a request and reads the answer.
 func (h *h3Slot) ask(ctx context.Context, req *Request) error {
-	c, err := h.d.current(ctx)
+	if h.d.plan.Kept != Keep {
+		defer h.d.close()
+	}
+	s, err := h.send(ctx, req)
 	if err != nil {
 		return err
 	}
-	if h.d.plan.Kept != Keep {
-		defer h.d.close()
+	return h.receive(s)
+}
+
+// send opens a stream and sends a request.
+func (h *h3Slot) send(ctx context.Context, req *Request) (*quic.Stream, error) {
+	c, err := h.d.current(ctx)
+	if err != nil {
+		return nil, err
 	}
 	deadline := time.Now().Add(h.d.plan.Timeout)
 	s, err := c.OpenStream()
@@ -159,15 +173,20 @@ func (h *h3Slot) ask(ctx context.Context, req *Request) error {
 		cancel()
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_ = s.SetDeadline(deadline)
 	// A server that has answered before it saw the end may stop reading, and its answer counts (RFC 9114, section 4.1). What
 	// goes wrong for other reasons shows when the answer is read.
 	_, _ = s.Write(h.encode(req))
 	_ = s.Close()
+	return s, nil
+}
+
+// receive reads the answer.
+func (h *h3Slot) receive(s *quic.Stream) error {
 	h.answer = answer{}
-	err = h.read(s)
+	err := h.read(s)
 	if err != nil {
 		s.CancelRead(0x10c) // H3_REQUEST_CANCELLED
 	}

@@ -23,7 +23,7 @@ func caddyPeer(program string) *Peer {
 	}
 	return &Peer{
 		Name: "caddy", Why: why, About: "Caddy " + caddyVersion + " with cache-handler " + cacheHandlerVersion + ", as it comes; one thread",
-		Needs: []string{program}, Stores: true, Proxies: true,
+		Needs: []string{program}, Stores: true, Proxies: true, version: []string{program, "version"},
 		start: func(ctx context.Context, s *Site, c Cores) (*Server, error) { return startCaddy(ctx, program, s, c) },
 	}
 }

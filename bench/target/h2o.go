@@ -10,7 +10,8 @@ import (
 func h2o() *Peer {
 	return &Peer{
 		Name: "h2o", About: "files on tmpfs, since it has no shared cache: a ceiling, not a cache; misses by its proxy; one thread",
-		Needs: []string{"h2o"}, Packages: []string{"h2o"}, Files: true, Proxies: true, start: startH2O,
+		Needs: []string{"h2o"}, Packages: []string{"h2o"}, Files: true, Proxies: true,
+		version: []string{"h2o", "-v"}, start: startH2O,
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 func haproxy() *Peer {
 	return &Peer{
 		Name: "haproxy", About: "its cache, in memory, one thread, connections to the origin kept",
-		Needs: []string{"haproxy"}, Packages: []string{"haproxy"}, Stores: true, Proxies: true, start: startHAProxy,
+		Needs: []string{"haproxy"}, Packages: []string{"haproxy"}, Stores: true, Proxies: true,
+		version: []string{"haproxy", "-v"}, start: startHAProxy,
 	}
 }
 
@@ -19,7 +20,10 @@ func startHAProxy(ctx context.Context, site *Site, cores Cores) (*Server, error)
 	if err != nil {
 		return nil, err
 	}
-	quic := ""
+	quic, limited := "", ""
+	if says("+QUIC_OPENSSL_COMPAT", "haproxy", "-vv") { // OpenSSL's own interface lacks something, and it wants to be asked
+		limited = "limited-quic"
+	}
 	if says("+QUIC", "haproxy", "-vv") {
 		s.Protocols = append(s.Protocols, load.H3)
 		quic = fmt.Sprintf("bind quic4@%s ssl crt %s alpn h3", s.Address, site.both())
@@ -29,6 +33,7 @@ func startHAProxy(ctx context.Context, site *Site, cores Cores) (*Server, error)
 	maxconn 8000
 	ssl-default-bind-options ssl-min-ver TLSv1.3
 	ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
+	%[5]s
 defaults
 	mode http
 	timeout connect 5s
@@ -46,7 +51,7 @@ backend origin
 	http-request cache-use files
 	http-response cache-store files
 	server origin %[3]s
-`, s.Address, site.both(), site.Origin, quic))
+`, s.Address, site.both(), site.Origin, quic, limited))
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 func nginx() *Peer {
 	return &Peer{
 		Name: "nginx", About: "proxy_cache on tmpfs, one worker, connections to the origin kept",
-		Needs: []string{"nginx"}, Packages: []string{"nginx"}, Stores: true, Proxies: true,
+		Needs: []string{"nginx"}, Packages: []string{"nginx"}, Stores: true, Proxies: true, version: []string{"nginx", "-v"},
 		start: func(ctx context.Context, s *Site, c Cores) (*Server, error) {
 			return startNginx(ctx, s, c, "nginx", `
 		location / {
@@ -27,7 +27,7 @@ func nginx() *Peer {
 func nginxFiles() *Peer {
 	return &Peer{
 		Name: "nginx-files", About: "an origin that has files: nginx as it comes, with TLS",
-		Needs: []string{"nginx"}, Packages: []string{"nginx"}, Files: true,
+		Needs: []string{"nginx"}, Packages: []string{"nginx"}, Files: true, version: []string{"nginx", "-v"},
 		start: func(ctx context.Context, s *Site, c Cores) (*Server, error) {
 			return startNginx(ctx, s, c, "nginx-files", fmt.Sprintf(`
 		location / {

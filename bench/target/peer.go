@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ type Peer struct {
 	Stores   bool     // it has a cache
 	Files    bool     // it has the contents as files
 	Proxies  bool     // it has the origin
+	version  []string // the command that prints its version
 	start    func(context.Context, *Site, Cores) (*Server, error)
 }
 
@@ -34,6 +36,15 @@ func (p *Peer) Missing() string {
 		}
 	}
 	return ""
+}
+
+// Version is what it says its version is; empty: it doesn't say.
+func (p *Peer) Version() string {
+	if len(p.version) == 0 {
+		return ""
+	}
+	out, _ := exec.Command(p.version[0], p.version[1:]...).CombinedOutput() // some exit with an error all the same
+	return regexp.MustCompile(`[0-9]+\.[0-9]+(\.[0-9]+)*`).FindString(string(out))
 }
 
 // Start runs it for a site. The caller stops it.

@@ -12,7 +12,8 @@ import (
 func trafficServer() *Peer {
 	return &Peer{
 		Name: "ats", About: "Traffic Server: a RAM cache before a cache on tmpfs, one thread, connections to the origin kept",
-		Needs: []string{"traffic_server"}, Packages: []string{"trafficserver"}, Stores: true, Proxies: true, start: startTrafficServer,
+		Needs: []string{"traffic_server"}, Packages: []string{"trafficserver"}, Stores: true, Proxies: true,
+		version: []string{"traffic_server", "-V"}, start: startTrafficServer,
 	}
 }
 

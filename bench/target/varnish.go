@@ -12,7 +12,8 @@ import (
 func varnish() *Peer {
 	return &Peer{
 		Name: "varnish", About: "with Hitch before it, over a socket of the file system and the PROXY protocol; malloc storage",
-		Needs: []string{"varnishd", "hitch"}, Packages: []string{"varnish", "hitch"}, Stores: true, Proxies: true, start: startVarnish,
+		Needs: []string{"varnishd", "hitch"}, Packages: []string{"varnish", "hitch"}, Stores: true, Proxies: true,
+		version: []string{"varnishd", "-V"}, start: startVarnish,
 	}
 }
 
