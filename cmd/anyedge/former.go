@@ -188,7 +188,7 @@ func (n *node) takeOver(ctx context.Context) error {
 	if err := f.send(&message{Step: stepProven}); err != nil {
 		return err
 	}
-	m, err := f.await(ctx, stepLead, leadLimit+diskLimit)
+	m, err := f.await(ctx, stepLead, ruleLimit+diskLimit+sessionEnd)
 	if err != nil {
 		return err
 	}

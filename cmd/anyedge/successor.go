@@ -30,8 +30,9 @@ import (
 const (
 	readyLimit = 30 * time.Second // the new process reads files, and may ask a shared storage for certificates
 	proveLimit = 15 * time.Second // some rounds of self checks
-	leadLimit  = 10 * time.Second // until the new one decides
-	diskLimit  = 5 * time.Second  // of it, to write what is queued for the disks
+	ruleLimit  = 10 * time.Second // until this one has stopped deciding
+	diskLimit  = 5 * time.Second  // to write what is queued for the disks
+	leadLimit  = 30 * time.Second // until the new one decides
 
 	settleLimit  = 5 * time.Second // handshakes under way end
 	defaultDrain = time.Hour       // the last download of the former process
@@ -396,7 +397,7 @@ func (n *node) leave(s *successor) error {
 		n.fleet.Yield()
 	}
 	n.endRule()
-	n.rulers.Wait()
+	n.awaitRulers()
 	if n.disk.store != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), diskLimit)
 		if err := n.disk.store.Release(ctx); err != nil {
@@ -437,6 +438,22 @@ func (n *node) leave(s *successor) error {
 		return n.lost(err)
 	}
 	return nil
+}
+
+// awaitRulers waits until nothing decides here any more. What hangs decides nothing either.
+func (n *node) awaitRulers() {
+	done := make(chan struct{})
+	go func() { // ends with the last of them
+		n.rulers.Wait()
+		close(done)
+	}()
+	late := time.NewTimer(ruleLimit)
+	defer late.Stop()
+	select {
+	case <-done:
+	case <-late.C:
+		n.log.Warn("upgrade: a part of this process doesn't end; the new one decides all the same")
+	}
 }
 
 // lost ends a process that has let go of everything, and that nobody follows.

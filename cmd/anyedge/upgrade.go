@@ -13,7 +13,7 @@ import (
 )
 
 // upgradeWait is how long the command waits for the answer: longer than the node takes to say that it failed.
-const upgradeWait = readyLimit + proveLimit + leadLimit + 10*time.Second
+const upgradeWait = readyLimit + proveLimit + ruleLimit + diskLimit + leadLimit + 10*time.Second
 
 // Upgraded is what came of an upgrade: what /v1/upgrade answers.
 type Upgraded struct {
