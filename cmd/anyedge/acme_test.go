@@ -98,13 +98,16 @@ func TestCertificateOnDemand(t *testing.T) {
 	if n := ca.Orders(); n != 1 {
 		t.Errorf("%d orders", n)
 	}
+	if _, out := e.command("certs"); !strings.Contains(out, "one.shop.example.com") || !strings.Contains(out, "on demand; to be renewed") {
+		t.Errorf("certs says:\n%s", out)
+	}
 }
 
 // hidesKeys holds what the admin API says against the private keys below dir.
 func (e *edge) hidesKeys(dir string) {
 	e.t.Helper()
 	said := ""
-	for _, path := range []string{"/v1/status", "/v1/config", "/v1/events", "/metrics", "/debug/pprof/cmdline"} {
+	for _, path := range []string{"/v1/status", "/v1/certs", "/v1/config", "/v1/events", "/metrics", "/debug/pprof/cmdline"} {
 		r, err := http.Get(e.admin + path)
 		if err != nil {
 			e.t.Fatal(err)

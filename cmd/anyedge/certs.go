@@ -36,7 +36,7 @@ type Certificates struct {
 // CertificateStatus is a certificate that is served, and what becomes of it.
 type CertificateStatus struct {
 	edgetls.CertificateInfo
-	From    string    `json:"from"` // file, acme or made here
+	From    string    `json:"from"` // file, acme, on demand (by acme as well) or made here
 	Renewal time.Time `json:"renewal,omitzero"`
 	NextTry time.Time `json:"next_try,omitzero"`
 	Problem string    `json:"problem,omitempty"` // of the last try to renew it, in the authorities' words
@@ -135,6 +135,9 @@ func (all Certificates) write(out io.Writer, now time.Time) error {
 
 // remarks are what is to be known besides.
 func (c CertificateStatus) remarks(now time.Time) (list []string) {
+	if c.From == "on demand" {
+		list = append(list, c.From)
+	}
 	if !c.Renewal.IsZero() {
 		list = append(list, "to be renewed "+days(now, c.Renewal))
 	}

@@ -15,9 +15,9 @@ import (
 func (n *node) Certificates() any {
 	l, now := n.live.Load(), time.Now()
 	all := Certificates{VIPs: doors(l.cfg)}
-	obtained := n.acme.Status()
+	obtained, demanded := n.acme.Status(), n.acme.Demanded()
 	for _, c := range n.certs.Certificates() {
-		all.Certificates = append(all.Certificates, certificateStatus(c, obtained))
+		all.Certificates = append(all.Certificates, certificateStatus(c, obtained, demanded))
 	}
 	for _, s := range obtained {
 		if n.acme.Missing(s.Name) {
@@ -44,7 +44,7 @@ func (n *node) Certificates() any {
 }
 
 // certificateStatus adds what ACME knows of a certificate's names.
-func certificateStatus(c edgetls.CertificateInfo, obtained []acme.Status) CertificateStatus {
+func certificateStatus(c edgetls.CertificateInfo, obtained []acme.Status, demanded []string) CertificateStatus {
 	s := CertificateStatus{CertificateInfo: c, From: "made here"}
 	switch {
 	case c.File != "":
@@ -55,6 +55,9 @@ func certificateStatus(c edgetls.CertificateInfo, obtained []acme.Status) Certif
 			if slices.Contains(c.Names, o.Name) {
 				s.Renewal, s.NextTry, s.Problem = o.Renewal, o.NextTry, o.Problem
 			}
+		}
+		if slices.ContainsFunc(c.Names, func(name string) bool { return slices.Contains(demanded, name) }) {
+			s.From = "on demand"
 		}
 	}
 	return s
