@@ -102,7 +102,7 @@ func checkFiles(cfg *configs.Config) error {
 			mistakes = append(mistakes, cfg.Mistake(key, strings.TrimSuffix(problem, "\n")))
 		}
 	}
-	cfg.TLS.Options.CheckFiles(func(key string, err error) { add("tls."+key, err) })
+	cfg.TLS.CheckFiles(func(key string, err error) { add("tls."+key, err) })
 	for name, s := range cfg.Sites {
 		if o := s.ClientCertificates; o != nil {
 			_, err := clientauth.Load(*o, nil)
