@@ -356,13 +356,24 @@ func (cfg *Config) Warnings() []string {
 	if cfg.Cache.Disk != nil && len(cfg.Fleet.Join) > 0 && cfg.Fleet.StateFile == "" {
 		list = append(list, "fleet.state_file is missing: a restart forgets which purges it has missed, so all that is on disk is purged at each start")
 	}
-	if a := cfg.TLS.ACME; a != nil && a.Redis != nil && len(cfg.Fleet.Join) == 0 {
+	if a := cfg.TLS.ACME; a != nil && a.Redis != nil && len(cfg.Fleet.Join) == 0 && cfg.challenged() {
 		list = append(list, "tls.acme.redis shares certificates and no challenges: without fleet.join an authority that reaches another node than the one that asked isn't answered")
 	}
 	if len(cfg.BGP.Peers) == 0 {
 		return append(list, "bgp.peers is empty: nothing is announced")
 	}
 	return append(list, cfg.unheard()...)
+}
+
+// challenged tells whether an authority's packets have to reach a node for some name.
+func (cfg *Config) challenged() bool {
+	names := cfg.TLS.ACME.Hosts
+	if len(names) == 0 {
+		for _, s := range cfg.Sites {
+			names = append(names, s.Hosts...)
+		}
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return !cfg.TLS.ACME.ByDNS(name) })
 }
 
 // unheard are the prefixes that no peer would hear.

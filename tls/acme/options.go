@@ -142,7 +142,7 @@ func (o *Options) checkAuthorities(report func(key, problem string)) {
 // Obtainable tells whether a certificate for host, a site's host, can be obtained at all with these challenges.
 func (o *Options) Obtainable(host string) bool {
 	name, wild := strings.CutPrefix(strings.ToLower(host), "*.")
-	if wild && !slices.ContainsFunc(o.DNS, func(d dns01.Options) bool { return d.Covers(name) }) {
+	if wild && !o.ByDNS(name) {
 		return false
 	}
 	if len(name) > 253 || !strings.Contains(name, ".") {
@@ -155,6 +155,11 @@ func (o *Options) Obtainable(host string) bool {
 	}
 	_, err := netip.ParseAddr(name)
 	return err != nil
+}
+
+// ByDNS tells whether host, which may be a wildcard, is shown to be ours by records in DNS.
+func (o *Options) ByDNS(host string) bool {
+	return slices.ContainsFunc(o.DNS, func(d dns01.Options) bool { return d.Covers(host) })
 }
 
 // isLabel tells whether l is a label of a host name (RFC 1123, section 2.1).
