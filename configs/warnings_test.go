@@ -33,7 +33,9 @@ fleet: {secret_file: /etc/anyedge/fleet.secretJOIN}
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := slices.ContainsFunc(cfg.Warnings(), func(w string) bool { return strings.Contains(w, "tls.acme.redis shares certificates and no challenges") })
+		got := slices.ContainsFunc(cfg.Warnings(), func(w string) bool {
+			return strings.Contains(w, "tls.acme.redis shares certificates and no challenges")
+		})
 		if got != c.want {
 			t.Errorf("%q %q: %v", c.more, c.join, cfg.Warnings())
 		}

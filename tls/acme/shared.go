@@ -82,7 +82,7 @@ func (s *settings) shared() *StorageStatus {
 		return nil
 	}
 	status := &StorageStatus{Server: s.options.Redis.Server}
-	if err, since := s.depot.store.Away(); err != nil {
+	if since, err := s.depot.store.Away(); err != nil {
 		status.Problem, status.Since = err.Error(), since
 	}
 	return status

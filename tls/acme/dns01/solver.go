@@ -110,9 +110,9 @@ func (s *Solver) CleanUp(ctx context.Context, c acmeproto.Challenge) error {
 // who is the provider for people.
 func (h *host) who() string {
 	if h.Server != "" {
-		return h.Options.Provider + " at " + h.Server
+		return h.Provider + " at " + h.Server
 	}
-	return h.Options.Provider
+	return h.Provider
 }
 
 // Wait waits until every name server of the zone has the record of c.

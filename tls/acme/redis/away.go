@@ -60,11 +60,11 @@ func (a *away) note(err error) {
 	a.err = err
 }
 
-// Away is why Redis couldn't be used the last time, and since when it can't; nil: it could.
-func (s *Store) Away() (err error, since time.Time) {
+// Away is since when Redis can't be used, and why it couldn't the last time; nil: it could.
+func (s *Store) Away() (since time.Time, err error) {
 	s.away.mu.Lock()
 	defer s.away.mu.Unlock()
-	return s.away.err, s.away.since
+	return s.away.since, s.away.err
 }
 
 // do makes one call, bounded in time. What Redis hasn't is no error here: f keeps goredis.Nil to itself.

@@ -78,7 +78,7 @@ func TestAway(t *testing.T) {
 	if !redis.IsAway(err) || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), server.Addr()+": LOADING") {
 		t.Errorf("%v", err)
 	}
-	if away, since := s.Away(); away == nil || time.Since(since) > time.Minute {
+	if since, away := s.Away(); away == nil || time.Since(since) > time.Minute {
 		t.Errorf("%v since %v", away, since)
 	}
 	if _, err := s.TryLock(ctx, "k"); !redis.IsAway(err) {
@@ -86,7 +86,7 @@ func TestAway(t *testing.T) {
 	}
 	server.SetError("")
 	await(t, "it is used again", func() bool { v, err := s.Load(ctx, "k"); return err == nil && string(v) == "v" })
-	if away, _ := s.Away(); away != nil {
+	if _, away := s.Away(); away != nil {
 		t.Errorf("still away: %v", away)
 	}
 }
@@ -104,13 +104,13 @@ func TestSilent(t *testing.T) {
 	if _, err := s.Load(t.Context(), "k"); !redis.IsAway(err) {
 		t.Errorf("%v", err)
 	}
-	_, first := s.Away()
+	first, _ := s.Away()
 	for range 1000 { // at 100 ms each they would take longer than any test
 		if _, err := s.Load(t.Context(), "k"); !redis.IsAway(err) {
 			t.Fatalf("%v", err)
 		}
 	}
-	if _, since := s.Away(); !since.Equal(first) {
+	if since, _ := s.Away(); !since.Equal(first) {
 		t.Error("it was thought to be back")
 	}
 }
