@@ -20,6 +20,7 @@ const (
 // announcer brings the routes wanted to the speaker: when they change, and again after an error.
 type announcer struct {
 	speaker Speaker
+	clock   *clock
 	metrics *metrics
 	journal *health.Journal
 	log     *slog.Logger
@@ -33,8 +34,8 @@ type announcer struct {
 	retry    time.Time     // not before; zero unless failures > 0
 }
 
-func newAnnouncer(sp Speaker, m *metrics, j *health.Journal, log *slog.Logger) *announcer {
-	return &announcer{speaker: sp, metrics: m, journal: j, log: log, turn: make(chan struct{}, 1)}
+func newAnnouncer(sp Speaker, clock *clock, m *metrics, j *health.Journal, log *slog.Logger) *announcer {
+	return &announcer{speaker: sp, clock: clock, metrics: m, journal: j, log: log, turn: make(chan struct{}, 1)}
 }
 
 // repair has the next sync tell the speaker in any case, since what it allows may have changed.
@@ -89,7 +90,7 @@ func (a *announcer) tell(ctx context.Context, routes []Route, decided time.Time)
 	if err == nil {
 		a.failures, a.retry = 0, time.Time{}
 		a.failure.Store(nil)
-		a.metrics.spoken.Observe(time.Since(decided).Seconds())
+		a.metrics.spoken.Observe(a.clock.now().Sub(decided).Seconds())
 		return nil
 	}
 	a.metrics.errors.Inc()

@@ -38,9 +38,9 @@ type Controller struct {
 	log       *slog.Logger
 	metrics   *metrics
 	announcer *announcer
-	others    View          // nil: there is nobody to ask
-	memory    *Memory       // nil: nothing outlives the process
-	start     time.Time     // of clock
+	others    View    // nil: there is nobody to ask
+	memory    *Memory // nil: nothing outlives the process
+	clock     *clock
 	kick      chan struct{} // wakes Run
 	shedding  atomic.Bool
 	refusing  atomic.Bool
@@ -51,8 +51,9 @@ type Controller struct {
 	options  Options
 	vips     []*tracked // as configured
 	operator operator
-	kept     saved // what memory has
-	handed   bool  // another process decides now
+	kept     saved         // what memory has, by clock
+	step     time.Duration // of the wall clock, as of the last round
+	handed   bool          // another process decides now
 }
 
 // tracked is a VIP with what was decided for it.
@@ -75,19 +76,15 @@ type view struct {
 
 // NewController decides for vips by o from what src tells. sp is told from Run on; decisions are noted in j and log.
 func NewController(o Options, vips []VIP, src Source, sp Speaker, j *health.Journal, log *slog.Logger) *Controller {
-	m := newMetrics()
+	m, clock := newMetrics(), newClock()
 	c := &Controller{
-		source: src, journal: j, log: log, metrics: m, announcer: newAnnouncer(sp, m, j, log),
-		start: time.Now(), kick: make(chan struct{}, 1), operator: operator{byVIP: map[string]*Drain{}, force: map[string]*Force{}, holes: map[string]*Blackhole{}},
+		source: src, journal: j, log: log, metrics: m, announcer: newAnnouncer(sp, clock, m, j, log),
+		clock: clock, kick: make(chan struct{}, 1), operator: operator{byVIP: map[string]*Drain{}, force: map[string]*Force{}, holes: map[string]*Blackhole{}},
 	}
 	c.view.Store(&[]view{})
 	c.Configure(o, vips)
 	return c
 }
-
-// clock is the time of day as it was at the start, and monotonic from there: decisions compare times, and a clock that
-// is set meanwhile must neither end a dwell nor begin one. Unlike time.Now's, its times survive a record in JSON.
-func (c *Controller) clock() time.Time { return c.start.Round(0).Add(time.Since(c.start)) }
 
 // Run decides and tells the speaker until ctx ends. It withdraws nothing when it ends: Withdraw does.
 func (c *Controller) Run(ctx context.Context) error {
@@ -106,7 +103,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		}
 		now := time.Now()
 		c.mu.Lock()
-		c.round(now)
+		c.round(c.clock.of(now))
 		c.mu.Unlock()
 		retry := c.announcer.sync(ctx, c.routes)
 		c.lastRound.Store(time.Now())
@@ -123,14 +120,14 @@ func (c *Controller) LastRound() time.Time {
 
 // due is when the next round is: after a tick, or when a decision or the speaker's retry is due before that.
 func (c *Controller) due(now, retry time.Time) time.Time {
-	due := now.Add(tick)
+	due, clock := now.Add(tick), c.clock.of(now)
 	if !retry.IsZero() && retry.Before(due) {
 		due = retry
 	}
 	for _, v := range *c.view.Load() {
 		for _, n := range v.record.Decision.Next {
-			if !n.At.IsZero() && n.At.Before(due) {
-				due = n.At
+			if at := now.Add(n.At.Sub(clock)); !n.At.IsZero() && at.Before(due) {
+				due = at
 			}
 		}
 	}
@@ -141,7 +138,7 @@ func (c *Controller) due(now, retry time.Time) time.Time {
 func (c *Controller) Configure(o Options, vips []VIP) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.clock()
+	now := c.clock.now()
 	was := map[string]*tracked{}
 	for _, t := range c.vips {
 		was[t.Name] = t
@@ -180,7 +177,7 @@ func (c *Controller) remove(t *tracked) {
 // with a Memory; reason is for explain and events. Asked again it changes only the reason and the end. The error says what
 // is wrong with d, or names the VIPs that there are.
 func (c *Controller) Drain(vip string, d time.Duration, reason string) error {
-	asked, err := newDrain(d, reason, c.clock())
+	asked, err := newDrain(d, reason, c.clock.now())
 	if err != nil {
 		return err
 	}
@@ -222,7 +219,7 @@ func (c *Controller) Force(vip string, level Level, d time.Duration, reason stri
 	if vip == "" {
 		return errors.New("force: name the VIP")
 	}
-	f, err := newForce(level, d, reason, c.clock())
+	f, err := newForce(level, d, reason, c.clock.now())
 	if err != nil {
 		return err
 	}
@@ -241,7 +238,7 @@ func (c *Controller) Blackhole(vip string, d time.Duration, reason string) error
 	if vip == "" {
 		return errors.New("blackhole: name the VIP")
 	}
-	h, err := newBlackhole(d, reason, c.clock())
+	h, err := newBlackhole(d, reason, c.clock.now())
 	if err != nil {
 		return err
 	}
@@ -280,7 +277,7 @@ func (c *Controller) operate(vip, verb, reason string, do func(now time.Time, vi
 		text += ": " + reason
 	}
 	c.journal.Add(health.EventDecision, vip, text)
-	now := c.clock()
+	now := c.clock.now()
 	do(now, names)
 	c.round(now)
 	c.wake()
@@ -304,7 +301,7 @@ func (c *Controller) Withdraw(ctx context.Context, reason string) error {
 	}
 	c.mu.Lock()
 	c.operator.stop = reason
-	c.round(c.clock())
+	c.round(c.clock.now())
 	c.mu.Unlock()
 	return c.announcer.set(ctx, c.routes)
 }
@@ -316,12 +313,13 @@ func (c *Controller) wake() {
 	}
 }
 
-// round decides for every VIP and publishes it. c.mu is held.
+// round decides for every VIP at now, by c.clock, and publishes it. c.mu is held.
 func (c *Controller) round(now time.Time) {
 	if c.handed {
 		return
 	}
-	signals := bySubject(c.source.Signals(time.Now()))
+	signals := bySubject(c.signals())
+	c.noteStep()
 	c.operator.expire(now, func(vip, what string) { c.journal.Add(health.EventDecision, vip, "operator: the "+what+" has expired") })
 	views := make([]view, len(c.vips))
 	for i, t := range c.vips {
@@ -331,6 +329,25 @@ func (c *Controller) round(now time.Time) {
 	c.view.Store(&views)
 	c.shed(views)
 	c.remember(now)
+}
+
+// signals are the source's, with their times by c.clock.
+func (c *Controller) signals() []health.Signal {
+	list := c.source.Signals(time.Now())
+	for i := range list {
+		list[i].Since = c.clock.of(list[i].Since)
+	}
+	return list
+}
+
+// noteStep notes when the wall clock has been set. c.mu is held.
+func (c *Controller) noteStep() {
+	step := c.clock.step()
+	if (step - c.step).Abs() < stepLimit {
+		return
+	}
+	c.step = step
+	c.journal.Add(health.EventNode, "", "clock: "+stepText(step))
 }
 
 // shed publishes whether anything asks for that, and notes when it changes.

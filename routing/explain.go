@@ -10,7 +10,9 @@ import (
 
 // Explanation says why a VIP is at its level, from the very record of the decision. It is what /v1/explain answers.
 type Explanation struct {
-	Now       time.Time          `json:"now"` // when it was asked
+	Now time.Time `json:"now"` // when it was asked
+	// ClockStep is how far the wall clock has been set since the node's start. All times here go by the clock as it was.
+	ClockStep time.Duration      `json:"clock_step,omitempty"`
 	VIP       string             `json:"vip"`
 	Level     Level              `json:"level"`
 	LevelName string             `json:"level_name"`
@@ -57,20 +59,34 @@ func (c *Controller) Explain(vip string) ([]Explanation, error) {
 	if err := known(vip, names); err != nil {
 		return nil, err
 	}
-	held, peers, failure, now := holders(views), c.announcer.speaker.Peers(), c.announcer.failure.Load(), c.clock()
+	held, peers, failure, now, step := holders(views), c.peers(), c.announcer.failure.Load(), c.clock.now(), c.clock.step()
 	list := make([]Explanation, 0, len(views))
 	for i := range views {
 		if vip != "" && vip != names[i] {
 			continue
 		}
 		e := views[i].explain(now, held)
-		e.Peers = peers
+		e.Peers, e.ClockStep = peers, step
 		if failure != nil {
 			e.SpeakerError = *failure
 		}
 		list = append(list, e)
 	}
 	return list, nil
+}
+
+// peers are the speaker's, with their times by c.clock.
+func (c *Controller) peers() []Peer {
+	list := slices.Clone(c.announcer.speaker.Peers())
+	for i := range list {
+		list[i].Since = c.clock.of(list[i].Since)
+		if b := list[i].BFD; b != nil {
+			own := *b
+			own.Since = c.clock.of(own.Since)
+			list[i].BFD = &own
+		}
+	}
+	return list
 }
 
 func (v *view) explain(now time.Time, held map[netip.Prefix]*view) Explanation {

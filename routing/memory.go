@@ -54,6 +54,8 @@ type saved struct {
 	Drains  map[string]*Drain   `json:"drains,omitempty"` // by VIP; that of all has no name
 
 	Blackholes map[string]*Blackhole `json:"blackholes,omitempty"`
+
+	step time.Duration // of the wall clock when it was kept
 }
 
 type savedVIP struct {
@@ -98,13 +100,17 @@ func (m *Memory) doubt(err error) {
 	m.apart = fmt.Sprintf("%s can't be read, so how often routes changed isn't known: %v", m.path, err)
 }
 
-// read parses a file, strictly in what counts: what it can't mean is an error.
+// read parses a file, strictly in what counts: what it can't mean is an error. Where the clock has been set back since it
+// was written, it is as if no time had passed: nothing has decayed, and what an operator asked for has as long to go.
 func (s *saved) read(b []byte, now time.Time) error {
 	if err := json.Unmarshal(b, s); err != nil {
 		return err
 	}
 	if s.Version != memoryVersion {
 		return fmt.Errorf("version %d, this is %d", s.Version, memoryVersion)
+	}
+	if back := s.Saved.Sub(now); back > 0 {
+		*s = *s.shifted(-back)
 	}
 	for name, v := range s.VIPs {
 		if v.Level > Withdrawn || v.Damper.Penalty < 0 || v.Damper.Penalty > penaltyCap {
@@ -210,7 +216,7 @@ func (m *Memory) drains() map[string]*Drain {
 
 // put has s written by keep, soon.
 func (m *Memory) put(s *saved) {
-	s.Version, s.Starts = memoryVersion, m.old.Starts
+	s.Version, s.Starts = memoryVersion, shift(m.old.Starts, s.step)
 	if !s.Running {
 		s.Starts = nil
 	}

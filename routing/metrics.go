@@ -74,7 +74,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	out <- prometheus.MustNewConstMetric(m.shedding, prometheus.GaugeValue, shedding)
 	out <- prometheus.MustNewConstMetric(m.refusing, prometheus.GaugeValue, refusing)
-	now := c.controller.clock()
+	now := c.controller.clock.now()
 	for _, v := range *c.controller.view.Load() {
 		penalty := v.record.Decision.State.Damper.Value(now)
 		out <- prometheus.MustNewConstMetric(m.penalty, prometheus.GaugeValue, penalty, v.vip.Name)

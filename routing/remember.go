@@ -10,7 +10,7 @@ import (
 func (c *Controller) Remember(m *Memory) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.clock()
+	now := c.clock.now()
 	c.memory = m
 	c.operator.force, c.operator.holes = m.forces(now), m.blackholes(now)
 	c.operator.resume(m.drains(), c.names(), now)
@@ -32,15 +32,16 @@ func (c *Controller) remember(now time.Time) {
 	for _, t := range c.vips {
 		s.VIPs[t.Name] = savedVIP{Level: t.state.Level, Damper: t.state.Damper, Excused: t.state.Excused}
 	}
+	s.step = c.step
 	if s.same(&c.kept) {
 		return
 	}
 	c.kept = *s
-	c.memory.put(s)
+	c.memory.put(s.shifted(c.step)) // the next process knows the wall clock alone
 }
 
 // same says whether a file with s needn't replace one with o.
 func (s *saved) same(o *saved) bool {
 	return s.Running == o.Running && maps.Equal(s.VIPs, o.VIPs) && maps.Equal(s.Forces, o.Forces) && maps.Equal(s.Drains, o.Drains) &&
-		maps.Equal(s.Blackholes, o.Blackholes)
+		maps.Equal(s.Blackholes, o.Blackholes) && s.step == o.step
 }

@@ -45,6 +45,9 @@ func (e *Explanation) writeWhy(w io.Writer) {
 	if e.SpeakerError != "" {
 		fmt.Fprintf(w, "error\tthe peers may have other routes: %s; it is tried again\n", e.SpeakerError)
 	}
+	if e.ClockStep != 0 {
+		fmt.Fprintf(w, "clock\t%s; times here are by the clock as it was\n", stepText(e.ClockStep))
+	}
 	if e.unheard() {
 		fmt.Fprintf(w, "but\tno peer's session is established: no router has its routes\n")
 	}
