@@ -8,6 +8,13 @@ import (
 	"time"
 )
 
+// How often this node asks itself over QUIC: in each round until SelfQUICProven have succeeded in a row, and then in every
+// SelfQUICEvery-th. At the default interval a failure shows after 6 s at the latest.
+const (
+	SelfQUICProven = 10
+	SelfQUICEvery  = 4
+)
+
 // vip is what this node found when it asked itself through one VIP.
 type vip struct {
 	name   string
@@ -101,7 +108,7 @@ func (v *vip) signals(r *report, o SelfCheckOptions) {
 	for _, name := range slices.Sorted(maps.Keys(v.checks)) {
 		s := v.checks[name]
 		sig, g := s.signal(v.name, name, o), s.grade
-		if age := r.now.Sub(s.at); g != Unknown && age > staleAfter*o.Interval+o.Timeout {
+		if age := r.now.Sub(s.at); g != Unknown && age > o.silence(name) {
 			g = max(g, Warn)
 			sig.Detail = silence(age)
 		}
@@ -113,6 +120,14 @@ func (v *vip) signals(r *report, o SelfCheckOptions) {
 			Samples: n.all, MinSamples: 1, Detail: n.detail,
 		}, bounds{warn: 1, warnExit: 1}, &n.mark)
 	}
+}
+
+// silence is how long a check may report nothing.
+func (o *SelfCheckOptions) silence(name SignalName) time.Duration {
+	if name == SelfQUIC {
+		return staleAfter*SelfQUICEvery*o.Interval + o.Timeout
+	}
+	return staleAfter*o.Interval + o.Timeout
 }
 
 func (s *streak) signal(vip string, name SignalName, o SelfCheckOptions) Signal {

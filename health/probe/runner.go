@@ -99,8 +99,8 @@ func (r *Runner) generation(ctx context.Context) {
 func (r *Runner) loop(ctx context.Context, vip string, t targets, interval, timeout time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	for {
-		r.round(ctx, vip, t, timeout)
+	for pace := (pacer{}); ; {
+		r.round(ctx, vip, t, timeout, &pace)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -109,15 +109,39 @@ func (r *Runner) loop(ctx context.Context, vip string, t targets, interval, time
 	}
 }
 
-// round makes every check of a VIP side by side. The probes of services have their own timeouts.
-func (r *Runner) round(ctx context.Context, vip string, t targets, timeout time.Duration) {
+// round makes every check of a VIP that is due side by side. The probes of services have their own timeouts.
+func (r *Runner) round(ctx context.Context, vip string, t targets, timeout time.Duration, pace *pacer) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var all sync.WaitGroup
 	all.Go(func() { r.check(limited, vip, health.SelfCheck, tcpChecks(t.selves)) })
-	all.Go(func() { r.check(limited, vip, health.SelfQUIC, quicChecks(t.selves)) })
+	if pace.due() {
+		all.Go(func() { pace.result(r.check(limited, vip, health.SelfQUIC, quicChecks(t.selves))) })
+	}
 	all.Go(func() { r.check(ctx, vip, health.ServiceProbe, serviceChecks(t.services)) })
 	all.Wait()
+}
+
+// pacer makes checks over QUIC rarer while they succeed: a handshake costs two milliseconds of a processor, and what they
+// drive is no more than Alt-Svc. As long as one has failed, and until enough have succeeded at first, each round has one.
+type pacer struct {
+	successes int // in a row
+	idle      int // rounds since the last check
+}
+
+// due says whether this round has a check.
+func (p *pacer) due() bool {
+	p.idle++
+	return p.successes < health.SelfQUICProven || p.idle >= health.SelfQUICEvery
+}
+
+// result takes what came of it.
+func (p *pacer) result(err error) {
+	p.idle = 0
+	p.successes++
+	if err != nil {
+		p.successes = 0
+	}
 }
 
 type check func(context.Context) error
@@ -150,10 +174,10 @@ func serviceChecks(services []Service) (list []check) {
 	return list
 }
 
-// check reports the errors of checks together, in their order, unless the round was dropped.
-func (r *Runner) check(ctx context.Context, vip string, name health.SignalName, checks []check) {
+// check reports the errors of checks together, in their order, unless the round was dropped, and returns them.
+func (r *Runner) check(ctx context.Context, vip string, name health.SignalName, checks []check) error {
 	if len(checks) == 0 {
-		return
+		return nil
 	}
 	errs := make([]error, len(checks))
 	var all sync.WaitGroup
@@ -161,8 +185,9 @@ func (r *Runner) check(ctx context.Context, vip string, name health.SignalName, 
 		all.Go(func() { errs[i] = c(ctx) })
 	}
 	all.Wait()
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return
+	err := errors.Join(slices.DeleteFunc(errs, func(err error) bool { return err == nil })...)
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		r.report(vip, name, err)
 	}
-	r.report(vip, name, errors.Join(slices.DeleteFunc(errs, func(err error) bool { return err == nil })...))
+	return err
 }
