@@ -62,6 +62,7 @@ func (a *assessment) age() {
 	in, n := a.Input, &a.next
 	n.Proven = n.Proven || !in.SelfChecks || slices.ContainsFunc(in.Signals, proves) && !slices.ContainsFunc(in.Signals, unproven)
 	able := in.Stop == "" && n.Proven && len(a.local) == 0 && a.Drain == nil
+	n.FailSince = a.since(slices.ContainsFunc(in.Signals, Failing), n.FailSince)
 	n.AbleSince = a.since(able, n.AbleSince)
 	n.BadSince = a.since(a.bad, n.BadSince)
 	n.GoodSince = a.since(able && !a.bad, n.GoodSince)
@@ -79,6 +80,11 @@ func (a *assessment) age() {
 }
 
 func proves(s health.Signal) bool { return isProof(s.Name) && s.Grade == health.OK }
+
+// Failing says whether s tells that a VIP isn't served, if only once so far, or no longer tells that it is.
+func Failing(s health.Signal) bool {
+	return isProof(s.Name) && (s.Grade >= health.Warn || s.Value > 0)
+}
 
 func unproven(s health.Signal) bool { return isProof(s.Name) && s.Grade == health.Unknown }
 

@@ -129,7 +129,7 @@ func randomFleet(roll dice) *routing.Fleet {
 	for i := range roll(4) {
 		n := routing.Node{
 			Name: fmt.Sprint("n", i), Metro: []string{"", "ams", "fra", "sin"}[roll(4)], Age: ages[roll(5)], Verified: ages[roll(5)],
-			Level: routing.Level(roll(5)), Headroom: float64(roll(4)-1) * 1e9, Origins: map[string]time.Duration{},
+			Level: routing.Level(roll(5)), Failing: roll(8) == 0, Headroom: float64(roll(4)-1) * 1e9, Origins: map[string]time.Duration{},
 		}
 		for _, o := range origins {
 			if roll(3) > 0 {

@@ -18,6 +18,9 @@ type Node struct {
 	// Verified is how long ago its data plane last answered for this VIP; negative: it never has.
 	Verified time.Duration `json:"verified"`
 	Level    Level         `json:"level"` // of this VIP there
+	// Failing: its own check of this VIP fails. It counts before that has changed the level, so that nodes with one common
+	// fault don't each take the other for well and all leave.
+	Failing bool `json:"failing,omitempty"`
 	// Headroom is how much more it can serve, in bits per second; negative: it doesn't know.
 	Headroom float64 `json:"headroom"`
 	// Origins has for each origin that the node fills from how long ago it last found its path critical; negative: not
@@ -35,6 +38,8 @@ type View interface {
 // Report is what a node tells the others, in /v1/status.
 type Report struct {
 	Levels map[string]Level `json:"levels"` // by VIP
+	// Failing are the VIPs whose own check fails, if only once so far.
+	Failing []string `json:"failing,omitempty"`
 	// Critical are the origins whose path is critical; Origins are all that it fills from.
 	Critical []string `json:"critical"`
 	Origins  []string `json:"origins"`

@@ -19,9 +19,11 @@ const (
 
 // Guard says whether the other nodes could take over, by which figures. The last good door never closes by itself.
 type Guard struct {
-	Allowed  bool    `json:"allowed"`
-	Able     int     `json:"able"`   // others that are fresh, verified on the data plane, and announced
-	Others   int     `json:"others"` // all others
+	Allowed bool `json:"allowed"`
+	Able    int  `json:"able"`   // others that are fresh, verified on the data plane, and announced
+	Others  int  `json:"others"` // all others
+	// Stale are those that would be able, but have told and answered only before this node began to fail.
+	Stale    int     `json:"stale,omitempty"`
 	Need     int     `json:"need"`
 	Headroom float64 `json:"headroom"` // of the able, in bits per second; negative: one of them doesn't know
 	Wanted   float64 `json:"wanted"`   // our load with its margin
@@ -31,6 +33,8 @@ type Guard struct {
 func (g Guard) String() string {
 	text := fmt.Sprintf("%d of %d other nodes can take over, %d needed", g.Able, g.Others, g.Need)
 	switch {
+	case g.Able < g.Need && g.Stale > 0:
+		return fmt.Sprintf("%s; %d not heard since this one fails", text, g.Stale)
 	case g.Able < g.Need || g.Wanted == 0:
 		return text
 	case g.Headroom < 0:
@@ -41,10 +45,18 @@ func (g Guard) String() string {
 
 // guard asks whether the others could take over. What is broken anyway may leave when nobody knows how much room there
 // is; for load that isn't enough.
+//
+// Who is announced, and broken, trusts in what others have said and shown since it began to fail, no more in what was before:
+// else nodes with one common fault would each take the other for well, and all leave. So of nodes that fail, the last to
+// begin finds that the others do, and stays.
 func (a *assessment) guard(broken bool) *Guard {
 	g := Guard{Others: len(a.Fleet.Nodes), Need: a.Options.MinNodes, Wanted: a.Fleet.Load * headroomFactor}
 	for _, n := range a.Fleet.Nodes {
 		if !n.able() {
+			continue
+		}
+		if broken && a.outdated(&n) {
+			g.Stale++
 			continue
 		}
 		g.Able++
@@ -59,12 +71,18 @@ func (a *assessment) guard(broken bool) *Guard {
 	return &g
 }
 
+// outdated says whether n told or answered last before this node began to fail. That counts as long as it is announced.
+func (a *assessment) outdated(n *Node) bool {
+	since := a.next.FailSince
+	return a.State.Level < Withdrawn && !since.IsZero() && max(n.Age, n.Verified) > a.Now.Sub(since)
+}
+
 // fresh says whether what n told counts.
 func (n *Node) fresh() bool { return within(n.Age, freshFor) }
 
 // able says whether n could take over: it tells, it answers on the data plane, and it attracts traffic.
 func (n *Node) able() bool {
-	return n.fresh() && within(n.Verified, freshFor) && n.Level <= LightlyDepref
+	return n.fresh() && within(n.Verified, freshFor) && n.Level <= LightlyDepref && !n.Failing
 }
 
 // Fresh says whether what is of that age counts; negative: it never was.

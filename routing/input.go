@@ -73,6 +73,8 @@ type State struct {
 	Excused bool `json:"excused,omitempty"`
 	// LastDoor: it was announced against the damper, since nobody else could serve.
 	LastDoor bool `json:"last_door,omitempty"`
+	// FailSince: the proof that the VIP is served fails, if only once so far.
+	FailSince time.Time `json:"fail_since,omitzero"`
 	// AbleSince: proven, no local cause, no operator against it. It may be announced at some level.
 	AbleSince time.Time `json:"able_since,omitzero"`
 	// BadSince: origins with at least half of the requests are critical. GoodSince: able, and they aren't.

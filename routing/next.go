@@ -46,6 +46,11 @@ func (a *assessment) waits(s *State) (times []time.Time) {
 	}
 	wait(s.Damper.below(reuseLimit), 0)
 	wait(s.Damper.below(refuseLimit), 0)
+	if a.Fleet != nil {
+		for _, n := range a.Fleet.Nodes {
+			wait(s.FailSince, max(n.Age, n.Verified))
+		}
+	}
 	if a.Drain != nil {
 		wait(a.Drain.Since, o.DrainLead)
 		wait(a.Drain.Until, 0)

@@ -33,7 +33,7 @@ var rewrite = flag.Bool("rewrite", false, "write what Decide says into testdata/
 //	cpu crit 60%                          or at this one
 //	metro ams, load 2G                    of this node, and what it serves now
 //	node fra-1 metro=fra age=1s           another node, fresh, verified, announced and with room but for what is said:
-//	                                      metro, age, verified, level, headroom, and origins as shop=ok or shop=20s, for
+//	                                      metro, age, verified, level, failing=yes, headroom, and origins as shop=ok or shop=20s, for
 //	                                      how long ago it last found the path critical
 //	run 10s                               time passes; a line for each change of level or reason
 //	explain                               the decision as it stands, and what would change it
@@ -200,6 +200,8 @@ func (s *scenario) node(words []string) {
 			n.Verified = s.duration(value)
 		case "level":
 			n.Level = routing.Level(value[0] - '0')
+		case "failing":
+			n.Failing = value == "yes"
 		case "headroom":
 			n.Headroom = s.bits(value)
 		default:

@@ -148,6 +148,8 @@ func (n *Node) Unable() string {
 		return "it doesn't tell"
 	case n.Level > LightlyDepref:
 		return "it is " + n.Level.String() + " itself"
+	case n.Failing:
+		return "it fails its own check"
 	}
 	return "its data plane doesn't answer"
 }

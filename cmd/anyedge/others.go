@@ -30,6 +30,9 @@ func (n *node) report(cfg *configs.Config) *routing.Report {
 		r.Levels[e.VIP] = e.Level
 	}
 	for _, s := range signals {
+		if routing.Failing(s) && !slices.Contains(r.Failing, s.Subject) {
+			r.Failing = append(r.Failing, s.Subject)
+		}
 		if s.Cause == health.Path && s.Grade == health.Crit && !slices.Contains(r.Critical, s.Subject) {
 			r.Critical = append(r.Critical, s.Subject)
 		}

@@ -31,6 +31,7 @@ const (
 	fieldHeadroom = 10 // number, likewise
 	fieldVerified = 11 // node
 	fieldPurges   = 12 // epoch 8, kept 8, last 8, at 8, node
+	fieldFailing  = 13 // VIP
 )
 
 const (
@@ -66,6 +67,9 @@ func (r *Record) appendTo(b []byte) []byte {
 func appendReport(b []byte, r *routing.Report) []byte {
 	for _, vip := range sortedKeys(r.Levels) {
 		b = appendField(b, fieldLevel, append([]byte{byte(r.Levels[vip])}, vip...))
+	}
+	for _, vip := range r.Failing {
+		b = appendField(b, fieldFailing, []byte(vip))
 	}
 	for _, origin := range r.Origins {
 		critical := byte(0)
@@ -172,6 +176,8 @@ func (r *Record) takeReport(number uint64, value []byte) error {
 		return r.takeLevel(value)
 	case fieldOrigin:
 		return r.takeOrigin(value)
+	case fieldFailing:
+		return add(&r.Report.Failing, value)
 	case fieldLoad:
 		n, err = figure(value)
 		r.Report.Load = float64(n)

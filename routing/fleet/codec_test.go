@@ -19,6 +19,7 @@ func aRecord() *Record {
 		Claim: Claim{ServerID{7, 9, 3}, true, time.Unix(1600000000, 0)},
 		Report: routing.Report{
 			Levels:  map[string]routing.Level{"www": routing.LightlyDepref, "dns": routing.Withdrawn},
+			Failing: []string{"dns"},
 			Origins: []string{"img", "shop"}, Critical: []string{"shop"}, Load: 2e9, Headroom: 0,
 		},
 		Verified: []string{"fra-1", "sin-1"},

@@ -291,6 +291,7 @@ func (k *knowledge) node(vip string, now time.Time) routing.Node {
 	if level, has := k.report.Levels[vip]; has {
 		n.Level = level
 	}
+	n.Failing = slices.Contains(k.report.Failing, vip)
 	for _, origin := range k.report.Origins {
 		n.Origins[origin] = age(k.critical[origin], now)
 	}
