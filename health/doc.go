@@ -3,7 +3,8 @@
 // Parts of the data path report to a [Tracker] and the control path reads it; neither waits for the other:
 //
 //	requests ── Request ───► counter          demand, lock-free      counter.go
-//	fills ───── Fill ──────► two windows      outcomes, histogram    window.go, histogram.go
+//	fills ───── Fill ──────► windows          outcomes, histogram    window.go, histogram.go
+//	         ── Place ────► a window         who had to wait
 //	probes ──── Servers ───► the last result                         origin.go
 //	checks ──── SelfCheck ─► streaks          failures in a row      selfcheck.go
 //	load ────── Load ──────► the last figures                        nodeload.go, package load

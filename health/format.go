@@ -115,7 +115,7 @@ func (s Signal) About() string {
 	case Load:
 		return s.Subject
 	}
-	if s.Name == Disk {
+	if s.Name == Disk || s.Name == BGPSessions {
 		return s.Subject
 	}
 	return "VIP " + s.Subject

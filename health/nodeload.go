@@ -17,7 +17,8 @@ type LoadOptions struct {
 	Connections ShareThreshold       `yaml:"connections"`  // client connections, of limits.connections
 	Bandwidth   BandwidthThreshold   `yaml:"bandwidth"`    // bits sent, of a capacity
 	AcceptDrops AcceptDropsThreshold `yaml:"accept_drops"` // connections that the kernel dropped
-	Disk        DiskThreshold        `yaml:"disk"`         // filesystem used
+	Disk        WarnThreshold        `yaml:"disk"`         // filesystem used
+	BGPSessions WarnThreshold        `yaml:"bgp_sessions"` // configured sessions that aren't established
 	// Off are the signals that aren't measured, by name.
 	Off []SignalName `yaml:"off"`
 }
@@ -37,8 +38,9 @@ type AcceptDropsThreshold struct {
 	Crit float64 `yaml:"crit"`
 }
 
-// DiskThreshold grades how full a filesystem is. It is never critical: memory still serves.
-type DiskThreshold struct {
+// WarnThreshold grades what is never critical: how full a filesystem is, since memory still serves, and how many BGP sessions
+// are down, since a route that can't be told can't be taken back either.
+type WarnThreshold struct {
 	Warn float64 `yaml:"warn" unit:"ratio"`
 }
 
@@ -49,12 +51,12 @@ func (o *LoadOptions) SetDefaults() {
 		CPU:      ShareThreshold{Warn: 0.80, Crit: 0.95}, Memory: ShareThreshold{Warn: 0.90, Crit: 0.97},
 		Descriptors: ShareThreshold{Warn: 0.80, Crit: 0.95}, Connections: ShareThreshold{Warn: 0.80, Crit: 0.95},
 		Bandwidth: BandwidthThreshold{Warn: 0.85, Crit: 0.95}, AcceptDrops: AcceptDropsThreshold{Warn: 1, Crit: 50},
-		Disk: DiskThreshold{Warn: 0.95},
+		Disk: WarnThreshold{Warn: 0.95}, BGPSessions: WarnThreshold{Warn: 0.01},
 	}
 }
 
 // loadSignals are the names that Off may have.
-var loadSignals = [...]SignalName{CPU, Memory, Descriptors, Connections, Bandwidth, AcceptDrops, Disk}
+var loadSignals = [...]SignalName{CPU, Memory, Descriptors, Connections, Bandwidth, AcceptDrops, Disk, BGPSessions}
 
 // Check reports every value that can't be right.
 func (o *LoadOptions) Check(report func(key, problem string)) {
@@ -74,12 +76,14 @@ func (o *LoadOptions) Check(report func(key, problem string)) {
 	if d := o.AcceptDrops; d.Warn <= 0 || d.Warn >= d.Crit {
 		report("accept_drops", "needs 0 < warn < crit, a second")
 	}
-	if o.Disk.Warn <= 0 || o.Disk.Warn > 1 {
-		report("disk.warn", "must lie above 0% and at most at 100%")
+	for key, t := range map[string]WarnThreshold{"disk": o.Disk, "bgp_sessions": o.BGPSessions} {
+		if t.Warn <= 0 || t.Warn > 1 {
+			report(key+".warn", "must lie above 0% and at most at 100%")
+		}
 	}
 	for i, name := range o.Off {
 		if !slices.Contains(loadSignals[:], name) {
-			report(fmt.Sprintf("off[%d]", i), fmt.Sprintf("%q is none of cpu, memory, descriptors, connections, bandwidth, accept_drops and disk", name))
+			report(fmt.Sprintf("off[%d]", i), fmt.Sprintf("%q is none of cpu, memory, descriptors, connections, bandwidth, accept_drops, disk and bgp_sessions", name))
 		}
 	}
 }
@@ -101,6 +105,8 @@ func (o *LoadOptions) bounds(name SignalName) bounds {
 		t = o.Connections
 	case Bandwidth:
 		t = ShareThreshold{o.Bandwidth.Warn, o.Bandwidth.Crit}
+	case BGPSessions:
+		t = ShareThreshold{Warn: o.BGPSessions.Warn}
 	case AcceptDrops:
 		t = ShareThreshold{o.AcceptDrops.Warn, o.AcceptDrops.Crit}
 	}
@@ -151,7 +157,7 @@ func (l *nodeLoad) signals(r *report, o *LoadOptions) {
 		if f.Name == AcceptDrops {
 			s.Unit = PerSecond
 		}
-		if f.Name == Disk {
+		if f.Name == Disk || f.Name == BGPSessions {
 			s.Cause = Local
 		}
 		s.Warn, s.Crit, s.WarnExit, s.CritExit = b.warn, b.crit, b.warnExit, b.critExit

@@ -15,6 +15,10 @@ type Options struct {
 type SignalOptions struct {
 	// FillErrors grades the share of an origin's fills that failed: no response, a truncated one, or a 5xx.
 	FillErrors RatioThreshold `yaml:"fill_errors"`
+	// ConnectErrors grades the share of an origin's fills that got no connection.
+	ConnectErrors RatioThreshold `yaml:"connect_errors"`
+	// FillQueue grades the share of an origin's fills that had to wait for a place at a server, or got none.
+	FillQueue RatioThreshold `yaml:"fill_queue"`
 	// FillLatency grades the time from sending a fill to its first byte.
 	FillLatency LatencyThreshold `yaml:"fill_latency"`
 	// OriginProbe grades the share of an origin's servers that its active probes find down.
@@ -61,9 +65,11 @@ type SelfCheckOptions struct {
 func (o *Options) SetDefaults() {
 	*o = Options{
 		Signals: SignalOptions{
-			FillErrors:  RatioThreshold{Warn: 0.02, Crit: 0.20, Window: 10 * time.Second, MinSamples: 50},
-			FillLatency: LatencyThreshold{Warn: 500 * time.Millisecond, Crit: 2 * time.Second, Quantile: 0.9, Window: 10 * time.Second, MinSamples: 50},
-			OriginProbe: ShareThreshold{Warn: 0.34, Crit: 1},
+			FillErrors:    RatioThreshold{Warn: 0.02, Crit: 0.20, Window: 10 * time.Second, MinSamples: 50},
+			ConnectErrors: RatioThreshold{Warn: 0.02, Crit: 0.20, Window: 10 * time.Second, MinSamples: 50},
+			FillQueue:     RatioThreshold{Warn: 0.20, Crit: 0.80, Window: 10 * time.Second, MinSamples: 50},
+			FillLatency:   LatencyThreshold{Warn: 500 * time.Millisecond, Crit: 2 * time.Second, Quantile: 0.9, Window: 10 * time.Second, MinSamples: 50},
+			OriginProbe:   ShareThreshold{Warn: 0.34, Crit: 1},
 		},
 		SelfCheck:         SelfCheckOptions{Interval: time.Second, Timeout: time.Second, Fall: 3, Rise: 3},
 		CertificateExpiry: 7 * 24 * time.Hour,
@@ -74,11 +80,15 @@ func (o *Options) SetDefaults() {
 // Check reports every value that can't be right; configs turns it into FILE:LINE:COL.
 func (o *Options) Check(report func(key, problem string)) {
 	s := o.Signals
-	switch r := s.FillErrors; {
-	case r.Warn <= 0 || r.Crit > 1:
-		report("signals.fill_errors", "warn and crit must lie above 0% and at most at 100%")
-	case r.Warn >= r.Crit:
-		report("signals.fill_errors.warn", "must be below crit")
+	for key, r := range map[string]RatioThreshold{
+		"signals.fill_errors": s.FillErrors, "signals.connect_errors": s.ConnectErrors, "signals.fill_queue": s.FillQueue,
+	} {
+		switch {
+		case r.Warn <= 0 || r.Crit > 1:
+			report(key, "warn and crit must lie above 0% and at most at 100%")
+		case r.Warn >= r.Crit:
+			report(key+".warn", "must be below crit")
+		}
 	}
 	switch l := s.FillLatency; {
 	case l.Warn <= 0:
@@ -96,7 +106,8 @@ func (o *Options) Check(report func(key, problem string)) {
 		d time.Duration
 		n int
 	}{
-		"signals.fill_errors":  {s.FillErrors.Window, s.FillErrors.MinSamples},
+		"signals.fill_errors": {s.FillErrors.Window, s.FillErrors.MinSamples}, "signals.connect_errors": {s.ConnectErrors.Window, s.ConnectErrors.MinSamples},
+		"signals.fill_queue":   {s.FillQueue.Window, s.FillQueue.MinSamples},
 		"signals.fill_latency": {s.FillLatency.Window, s.FillLatency.MinSamples},
 	} {
 		if w.d < time.Second || w.d > 10*time.Minute {

@@ -8,10 +8,12 @@ import (
 
 // Fill is how one fetch from an origin ended.
 type Fill struct {
-	OK        bool
-	FirstByte time.Duration // from sending the request to the first byte of the answer; 0 if there was none
-	Server    string
-	Detail    string // what went wrong, in words; empty if OK
+	OK bool
+	// Unconnected says that it failed before there was a connection.
+	Unconnected bool
+	FirstByte   time.Duration // from sending the request to the first byte of the answer; 0 if there was none
+	Server      string
+	Detail      string // what went wrong, in words; empty if OK
 }
 
 // origin is what is known of one origin. Reports hold mu for a few map-free steps only, and a reader for one pass over
@@ -23,11 +25,15 @@ type origin struct {
 
 	mu       sync.Mutex // guards the following fields
 	outcomes window[outcomes]
+	connects window[outcomes] // ok are those that got a connection
+	places   window[outcomes] // ok are those that found a place at a server at once
 	latency  window[histogram]
 	failure  string // the last failed fill, in words
 	servers  servers
 	probe    mark
 	failures mark
+	refusals mark // of the connects
+	queue    mark
 	firsts   mark // of the latency
 	answers  mark
 }
@@ -43,6 +49,7 @@ func newOrigin(name string) *origin { return &origin{name: name} }
 func (o *origin) fill(f Fill, now time.Duration, t *SignalOptions) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.connects.at(now, t.ConnectErrors.Window).count(!f.Unconnected)
 	b := o.outcomes.at(now, t.FillErrors.Window)
 	if !f.OK {
 		b.failed++
@@ -51,6 +58,13 @@ func (o *origin) fill(f Fill, now time.Duration, t *SignalOptions) {
 	}
 	b.ok++
 	o.latency.at(now, t.FillLatency.Window).add(f.FirstByte)
+}
+
+// place takes whether a fill found a place at a server at once.
+func (o *origin) place(atOnce bool, now time.Duration, t *SignalOptions) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.places.at(now, t.FillQueue.Window).count(atOnce)
 }
 
 // found takes what the probes found, and says whether that is news.
@@ -67,9 +81,11 @@ func (o *origin) signals(r *report, clock time.Duration, t *SignalOptions) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r.grade(o.fillErrors(clock, t.FillErrors), t.FillErrors.bounds(), &o.failures)
+	r.grade(o.connectErrors(clock, t.ConnectErrors), t.ConnectErrors.bounds(), &o.refusals)
+	r.grade(o.fillQueue(clock, t.FillQueue), t.FillQueue.bounds(), &o.queue)
 	r.grade(o.fillLatency(clock, t.FillLatency), t.FillLatency.bounds(), &o.firsts)
 	r.grade(o.originProbe(), t.OriginProbe.bounds(), &o.probe)
-	if max(o.failures.grade, o.firsts.grade, o.probe.grade) < Warn {
+	if max(o.failures.grade, o.refusals.grade, o.queue.grade, o.firsts.grade, o.probe.grade) < Warn {
 		o.answers = mark{}
 		return
 	}
@@ -94,6 +110,24 @@ func (o *origin) fillErrors(clock time.Duration, t RatioThreshold) Signal {
 	if sum.failed > 0 {
 		s.Detail = fmt.Sprintf("%d of %d fills failed", sum.failed, sum.samples())
 		s.Detail = joinNonEmpty(s.Detail, o.failure)
+	}
+	return o.path(s)
+}
+
+func (o *origin) connectErrors(clock time.Duration, t RatioThreshold) Signal {
+	sum := total(o.connects.recent(clock, t.Window))
+	s := Signal{Name: ConnectErrors, Value: sum.ratio(), Unit: Ratio, Samples: sum.samples(), MinSamples: t.MinSamples}
+	if sum.failed > 0 {
+		s.Detail = fmt.Sprintf("%d of %d fills got no connection", sum.failed, sum.samples())
+	}
+	return o.path(s)
+}
+
+func (o *origin) fillQueue(clock time.Duration, t RatioThreshold) Signal {
+	sum := total(o.places.recent(clock, t.Window))
+	s := Signal{Name: FillQueue, Value: sum.ratio(), Unit: Ratio, Samples: sum.samples(), MinSamples: t.MinSamples}
+	if sum.failed > 0 {
+		s.Detail = fmt.Sprintf("%d of %d fills found all places taken", sum.failed, sum.samples())
 	}
 	return o.path(s)
 }

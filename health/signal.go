@@ -57,7 +57,11 @@ type SignalName string
 const (
 	OriginProbe SignalName = "origin_probe" // per origin: share of servers that probes find down
 	FillErrors  SignalName = "fill_errors"  // per origin: share of fills that failed
-	FillLatency SignalName = "fill_latency" // per origin: quantile of the time to first byte, in seconds
+	// ConnectErrors is per origin: share of fills that got no connection. They are failed fills too; alone they say that it is
+	// the way, or the server, and not what it answers.
+	ConnectErrors SignalName = "connect_errors"
+	FillQueue     SignalName = "fill_queue"   // per origin: share of fills that found no place at a server at once
+	FillLatency   SignalName = "fill_latency" // per origin: quantile of the time to first byte, in seconds
 	// Unanswered is per origin, while its path isn't ok: share of the requests for its content, hits included, that got an
 	// error of this node's own. At most warn, and it drives nothing: it says what the cache can still do.
 	Unanswered SignalName = "unanswered"
@@ -75,7 +79,10 @@ const (
 	Connections SignalName = "connections"  // share of limits.connections that are open
 	Bandwidth   SignalName = "bandwidth"    // share of the configured capacity that is sent
 	AcceptDrops SignalName = "accept_drops" // connections that the kernel dropped for want of a place in the queue, a second
-	Disk        SignalName = "disk"         // share of a filesystem that is used; at most warn, since memory still serves
+	// BGPSessions is the share of the configured BGP sessions that aren't established; at most warn, since what they would
+	// carry stays as it is.
+	BGPSessions SignalName = "bgp_sessions"
+	Disk        SignalName = "disk" // share of a filesystem that is used; at most warn, since memory still serves
 )
 
 // WholeNode is the subject of the signals that are of no VIP or origin.

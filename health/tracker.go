@@ -63,6 +63,13 @@ func (t *Tracker) Fill(origin string, f Fill) {
 	}
 }
 
+// Place takes whether a fetch from origin found a place at one of its servers at once, or had to wait, maybe in vain.
+func (t *Tracker) Place(origin string, atOnce bool) {
+	if o := t.origins.get(origin); o != nil {
+		o.place(atOnce, time.Since(t.start), &t.options.Load().Signals)
+	}
+}
+
 // Servers takes how many of origin's servers its active probes find up, and what the others fail with.
 func (t *Tracker) Servers(origin string, up, total int, detail string) {
 	o := t.origins.get(origin)

@@ -103,6 +103,35 @@ func TestUnanswered(t *testing.T) {
 	})
 }
 
+// A fill that got no connection is a failed one, and counts as what it is besides.
+func TestConnectErrors(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.fills("shop", 60, 20, time.Millisecond)
+		b.want(health.ConnectErrors, "shop", health.OK, "origin shop: connect_errors 0% < warn 2%")
+		for range 20 {
+			b.Fill("shop", health.Fill{Unconnected: true, Detail: "connection_refused"})
+		}
+		b.want(health.ConnectErrors, "shop", health.Crit, "origin shop: connect_errors 20% >= crit 20% (20 of 100 fills got no connection)")
+		b.want(health.FillErrors, "shop", health.Crit, "origin shop: fill_errors 40% >= crit 20% (40 of 100 fills failed: connection_refused)")
+		time.Sleep(11 * time.Second)
+		b.want(health.ConnectErrors, "shop", health.Unknown, "origin shop: connect_errors 0 of 50 samples")
+	})
+}
+
+func TestFillQueue(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		for i := range 100 {
+			b.Place("shop", i < 75)
+			b.Place("nowhere", i < 75)
+		}
+		b.want(health.FillQueue, "shop", health.Warn, "origin shop: fill_queue 25% >= warn 20% (25 of 100 fills found all places taken)")
+		for range 300 {
+			b.Place("shop", false)
+		}
+		b.want(health.FillQueue, "shop", health.Crit, "origin shop: fill_queue 81.2% >= crit 80% (325 of 400 fills found all places taken)")
+	})
+}
+
 func TestFillErrors(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.fills("shop", 29, 20, time.Millisecond)
@@ -232,7 +261,8 @@ func TestSignalsAreSorted(t *testing.T) {
 		for _, s := range b.Signals(time.Now()) {
 			got = append(got, s.Subject+" "+string(s.Name))
 		}
-		want := "[api fill_errors api fill_latency api origin_probe www fill_errors www fill_latency www origin_probe www self_check www self_quic]"
+		want := "[api connect_errors api fill_errors api fill_latency api fill_queue api origin_probe" +
+			" www connect_errors www fill_errors www fill_latency www fill_queue www origin_probe www self_check www self_quic]"
 		if fmt.Sprint(got) != want {
 			t.Errorf("%s", got)
 		}
@@ -289,7 +319,7 @@ func TestRetain(t *testing.T) {
 		for _, s := range b.Signals(time.Now()) {
 			subjects[s.Subject]++
 		}
-		if fmt.Sprint(subjects) != "map[new:3 shop:3 www:1]" {
+		if fmt.Sprint(subjects) != "map[new:5 shop:5 www:1]" {
 			t.Errorf("%v", subjects)
 		}
 		if s := b.signal(health.FillErrors, "shop"); s.Samples != 100 {
@@ -355,7 +385,7 @@ func TestClockSteps(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.fills("shop", 100, 0, time.Millisecond)
 		for _, d := range []time.Duration{-1000 * time.Hour, 1000 * time.Hour, 0} {
-			if got := len(b.Signals(time.Now().Add(d))); got != 3 {
+			if got := len(b.Signals(time.Now().Add(d))); got != 5 {
 				t.Errorf("%d signals", got)
 			}
 		}
@@ -478,6 +508,23 @@ func BenchmarkSignals(b *testing.B) {
 	}
 }
 
+// Over QUIC this node asks itself less often, so it takes longer until that no result comes says anything.
+func TestQUICFallsSilentLater(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		for range 3 {
+			b.SelfCheck("www", health.SelfQUIC, nil)
+		}
+		time.Sleep(health.SelfQUICEvery*3*time.Second + 500*time.Millisecond)
+		if s := b.signal(health.SelfQUIC, "www"); s.Grade != health.OK {
+			t.Errorf("%s", s)
+		}
+		time.Sleep(time.Second)
+		if s := b.signal(health.SelfQUIC, "www"); s.Grade != health.Warn {
+			t.Errorf("%s", s)
+		}
+	})
+}
+
 // TestSelfCheckFallsSilent: a check that doesn't report warns after three intervals, and a grade that is worse stays.
 func TestSelfCheckFallsSilent(t *testing.T) {
 	for _, c := range []struct {
@@ -538,6 +585,7 @@ func TestLoadSignals(t *testing.T) {
 			{health.CPU, .71, health.OK, "node: cpu 71% < warn 80%"},
 			{health.AcceptDrops, 2, health.Warn, "node: accept_drops 2.0/s >= warn 1.0/s"},
 			{health.Disk, 1, health.Warn, "node: disk 100% >= warn 95%"},
+			{health.BGPSessions, .5, health.Warn, "node: bgp_sessions 50% >= warn 1%"},
 		} {
 			tr.Load([]health.Figure{{Name: c.name, Subject: "node", Value: c.value}})
 			if s := tr.Signals(time.Now())[0]; s.Grade != c.want || s.String() != c.text {
@@ -559,7 +607,7 @@ func TestLoadOptionsCheck(t *testing.T) {
 		want   string
 	}{
 		{func(*health.LoadOptions) {}, "[]"},
-		{func(o *health.LoadOptions) { *o = health.LoadOptions{} }, "[accept_drops bandwidth connections cpu descriptors disk.warn interval memory]"},
+		{func(o *health.LoadOptions) { *o = health.LoadOptions{} }, "[accept_drops bandwidth bgp_sessions.warn connections cpu descriptors disk.warn interval memory]"},
 		{func(o *health.LoadOptions) { o.CPU.Warn = 1 }, "[cpu]"},
 		{func(o *health.LoadOptions) { o.Bandwidth.Capacity = -1 }, "[bandwidth.capacity]"},
 		{func(o *health.LoadOptions) { o.Off = []health.SignalName{"disk", "self_check"} }, "[off[1]]"},

@@ -49,8 +49,16 @@ func (w *window[T]) turn(now, span time.Duration) int64 {
 	return int64(max(now, 0) / w.width)
 }
 
-// outcomes counts fills by how they ended.
+// outcomes counts fills by how they ended, or how a part of them went.
 type outcomes struct{ ok, failed int }
+
+func (o *outcomes) count(ok bool) {
+	if ok {
+		o.ok++
+		return
+	}
+	o.failed++
+}
 
 // total adds up what the window's buckets hold.
 func total(buckets iter.Seq[*outcomes]) (sum outcomes) {

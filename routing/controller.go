@@ -111,6 +111,16 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 }
 
+// Levels are the VIPs', by name, as of the last round.
+func (c *Controller) Levels() map[string]Level {
+	levels := map[string]Level{}
+	views := *c.view.Load()
+	for i := range views {
+		levels[views[i].vip.Name] = views[i].level()
+	}
+	return levels
+}
+
 // LastRound is when Run last decided and told the speaker; zero before the first time. Whoever sees it grow old knows that
 // nothing is decided any more.
 func (c *Controller) LastRound() time.Time {
@@ -423,15 +433,18 @@ func bySubject(signals []health.Signal) index {
 	return x
 }
 
-// of returns what counts for v: its own signals, if it asks itself, those of its origins, and the node's load.
+// of returns what counts for v: its own signals, if it asks itself, those of its origins, and the node's.
 func (x index) of(v *VIP) []health.Signal {
 	load := x[subject{health.Load, health.WholeNode}]
-	list := make([]health.Signal, 0, 2+3*len(v.Origins)+len(load))
+	list := make([]health.Signal, 0, 3+5*len(v.Origins)+len(load))
 	if v.SelfChecks {
 		list = append(list, x[subject{health.Local, v.Name}]...)
 	}
 	for _, o := range v.Origins {
 		list = append(list, x[subject{health.Path, o}]...)
+	}
+	if v.Name != health.WholeNode {
+		list = append(list, x[subject{health.Local, health.WholeNode}]...)
 	}
 	return append(list, load...)
 }

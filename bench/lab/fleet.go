@@ -109,6 +109,7 @@ func (f *Fleet) RestartAms() {
 type Settings struct {
 	Probe string // more of the origin's probe, as in "interval: 100ms, timeout: 100ms"
 	BGP   string // more of the key bgp, one line, as in "levels: {0: {med: 50}}"
+	Peers string // further items of bgp.peers, a line each
 	VIPs  string // further VIPs, below the key vips
 	TLS   string // one line in place of the site's certificate, as in "acme: {…}"
 	More  string // further keys of the configuration
@@ -139,7 +140,7 @@ func (f *Fleet) Start(s Settings, metros ...*Metro) {
 func (f *Fleet) Config(m *Metro, s Settings) string {
 	f.Helper()
 	return f.render("node.yaml", map[string]any{
-		"Metro": m, "Probe": s.Probe, "BGP": s.BGP, "VIPs": s.VIPs, "TLS": s.TLS, "More": s.More,
+		"Metro": m, "Probe": s.Probe, "BGP": s.BGP, "Peers": s.Peers, "VIPs": s.VIPs, "TLS": s.TLS, "More": s.More,
 		"VIP4": VIP4, "VIP6": VIP6, "Prefix4": Prefix4, "Prefix6": Prefix6, "Origin4": Origin4, "NodeAS": NodeAS,
 		"CA": f.CA, "Cert": f.cert, "Key": f.key, "SiteName": SiteName, "OriginName": OriginName,
 	})

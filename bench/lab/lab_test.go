@@ -21,7 +21,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	lab.Main(m, lab.Program{Name: "listen", Run: listen}, lab.Program{Name: "leak", Run: leak}, lab.Program{Name: "pebble", Run: pebble})
+	lab.Main(m, lab.Program{Name: "listen", Run: listen}, lab.Program{Name: "leak", Run: leak}, lab.Program{Name: "pebble", Run: pebble},
+		lab.Program{Name: "malformed", Run: sayMalformed})
 }
 
 // A link that is cut is seen by its hosts, one that swallows packets isn't; both come back whole.

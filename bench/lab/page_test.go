@@ -3,6 +3,7 @@
 package lab_test
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -33,10 +34,15 @@ func TestStatusPage(t *testing.T) {
 	if strings.Contains(text, `role="status">The node`) {
 		t.Error("the page can't follow the node")
 	}
-	shot := filepath.Join(t.TempDir(), "page.png")
-	f.browse(t, "--window-size=390,1400", "--screenshot="+shot)
-	if picture, err := os.Stat(shot); err != nil || picture.Size() < 20_000 {
-		t.Errorf("the picture: %v, %v", picture, err)
+	for name, args := range map[string][]string{
+		"phone":   {"--window-size=390,1400"},
+		"desktop": {"--window-size=1280,1400", "--blink-settings=preferredColorScheme=0"}, // in the dark
+	} {
+		shot := filepath.Join(cmp.Or(os.Getenv("ANYEDGE_LAB_PICTURES"), t.TempDir()), name+".png") // to be looked at
+		f.browse(t, append(args, "--screenshot="+shot)...)
+		if picture, err := os.Stat(shot); err != nil || picture.Size() < 20_000 {
+			t.Errorf("the picture for a %s: %v, %v", name, picture, err)
+		}
 	}
 }
 

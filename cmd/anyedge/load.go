@@ -2,16 +2,20 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/anyedge/anyedge/configs"
 	"github.com/anyedge/anyedge/health"
 	"github.com/anyedge/anyedge/health/load"
+	"github.com/anyedge/anyedge/routing"
 )
 
 // bits is a rate in bits per second that one goroutine sets and others read; negative while it isn't known.
@@ -28,7 +32,7 @@ func (n *node) measureLoad(ctx context.Context) error {
 	})
 	for {
 		o := n.config().Health.Load
-		n.tracker.Load(sampler.Sample(time.Now(), &o))
+		n.tracker.Load(append(sampler.Sample(time.Now(), &o), sessionFigures(n.speaker.Sessions(), &o)...))
 		n.sent.set(sampler.Sent())
 		n.cache.Shed(n.control.Shedding())
 		n.cache.Refuse(n.control.Refusing())
@@ -38,6 +42,24 @@ func (n *node) measureLoad(ctx context.Context) error {
 		case <-time.After(o.Interval):
 		}
 	}
+}
+
+// sessionFigures are how many of the BGP sessions are down; none where there are no peers.
+func sessionFigures(peers []routing.Peer, o *health.LoadOptions) []health.Figure {
+	if len(peers) == 0 || slices.Contains(o.Off, health.BGPSessions) {
+		return nil
+	}
+	var down []string
+	for _, p := range peers {
+		if p.State != "established" {
+			down = append(down, strings.TrimSuffix(p.Name+": "+p.LastError, ": "))
+		}
+	}
+	f := health.Figure{Name: health.BGPSessions, Subject: health.WholeNode, Value: float64(len(down)) / float64(len(peers))}
+	if len(down) > 0 {
+		f.Detail = fmt.Sprintf("%d of %d down: %s", len(down), len(peers), strings.Join(down[:min(len(down), 2)], "; "))
+	}
+	return []health.Figure{f}
 }
 
 // disks are the filesystems that the node writes to.

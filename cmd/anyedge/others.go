@@ -22,12 +22,8 @@ import (
 func (n *node) report(cfg *configs.Config) *routing.Report {
 	signals := n.tracker.Signals(time.Now())
 	r := &routing.Report{
-		Levels: map[string]routing.Level{}, Origins: slices.Sorted(maps.Keys(cfg.Origins)), Critical: []string{},
+		Levels: n.control.Levels(), Origins: slices.Sorted(maps.Keys(cfg.Origins)), Critical: []string{},
 		Load: n.sent.get(), Headroom: headroom(n.sent.get(), signals, &cfg.Health.Load),
-	}
-	all, _ := n.control.Explain("") // fails for a name that isn't there, and this is none
-	for _, e := range all {
-		r.Levels[e.VIP] = e.Level
 	}
 	for _, s := range signals {
 		if routing.Failing(s) && !slices.Contains(r.Failing, s.Subject) {

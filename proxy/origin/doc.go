@@ -12,7 +12,8 @@
 //
 // A server is usable while its probes find it up and real requests don't fail in a row. One that failed is left alone
 // for a while, then tried with single requests until one succeeds. When too few are usable, all are: a bad server beats
-// none. A queue that is full and a client that left say nothing about the origin, and are not reported.
+// none. A queue that is full and a client that left are no failed fill; that a request found no place at once is reported
+// for itself.
 //
 // What real requests and probes find is reported to health through [Reporter]. It may import health alone.
 package origin

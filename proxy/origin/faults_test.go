@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,14 @@ func TestRefused(t *testing.T) {
 	_, _, err := b.fetch(get(t))
 	wantError(t, err, origin.ConnectionRefused, 502)
 	wantFailure(t, b, server)
+	for _, f := range b.recorder.allFills() {
+		if !f.Unconnected {
+			t.Errorf("reported as %+v", f)
+		}
+	}
+	if places := b.recorder.allPlaces(); len(places) == 0 || slices.Contains(places, false) {
+		t.Errorf("places at once: %v", places)
+	}
 }
 
 // A content error stays what it was, however often it is read.

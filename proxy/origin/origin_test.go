@@ -24,6 +24,7 @@ import (
 type recorder struct {
 	mu      sync.Mutex
 	fills   []health.Fill
+	places  []bool
 	servers []census
 	news    chan struct{}
 }
@@ -34,6 +35,12 @@ type census struct {
 }
 
 func newRecorder() *recorder { return &recorder{news: make(chan struct{}, 1)} }
+
+func (r *recorder) Place(_ string, atOnce bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.places = append(r.places, atOnce)
+}
 
 func (r *recorder) Fill(_ string, f health.Fill) {
 	r.mu.Lock()
@@ -60,6 +67,12 @@ func (r *recorder) allFills() []health.Fill {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]health.Fill(nil), r.fills...)
+}
+
+func (r *recorder) allPlaces() []bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]bool(nil), r.places...)
 }
 
 func (r *recorder) allServers() []census {

@@ -23,16 +23,19 @@ func (p *Pool) acquire(ctx context.Context, failed *server) (*server, error) {
 	if s := p.pick(now, failed); s != nil {
 		s.take(now)
 		p.mu.Unlock()
+		p.reporter.Place(p.name, true)
 		return s, nil
 	}
 	if len(p.waiting) >= p.options.Concurrency.Queue {
 		p.mu.Unlock()
+		p.reporter.Place(p.name, false)
 		p.counts.refused.Add(1)
 		return nil, newError(ConnectionLimitReached, "", fmt.Errorf("origin %s: %d requests wait for a place already", p.name, p.options.Concurrency.Queue))
 	}
 	w := &waiter{failed: failed, given: make(chan *server, 1)}
 	p.waiting = append(p.waiting, w)
 	p.mu.Unlock()
+	p.reporter.Place(p.name, false)
 	return p.wait(ctx, w)
 }
 

@@ -9,6 +9,20 @@ import (
 	"time"
 )
 
+// waits counts those who found no place at once.
+type waits struct {
+	silence
+	atOnce, not int
+}
+
+func (w *waits) Place(_ string, atOnce bool) {
+	if atOnce {
+		w.atOnce++
+		return
+	}
+	w.not++
+}
+
 // small is a pool with one place at each of n servers that nobody listens at, and a queue of two.
 func small(t *testing.T, n int) *Pool {
 	t.Helper()
@@ -73,6 +87,8 @@ func TestQueueIsFirstComeFirstServed(t *testing.T) {
 func TestWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := small(t, 1)
+		told := &waits{}
+		p.reporter = told
 		s := mustAcquire(t, p)
 		began := time.Now()
 		_, err := p.acquire(t.Context(), nil)
@@ -87,6 +103,9 @@ func TestWaitEnds(t *testing.T) {
 		}
 		if p.Status().Waiting != 0 {
 			t.Error("who gave up still waits")
+		}
+		if told.atOnce != 1 || told.not != 2 {
+			t.Errorf("told of %d places at once and %d not", told.atOnce, told.not)
 		}
 		p.release(s)
 	})

@@ -18,6 +18,8 @@ import (
 type Reporter interface {
 	// Fill is told of each request that an origin was sent, once its outcome is known.
 	Fill(origin string, f health.Fill)
+	// Place is told of each request whether it found a place at a server at once, or had to wait, maybe in vain.
+	Place(origin string, atOnce bool)
 	// Servers is told how many servers active probes find up, after each probe.
 	Servers(origin string, up, total int, detail string)
 }
@@ -75,6 +77,7 @@ func New(name string, o Options, r Reporter, j *health.Journal, log *slog.Logger
 type silence struct{}
 
 func (silence) Fill(string, health.Fill)         {}
+func (silence) Place(string, bool)               {}
 func (silence) Servers(string, int, int, string) {}
 
 // Name is the origin's name.

@@ -119,6 +119,6 @@ func (x *exchange) unanswered(err error, content *upload, connected bool) error 
 	}
 	e := classify(x.server.url.String(), err, connected)
 	x.pool.failed(x.server, x.began, string(e.Type), e)
-	x.pool.reporter.Fill(x.pool.name, health.Fill{Server: x.server.url.Host, Detail: e.Error()})
+	x.pool.reporter.Fill(x.pool.name, health.Fill{Unconnected: !connected, Server: x.server.url.Host, Detail: e.Error()})
 	return e
 }

@@ -108,6 +108,9 @@ func TestWhatKeepsASessionDown(t *testing.T) {
 		peers = append(peers, c.peer)
 	}
 	s := startSpeaker(t, options(peers...), prefix4)
+	if n := len(s.Sessions()); n != len(cases) {
+		t.Errorf("%d sessions", n)
+	}
 	for _, c := range cases {
 		up := c.want == ""
 		s.await(c.peer.Name+": "+c.want, func() bool {

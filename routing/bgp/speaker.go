@@ -173,3 +173,12 @@ func (s *Speaker) Peers() []routing.Peer {
 	}
 	return peers
 }
+
+// Sessions is Peers without what each peer was sent, which costs next to nothing.
+func (s *Speaker) Sessions() []routing.Peer {
+	var list []routing.Peer
+	for _, session := range s.sessions.snapshot() {
+		list = append(list, session.report())
+	}
+	return list
+}
