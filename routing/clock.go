@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,8 @@ type clock struct {
 	base  time.Time        // the time of day at start
 	start time.Time        // with a monotonic reading
 	wall  func() time.Time // the wall clock; what it says decides nothing
+	// behind is how far, in nanoseconds, this clock is behind that: what an earlier process's was when it handed over.
+	behind atomic.Int64
 }
 
 func newClock() *clock {
@@ -29,7 +32,7 @@ func (c *clock) of(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
 	}
-	return c.base.Add(t.Sub(c.start))
+	return c.base.Add(t.Sub(c.start) - time.Duration(c.behind.Load()))
 }
 
 // step is how far the wall clock has been set since the start; 0 below stepLimit.

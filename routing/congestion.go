@@ -108,7 +108,7 @@ func (a *assessment) stepDown() {
 	switch {
 	case !allowed:
 		a.load.held = verdict{level: a.State.Level, reason: Guarded, because: a.load.signals, guard: guard}
-	case !a.reached(n.Damper.below(refuseLimit)):
+	case !a.reached(n.Damper.below(loadLimit)):
 		a.load.held = verdict{level: a.State.Level, reason: Damped, because: a.load.signals}
 	default:
 		n.Steps = append(n.Steps, LoadStep{At: a.Now, Before: a.load.use})

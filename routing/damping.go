@@ -20,10 +20,15 @@ const (
 	// penaltyCap bounds the wait: from here to reuseLimit it takes 26 minutes. It lies below 6000, where routers that
 	// follow RFC 7196 begin to suppress.
 	penaltyCap = 4000.0
-	// reuseLimit is the most at which a rise may begin.
+	// reuseLimit is the most at which a VIP that is withdrawn, or has lost classes of peers, may begin to rise.
 	reuseLimit = 1200.0
-	// refuseLimit is the most at which a path or load may lower the level. Local causes and operators don't ask.
-	refuseLimit = 3000.0
+	// riseLimit is the most at which one that is depreferred may. With pathLimit it keeps a path that comes and goes below the
+	// 2000 at which older routers suppress, and has a VIP wait where that harms least: depreferred, not announced on a bad path.
+	riseLimit = 550.0
+	// pathLimit is the most at which a path may lower the level, loadLimit the most at which load may. Local causes and
+	// operators don't ask.
+	pathLimit = 1490.0
+	loadLimit = 3000.0
 )
 
 // Damper is what the changes of a VIP's routes have cost so far. It decays by half in 15 minutes.
@@ -51,6 +56,22 @@ func (d Damper) add(points float64, now time.Time) Damper {
 		return d
 	}
 	return Damper{Penalty: min(d.Value(now)+points, penaltyCap), At: now}
+}
+
+// limitOfRise is the most at which a VIP at l may begin to rise.
+func limitOfRise(l Level) float64 {
+	if l >= PartlyWithdrawn {
+		return reuseLimit
+	}
+	return riseLimit
+}
+
+// limitOfFall is the most at which v may lower the level.
+func (v *verdict) limitOfFall() float64 {
+	if v.reason == Overloaded {
+		return loadLimit
+	}
+	return pathLimit
 }
 
 // cost is what a change of level adds. The first announcement of a VIP is free, and so are the steps up that follow it:

@@ -82,6 +82,32 @@ func weathers() map[string]weather {
 	return all
 }
 
+// TestFlappingOriginIsNotDamped: with the defaults the origin of a VIP that was well, or the way to it, may come and go with any
+// period for six hours. The path never withdraws, and no router would suppress the routes: not by RFC 7196's threshold, and not
+// by the 2000 that older ones have.
+func TestFlappingOriginIsNotDamped(t *testing.T) {
+	for _, period := range []time.Duration{
+		time.Second, 2 * time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 90 * time.Second,
+		2 * time.Minute, 3 * time.Minute, 5 * time.Minute, 7 * time.Minute, 10 * time.Minute, 15 * time.Minute, 20 * time.Minute, 30 * time.Minute,
+	} {
+		for _, part := range []time.Duration{4, 2} { // of the period in which it is away
+			t.Run(fmt.Sprintf("%s of %s", period/part, period), func(t *testing.T) {
+				t.Parallel()
+				s := simulateFrom(routing.State{Level: routing.Announced, Since: noon, Proven: true, Warm: true}, options(), func(at time.Duration, _ routing.Level) (bool, bool, bool) {
+					return false, at%period >= period-period/part, false
+				}, 6*time.Hour)
+				if n := s.busiest(func(c change) bool { return c.to == routing.Withdrawn }); n > 0 {
+					t.Errorf("%d withdrawals in an hour", n)
+				}
+				if s.suppression >= 6000 || s.legacy >= 2000 {
+					t.Errorf("a router's penalty comes to %.0f, an older one's to %.0f", s.suppression, s.legacy)
+				}
+				t.Logf("%d changes; a router's penalty comes to %.0f, an older one's to %.0f", len(s.changes), s.suppression, s.legacy)
+			})
+		}
+	}
+}
+
 type change struct {
 	at time.Duration
 	to routing.Level
@@ -91,14 +117,19 @@ type change struct {
 type simulation struct {
 	changes     []change
 	suppression float64 // the most that a router's penalty came to
+	legacy      float64 // and that of one that counts as Cisco's do: the return is free
 }
 
 // simulate decides each second. The router counts as Juniper's do, which count the most: 1000 for a withdrawal and for
 // the return, 500 for other changes, a half-life of 15 minutes.
-func simulate(o routing.Options, w weather, length time.Duration) (s simulation) {
+func simulate(o routing.Options, w weather, length time.Duration) simulation {
+	return simulateFrom(routing.State{Level: routing.Withdrawn, Since: noon}, o, w, length)
+}
+
+func simulateFrom(begin routing.State, o routing.Options, w weather, length time.Duration) (s simulation) {
 	in := routing.Input{Now: noon, VIP: "www", SelfChecks: true, Shares: map[string]float64{"shop": 1}, Options: o}
-	in.State = routing.State{Level: routing.Withdrawn, Since: noon}
-	penalty, heard := 0.0, false
+	in.State = begin
+	penalty, legacy, heard := 0.0, 0.0, begin.Level < routing.Withdrawn
 	for at := time.Duration(0); at < length; at += time.Second {
 		local, crit, warn := w(at, in.State.Level)
 		if at < time.Second {
@@ -109,6 +140,7 @@ func simulate(o routing.Options, w weather, length time.Duration) (s simulation)
 		d := routing.Decide(in)
 		in.State = d.State
 		penalty *= math.Exp2(-1.0 / 900)
+		legacy *= math.Exp2(-1.0 / 900)
 		if d.From == d.To {
 			continue
 		}
@@ -116,12 +148,14 @@ func simulate(o routing.Options, w weather, length time.Duration) (s simulation)
 		case !heard:
 			heard = true
 			continue
-		case d.From == routing.Withdrawn || d.To == routing.Withdrawn:
+		case d.To == routing.Withdrawn:
+			penalty, legacy = penalty+1000, legacy+1000
+		case d.From == routing.Withdrawn:
 			penalty += 1000
 		default:
-			penalty += 500
+			penalty, legacy = penalty+500, legacy+500
 		}
-		s.suppression = max(s.suppression, penalty)
+		s.suppression, s.legacy = max(s.suppression, penalty), max(s.legacy, legacy)
 		s.changes = append(s.changes, change{at, d.To})
 	}
 	return s

@@ -139,7 +139,7 @@ func (a *assessment) degree() verdict {
 	level := a.State.Level
 	due, now := a.callsFor()
 	switch {
-	case due.level > level && !a.reached(a.next.Damper.below(refuseLimit)):
+	case due.level > level && !a.reached(a.next.Damper.below(due.limitOfFall())):
 		return verdict{level: level, reason: Damped, because: due.because}
 	case due.level > level:
 		return due
@@ -214,7 +214,7 @@ func (a *assessment) onTheWay() Reason {
 
 // mayRise says whether the damper lets a rise begin, or has let this one.
 func (a *assessment) mayRise() bool {
-	return a.next.Rising || a.next.Excused || a.reached(a.next.Damper.below(reuseLimit))
+	return a.next.Rising || a.next.Excused || a.reached(a.next.Damper.below(limitOfRise(a.State.Level)))
 }
 
 // settled is from when the dwell for a step up to level counts: what level asks for holds, and on the present level.

@@ -18,6 +18,8 @@ type Handover struct {
 	Blackholes map[string]*Blackhole `json:"blackholes,omitempty"`
 	Starts     []time.Time           `json:"starts,omitempty"` // since the last goodbye, for the quarantine
 	Quarantine string                `json:"quarantine,omitempty"`
+	// Step is how far the wall clock was from the one that all these times are by.
+	Step time.Duration `json:"step,omitempty"`
 }
 
 // HandOver ends the decisions of a controller that no longer runs, and returns what the next one needs.
@@ -27,7 +29,7 @@ func (c *Controller) HandOver() ([]byte, error) {
 	c.handed = true
 	h := Handover{
 		Version: memoryVersion, VIPs: map[string]State{}, Forces: maps.Clone(c.operator.force), Drains: c.operator.drains(),
-		Blackholes: maps.Clone(c.operator.holes), Quarantine: c.memory.quarantine(),
+		Blackholes: maps.Clone(c.operator.holes), Quarantine: c.memory.quarantine(), Step: c.clock.step(),
 	}
 	if c.memory != nil {
 		h.Starts = slices.Clone(c.memory.old.Starts)
@@ -51,7 +53,8 @@ func (c *Controller) TakeOver(handover []byte, file string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.clock()
+	c.clock.behind.Store(int64(h.Step))
+	now := c.clock.now()
 	if file != "" {
 		c.memory = &Memory{path: file, apart: h.Quarantine, old: saved{Running: true, Starts: h.Starts}, wake: make(chan struct{}, 1)}
 	}

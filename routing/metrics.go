@@ -31,7 +31,7 @@ func newMetrics() *metrics {
 		}),
 		level: prometheus.NewDesc("anyedge_routing_level",
 			"A VIP's level: 0 announced, 1 lightly depreferred, 2 depreferred, 3 partly withdrawn, 4 withdrawn.", []string{"vip"}, nil),
-		penalty:  prometheus.NewDesc("anyedge_routing_penalty", "What the changes of a VIP's routes have cost; above 1200 no rise begins.", []string{"vip"}, nil),
+		penalty:  prometheus.NewDesc("anyedge_routing_penalty", "What the changes of a VIP's routes have cost; above 550 no rise begins, above 1200 none from withdrawn.", []string{"vip"}, nil),
 		shedding: prometheus.NewDesc("anyedge_routing_shedding", "1 while load asks the node to do without what it can.", nil, nil),
 		refusing: prometheus.NewDesc("anyedge_routing_refusing_fills", "1 while load is critical and what only an origin could answer is refused.", nil, nil),
 	}

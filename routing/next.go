@@ -44,8 +44,9 @@ func (a *assessment) waits(s *State) (times []time.Time) {
 	for _, since := range []time.Time{s.Since, s.AbleSince, s.GoodSince, s.WellSince} {
 		wait(since, a.dwell())
 	}
-	wait(s.Damper.below(reuseLimit), 0)
-	wait(s.Damper.below(refuseLimit), 0)
+	for _, limit := range []float64{riseLimit, reuseLimit, pathLimit, loadLimit} {
+		wait(s.Damper.below(limit), 0)
+	}
 	if a.Fleet != nil {
 		for _, n := range a.Fleet.Nodes {
 			wait(s.FailSince, max(n.Age, n.Verified))

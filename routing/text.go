@@ -135,14 +135,17 @@ func (a *assessment) waiting(d Decision) string {
 
 // damped says what the damper holds up, and by which figures.
 func (a *assessment) damped(d Decision) string {
-	penalty, limit := d.State.Damper.Value(a.Now), refuseLimit
-	if len(a.local) > 0 {
+	penalty, limit := d.State.Damper.Value(a.Now), pathLimit
+	switch {
+	case len(a.local) > 0:
 		limit = reuseLimit
+	case len(d.Because) > 0 && d.Because[0].Cause == health.Load:
+		limit = loadLimit
 	}
 	if len(d.Because) > 0 {
 		return fmt.Sprintf("%s; its routes changed too often to change again for that: penalty %.0f > %.0f", sentence(d.Because), penalty, limit)
 	}
-	return fmt.Sprintf("able to rise, but its routes changed too often: penalty %.0f > %.0f", penalty, reuseLimit)
+	return fmt.Sprintf("able to rise, but its routes changed too often: penalty %.0f > %.0f", penalty, limitOfRise(d.From))
 }
 
 func (a *assessment) well(d Decision) string {

@@ -52,7 +52,7 @@ func (e *Explanation) writeWhy(w io.Writer) {
 		fmt.Fprintf(w, "but\tno peer's session is established: no router has its routes\n")
 	}
 	if penalty := math.Round(e.Damping); penalty > 0 {
-		fmt.Fprintf(w, "damping\tpenalty %.0f, halved each %s; no rise begins above %.0f\n", penalty, setting(halfLife), reuseLimit)
+		fmt.Fprintf(w, "damping\tpenalty %.0f, halved each %s; no rise begins above %.0f\n", penalty, setting(halfLife), limitOfRise(e.Level))
 	}
 	if len(e.Withheld) > 0 {
 		fmt.Fprintf(w, "withheld\tfrom the peers of class %s\n", strings.Join(e.Withheld, ", "))

@@ -3,9 +3,6 @@
 package lab_test
 
 import (
-	"fmt"
-	"net/netip"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -113,67 +110,6 @@ func (f *fleet) changes(t *testing.T, vip string) (times []time.Time) {
 		}
 	}
 	return times
-}
-
-// A thousand VIPs change their level at once: how long until BIRD has been told of the last.
-func TestThousandVIPs(t *testing.T) {
-	const many = 1000
-	var vips strings.Builder
-	for i := range many {
-		fmt.Fprintf(&vips, "  v%d: {addresses: [100.64.%d.%d], probes: [{tcp: \"127.0.0.1:9180\"}]}\n", i, i/250, 1+i%250)
-	}
-	f := assemble(t)
-	s := lab.Quick()
-	s.More = strings.Replace(s.More, "interval: 100ms, timeout: 500ms, rise: 2", "interval: 1m, timeout: 20s, rise: 1", 1) // they aren't what is measured
-	s.VIPs = strings.TrimSpace(vips.String())
-	f.Start(s, f.Ams)
-	f.waitAnnounced(f.Ams, upLimit)
-	f.Await("all are announced", upLimit, func() bool {
-		text, err := f.Ams.Node.Get("/metrics")
-		return err == nil && len(announcedVIPs.FindAllString(text, -1)) == many
-	})
-	wire := f.Ams.ToNode.A.Capture("tcp port 179")
-	for range 3 {
-		begin := time.Now()
-		f.cli(t, "drain", "--reason", "measure")
-		told := f.waitTold(t, wire, begin, many)
-		decided := slices.MaxFunc(f.changes(t, "v0"), time.Time.Compare)
-		t.Logf("%d VIPs: decision → the last UPDATE captured %v, its route in BIRD's table %v", many, ms(told.Sub(decided)), ms(time.Since(decided)))
-		f.cli(t, "undrain")
-		f.Await("all are announced again", upLimit, func() bool {
-			text, err := f.Ams.Node.Get("/metrics")
-			return err == nil && len(announcedVIPs.FindAllString(text, -1)) == many
-		})
-	}
-}
-
-// announcedVIPs finds those of TestThousandVIPs at level 0 in a node's metrics.
-var announcedVIPs = regexp.MustCompile(`anyedge_routing_level\{vip="v[0-9]+"\} 0\n`)
-
-// waitTold waits until a node has depreferred n host routes on the wire, and its router has the last; it returns when
-// that passed.
-func (f *fleet) waitTold(t *testing.T, wire *lab.Capture, since time.Time, n int) (last time.Time) {
-	t.Helper()
-	var prefix netip.Prefix
-	f.Await("all are depreferred", upLimit, func() bool {
-		told := map[netip.Prefix]bool{}
-		for _, u := range wire.Updates() {
-			if !from(f.Ams, u) || u.At.Before(since) || !u.GracefulShutdown() {
-				continue
-			}
-			for _, p := range u.Announced {
-				if p.Bits() == 32 && !told[p] {
-					told[p], last, prefix = true, u.At, p
-				}
-			}
-		}
-		return len(told) == n
-	})
-	f.Await("BIRD has the last", moveLimit, func() bool {
-		path, ok := learned(f.Ams, prefix)
-		return ok && path.GracefulShutdown()
-	})
-	return last
 }
 
 func (f *fleet) cli(t *testing.T, args ...string) {

@@ -32,7 +32,7 @@ func (n *node) measureLoad(ctx context.Context) error {
 	})
 	for {
 		o := n.config().Health.Load
-		n.tracker.Load(append(sampler.Sample(time.Now(), &o), sessionFigures(n.speaker.Sessions(), &o)...))
+		n.tracker.Load(append(sampler.Sample(time.Now(), &o), sessionFigures(n.speakers.Sessions(), &o)...))
 		n.sent.set(sampler.Sent())
 		n.cache.Shed(n.control.Shedding())
 		n.cache.Refuse(n.control.Refusing())

@@ -316,14 +316,19 @@ func (s *Speakers) Configure(ctx context.Context, o Options, allowed []netip.Pre
 }
 
 // Peers is Speaker's: all, in the configuration's order.
-func (s *Speakers) Peers() []routing.Peer {
+func (s *Speakers) Peers() []routing.Peer { return s.withLoans(s.own.Peers()) }
+
+// Sessions is Speaker's, likewise.
+func (s *Speakers) Sessions() []routing.Peer { return s.withLoans(s.own.Sessions()) }
+
+// withLoans are our own peers and those whose sessions former processes hold, in the configuration's order.
+func (s *Speakers) withLoans(peers []routing.Peer) []routing.Peer {
 	s.mu.Lock()
 	loans, order := slices.Clone(s.loans), map[string]int{}
 	for i, p := range s.options.Peers {
 		order[p.Name] = i
 	}
 	s.mu.Unlock()
-	peers := s.own.Peers()
 	for _, l := range loans {
 		for _, p := range l.known() {
 			if l.holds(p.Name) {
