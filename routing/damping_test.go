@@ -87,8 +87,7 @@ func weathers() map[string]weather {
 // by the 2000 that older ones have.
 func TestFlappingOriginIsNotDamped(t *testing.T) {
 	for _, period := range []time.Duration{
-		time.Second, 2 * time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 90 * time.Second,
-		2 * time.Minute, 3 * time.Minute, 5 * time.Minute, 7 * time.Minute, 10 * time.Minute, 15 * time.Minute, 20 * time.Minute, 30 * time.Minute,
+		time.Second, 7 * time.Second, 30 * time.Second, time.Minute, 3 * time.Minute, 7 * time.Minute, 15 * time.Minute, 30 * time.Minute,
 	} {
 		for _, part := range []time.Duration{4, 2} { // of the period in which it is away
 			t.Run(fmt.Sprintf("%s of %s", period/part, period), func(t *testing.T) {
