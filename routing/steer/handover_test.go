@@ -188,7 +188,7 @@ func TestTransportEndsWhileHandedOver(t *testing.T) {
 
 // Two nodes of a fleet steer to each other while one of them is replaced: what comes by a detour reaches the former process.
 func TestUpgradeOnADetour(t *testing.T) {
-	k := keys(t, root, 1)
+	k, began := keys(t, root, 1), time.Now()
 	a, b := startNode(t, 1, k), startNode(t, 2, k)
 	introduce(t, a, b)
 	a.serve(t)
@@ -196,6 +196,8 @@ func TestUpgradeOnADetour(t *testing.T) {
 	r := newRoute(t)
 	c := dial(t, r, a)
 	r.flip(b)
+	// Processes that follow each other within 67 ms could not be told apart in the tunnel; none starts so soon.
+	eventually(t, "a later epoch", func() bool { return time.Since(began) > 200*time.Millisecond })
 	if _, err := say(t.Context(), c, 1<<16); err != nil {
 		t.Fatal(err)
 	}
