@@ -234,7 +234,7 @@ func (s *session) printNotes(out io.Writer, scenario *scenarios.Scenario, runs [
 		for _, r := range runs {
 			late = math.Max(late, float64(r.Result.Lateness.ValueAtQuantile(99)))
 		}
-		fmt.Fprintf(out, "An open loop: %g requests are due each second, and latencies count from then. The load itself was late by %s at most in\n99 %% of them.\n",
+		fmt.Fprintf(out, "An open loop: %g requests are due each second, and latencies count from then. For 99 %% of them the\nload itself was late by %s at most.\n",
 			scenario.Rate, report.Nanoseconds(late))
 	}
 	for _, r := range runs {
@@ -292,8 +292,11 @@ func benchmark(scenario, server string, f *figures) report.Benchmark {
 	return report.Benchmark{
 		Name: scenario, Labels: [][2]string{{"server", strings.NewReplacer(", ", "-", " ", "-").Replace(server)}}, Count: f.result.Requests,
 		Values: []report.Value{
-			{Number: f.PerCPU, Unit: "req/cpu-s"}, {Number: f.Rate, Unit: "req/s"},
-			{Number: f.P50, Unit: "p50-ns"}, {Number: f.P99, Unit: "p99-ns"}, {Number: f.Memory, Unit: "peak-B"},
+			{Number: f.PerCPU, Unit: "req/cpu-s"},
+			{Number: f.Rate, Unit: "req/s"},
+			{Number: f.P50, Unit: "p50-ns"},
+			{Number: f.P99, Unit: "p99-ns"},
+			{Number: f.Memory, Unit: "peak-B"},
 		},
 	}
 }
