@@ -131,6 +131,7 @@ func (n *node) obey(signals <-chan os.Signal, stop func()) {
 // node is one running anyedge: everything that stays over a reload, and the live part that a reload swaps.
 type node struct {
 	file        string
+	binary      string // that an upgrade starts
 	log         *slog.Logger
 	started     time.Time
 	registry    *prometheus.Registry
@@ -219,7 +220,7 @@ func newNodeAfter(before *former, cfg *configs.Config, file string, log *slog.Lo
 	}
 	n := &node{
 		former: before, succeeded: make(chan struct{}),
-		file: file, log: log, started: time.Now(), token: rand.Text(), hurry: make(chan struct{}),
+		file: file, binary: installedBinary(), log: log, started: time.Now(), token: rand.Text(), hurry: make(chan struct{}),
 		series: newRecorder(), registry: prometheus.NewRegistry(), journal: health.NewJournal(4096), server: proxy.NewServer(),
 	}
 	n.hurryOnce = sync.OnceFunc(func() { close(n.hurry) })

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -253,9 +254,8 @@ func (n *node) upgrade(drain time.Duration, move bool) (*Upgraded, error) {
 
 // launch starts the other process and offers it all that it needs to build itself.
 func (n *node) launch() (*successor, error) {
-	binary, err := os.Executable() // as it was at the start: what is there now is the new one
-	if err != nil {
-		return nil, err
+	if n.binary == "" {
+		return nil, errors.New("where this process's program is installed couldn't be told at its start: stop the node and start it")
 	}
 	here, there, err := unixPair(unix.SOCK_STREAM)
 	if err != nil {
@@ -266,11 +266,11 @@ func (n *node) launch() (*successor, error) {
 		return nil, err
 	}
 	defer end.Close()
-	p := exec.Command(binary, os.Args[1:]...)
+	p := exec.Command(n.binary, os.Args[1:]...)
 	p.Stdin, p.Stdout, p.Stderr, p.ExtraFiles = os.Stdin, os.Stdout, os.Stderr, []*os.File{end}
 	p.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, upgradeVariable+"=") }), upgradeVariable+"=3")
 	if err := p.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", binary, err), here.Close())
+		return nil, errors.Join(fmt.Errorf("start %s: %w", n.binary, err), here.Close())
 	}
 	s := &successor{counterpart: newCounterpart(&wire{conn: here}), process: p, exited: make(chan struct{}), started: time.Now()}
 	go func() { // ends with the other process, which outlives this one if all goes well
@@ -284,6 +284,28 @@ func (n *node) launch() (*successor, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// installedBinary is where the program is installed, asked for at the start of the process: the kernel's name for it follows
+// a file that is moved away for the new one's sake. Where a link led to it, it is the link, which leads to the new one by then.
+func installedBinary() string {
+	running, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	called, err := exec.LookPath(os.Args[0])
+	if err == nil {
+		called, err = filepath.Abs(called)
+	}
+	if err != nil {
+		return running
+	}
+	a, errA := os.Stat(running)
+	b, errB := os.Stat(called)
+	if errors.Join(errA, errB) != nil || !os.SameFile(a, b) {
+		return running // it wasn't called by its name
+	}
+	return called
 }
 
 // offer sends the sockets, and what connections rest on.
