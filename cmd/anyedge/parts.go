@@ -205,6 +205,9 @@ func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 	c.Addresses = []netip.Addr{s.at.Addr()}
 	if s.tls {
 		c.HTTPS, c.Hits = s.at.Port(), n.server
+		if v := cfg.VIPs[s.vip]; v != nil {
+			c.QUICWorkers = v.QUICWorkers
+		}
 	} else {
 		c.HTTP, c.Handler = s.at.Port(), n.plain(s.vip)
 	}

@@ -60,6 +60,7 @@ func TestRebindingAmongWorkers(t *testing.T) {
 	e.write(text)
 	e.begin()
 	e.awaitAnnounced()
+	e.hasWorkers(4)
 	e.roam()
 	if _, out := e.command("status"); !strings.Contains(out, "other_worker ") {
 		t.Errorf("nothing was handed over:\n%s", out)
@@ -67,6 +68,22 @@ func TestRebindingAmongWorkers(t *testing.T) {
 	e.write(strings.Replace(text, "quic_workers: 4", "quic_workers: 2", 1))
 	if err := e.node.Reload(); err == nil || !strings.Contains(err.Error(), "vips.www.quic_workers: a reload can't change it") {
 		t.Errorf("another number of workers: %v", err)
+	}
+}
+
+// hasWorkers checks how many sockets for QUIC there are at the VIP.
+func (e *edge) hasWorkers(want int) {
+	e.t.Helper()
+	got := 0
+	for _, l := range e.node.live.Load().listeners {
+		for _, b := range l.Bound() {
+			if strings.HasPrefix(b.Name, "udp ") {
+				got++
+			}
+		}
+	}
+	if got != want {
+		e.t.Errorf("%d sockets for QUIC, not %d", got, want)
 	}
 }
 
@@ -97,5 +114,6 @@ func TestRebindingWithoutSteering(t *testing.T) {
 	e.write(strings.Replace(e.configText(), ", https: ", ", quic_workers: 4, https: ", 1))
 	e.begin()
 	e.awaitAnnounced()
+	e.hasWorkers(4)
 	e.roam()
 }
