@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +15,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // upgradable is a node whose processes follow each other.
@@ -472,6 +476,76 @@ func TestUpgradeToABadBinary(t *testing.T) {
 	u.upgrade()
 	v.more(u, 5)
 	v.end(t)
+}
+
+// What starts is what is installed where the program was called: not where the running one was moved to since, nor where a link
+// led to at its start.
+func TestUpgradeToWhatIsInstalled(t *testing.T) {
+	for name, install := range map[string]func(called, next string) error{
+		"the running binary is moved away": func(called, next string) error {
+			return errors.Join(os.Rename(called, called+".before"), os.Rename(next, called))
+		},
+		"a link leads elsewhere": func(called, next string) error {
+			return errors.Join(os.Remove(called), os.Symlink(next, called))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUpgradable(t, "")
+			dir, self := t.TempDir(), u.binary
+			u.binary = filepath.Join(dir, "anyedge")
+			if strings.Contains(name, "link") {
+				if err := os.Symlink(self, u.binary); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				copyFile(t, self, u.binary)
+			}
+			u.launch()
+			next := filepath.Join(dir, "next")
+			copyFile(t, self, next)
+			if err := install(u.binary, next); err != nil {
+				t.Fatal(err)
+			}
+			want, err := os.Stat(u.binary)
+			if err != nil {
+				t.Fatal(err)
+			}
+			result := u.upgrade()
+			if got, err := os.Stat(fmt.Sprintf("/proc/%d/exe", result.PID)); err != nil || !os.SameFile(got, want) {
+				exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", result.PID))
+				t.Errorf("process %d runs %s: %v", result.PID, exe, err)
+			}
+		})
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err := errors.Join(err, os.WriteFile(to, content, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A process that hangs before it reads what it is offered doesn't have the other one wait for ever, however much that is.
+func TestSendToWhatHangs(t *testing.T) {
+	here, there, err := unixPair(unix.SOCK_STREAM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	w := &wire{conn: here}
+	for range 1000 { // messages fill the socket's buffer
+		if err = w.sendWithin(100*time.Millisecond, &message{Step: stepRefused, Error: strings.Repeat("x", 4096)}); err != nil {
+			break
+		}
+	}
+	if err == nil || !strings.Contains(err.Error(), "it doesn't read within 100ms") {
+		t.Errorf("%v", err)
+	}
+	if err := w.send(&message{Step: stepLeads}); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after half a message: %v", err)
+	}
 }
 
 // systemd follows the new process, and a signal asks for an upgrade too.

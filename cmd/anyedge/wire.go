@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -104,14 +105,37 @@ type wire struct {
 // maxMessage bounds what is read: the largest is a purge of many URLs.
 const maxMessage = 4 << 20
 
+// sendLimit is how long the other process may leave unread what is sent: it reads on a goroutine of its own, but for the offer,
+// which waits for its start.
+const sendLimit = 10 * time.Second
+
 // send sends a message with sockets, which stay open here.
 func (w *wire) send(m *message, sockets ...syscall.Conn) error {
+	return w.sendWithin(sendLimit, m, sockets...)
+}
+
+// sendWithin is send within a time. With an error the wire is closed, since the other process may have got half a message.
+func (w *wire) sendWithin(limit time.Duration, m *message, sockets ...syscall.Conn) (err error) {
 	b, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
 	w.sending.Lock()
 	defer w.sending.Unlock()
+	defer func() {
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			err = fmt.Errorf("it doesn't read within %s what is sent to it", limit)
+		case errors.Is(err, syscall.EPIPE):
+			err = errGone
+		}
+		if err != nil {
+			_ = w.conn.Close()
+		}
+	}()
+	if err := w.conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
 	if _, err := w.conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...)); err != nil {
 		return err
 	}
