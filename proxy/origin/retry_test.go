@@ -1,8 +1,10 @@
 package origin_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -175,6 +177,116 @@ func TestStaleIdleConnection(t *testing.T) {
 	}
 	if retried := b.events("retried"); len(retried) != 0 {
 		t.Errorf("counted as retries: %v", retried)
+	}
+}
+
+// stale is a server that closes its first connection after one answer, unless closes does with the next request, and
+// answers with what it got on others. Its second result is closed when the client has closed the first connection, too.
+func stale(t *testing.T, closes func(net.Conn)) (string, <-chan struct{}) {
+	t.Helper()
+	var connections atomic.Int32
+	over := make(chan struct{})
+	return serveRaw(t, func(c net.Conn) {
+		in := bufio.NewReader(c)
+		if connections.Add(1) == 1 {
+			defer close(over)
+			if echo(c, in) == nil {
+				closes(c)
+			}
+			return
+		}
+		for echo(c, in) == nil {
+		}
+	}), over
+}
+
+// echo answers one request with its content.
+func echo(c net.Conn, in *bufio.Reader) error {
+	r, err := http.ReadRequest(in)
+	if err != nil {
+		return err
+	}
+	content, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(content), content)
+	return err
+}
+
+// again lets r's content be had again.
+func again(r *http.Request) *http.Request {
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("content")), nil }
+	return r
+}
+
+// Once it is known that a server has closed an idle connection, no request meets it, whatever its method and content.
+func TestConnectionClosedWhileIdle(t *testing.T) {
+	for _, method := range []string{http.MethodPut, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		t.Run(method, func(t *testing.T) {
+			server, over := stale(t, func(c net.Conn) {
+				_ = c.(*net.TCPConn).CloseWrite()
+				untilClosed(c)
+			})
+			b := open(t, never, server)
+			b.must(t, request(t, http.MethodPut, strings.NewReader("first")))
+			<-over
+			if _, got := b.must(t, request(t, method, strings.NewReader("content"))); got != "content" {
+				t.Errorf("the server got %q", got)
+			}
+			if retried := b.events("retried"); len(retried) != 0 {
+				t.Errorf("counted as retries: %v", retried)
+			}
+		})
+	}
+}
+
+// A server that closes an idle connection just as it is asked again has perhaps seen the request. So it is sent again, whole,
+// where doing it twice is doing it once and its content can be had again, by h1 for a GET, else as a retry; otherwise the
+// client hears why it failed.
+func TestConnectionClosedAsItIsAsked(t *testing.T) {
+	for _, c := range []struct {
+		name, method string
+		content      bool
+		replay       bool // the content can be had again
+		survives     bool
+		retries      int
+	}{
+		{"GET", http.MethodGet, false, false, true, 0},
+		{"DELETE", http.MethodDelete, false, false, true, 1},
+		{"PUT with a content that can be had again", http.MethodPut, true, true, true, 1},
+		{"PUT", http.MethodPut, true, false, false, 0},
+		{"POST with a content that can be had again", http.MethodPost, true, true, false, 0},
+		{"POST without content", http.MethodPost, false, false, false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server, _ := stale(t, readHeader)
+			b := open(t, never, server)
+			// What warms the connection goes the same way: requests without content have connections of their own.
+			newRequest := func() *http.Request {
+				if !c.content {
+					return request(t, c.method, nil)
+				}
+				r := request(t, c.method, strings.NewReader("content"))
+				if c.replay {
+					again(r)
+				}
+				return r
+			}
+			b.must(t, newRequest())
+			_, got, err := b.fetch(newRequest())
+			switch {
+			case !c.survives:
+				wantError(t, err, origin.ConnectionTerminated, 502)
+			case err != nil:
+				t.Error(err)
+			case c.content && got != "content":
+				t.Errorf("the server got %q", got)
+			}
+			if retried := b.events("retried"); len(retried) != c.retries {
+				t.Errorf("counted as retries: %v, want %d", retried, c.retries)
+			}
+		})
 	}
 }
 
