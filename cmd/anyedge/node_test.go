@@ -563,7 +563,7 @@ func TestDemoTellsItsStory(t *testing.T) {
 	}
 }
 
-func unusedPort(t *testing.T) uint16 {
+func unusedPort(t testing.TB) uint16 {
 	t.Helper()
 	p, err := freePort()
 	if err != nil {
@@ -580,7 +580,7 @@ func (w testWriter) Write(b []byte) (int, error) {
 }
 
 // writePair writes a certificate for hosts into dir, as cert.pem and key.pem.
-func writePair(t *testing.T, dir string, hosts ...string) {
+func writePair(t testing.TB, dir string, hosts ...string) {
 	t.Helper()
 	pair, _, err := edgetls.SelfSigned(hosts...)
 	if err != nil {

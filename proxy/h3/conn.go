@@ -53,11 +53,9 @@ type Conn struct {
 	last    atomic.Int64   // when a request came or ended, in nanoseconds since the epoch
 
 	// The following belong to Serve.
-	in      []byte
-	out     []byte
-	section section
-	unspent []*quic.Stream   // answered, and credit for them not given yet
-	tls     hitpath.Security // once the handshake is complete
+	*scratch                  // while a request is looked at
+	unspent  []*quic.Stream   // answered, and credit for them not given yet
+	tls      hitpath.Security // once the handshake is complete
 
 	mu   sync.Mutex                     // guards the following fields
 	next quic.StreamID                  // the lowest that hasn't come
@@ -138,13 +136,12 @@ func (c *Conn) accept(s *quic.Stream) {
 		return
 	}
 	c.credit(s)
-	if c.in == nil {
-		c.in = make([]byte, firstRead)
-	}
+	c.scratch = scratches.Get().(*scratch)
+	defer c.release()
 	now := time.Now()
 	c.touch(now)
 	_ = s.SetReadDeadline(now.Add(moment))
-	n, err := s.Read(c.in)
+	n, err := s.Read(c.in[:])
 	if err == nil || isDeadline(err) || !c.answerNow(s, c.in[:n], err) {
 		r := newRequestStream(c, s, c.in[:n], err)
 		c.work.Go(r.serve)

@@ -17,9 +17,6 @@ import (
 )
 
 const (
-	// firstRead is how much is read at once at first, in octets, and mostRead at most.
-	firstRead = 4 << 10
-	mostRead  = 64 << 10
 	// maxContinuations bounds how many frames carry one header block: more are a flood.
 	maxContinuations = 64
 	// maxSettings is how many settings of one frame are looked at; more than 100 are too many for the server.
@@ -41,6 +38,8 @@ type H2Conn struct {
 
 	// The following belong to whoever reads, which is one goroutine of the server's.
 	in     []byte // what has come and wasn't looked at yet
+	room   *input // where it begins; nil while nothing has come
+	one    [1]byte
 	pass   int    // octets that go to the server as they come
 	on     []byte // octets for the server
 	table  *hpack.Decoder
@@ -118,18 +117,15 @@ func (c *H2Conn) Read(p []byte) (int, error) {
 
 // fill reads once, and deals with every frame that is whole.
 func (c *H2Conn) fill() error {
-	if len(c.in) == cap(c.in) {
-		c.in = append(make([]byte, 0, max(firstRead, 2*cap(c.in))), c.in...)
-	}
 	c.await()
-	n, err := c.Conn.Read(c.in[len(c.in):min(cap(c.in), len(c.in)+mostRead)])
-	c.in = c.in[:len(c.in)+n]
+	n, err := c.receive()
 	if n == 0 {
 		return c.over(err)
 	}
 	b := c.server.batch()
 	defer c.server.release(b)
 	err = c.frames(b)
+	c.empty()
 	return cmp.Or(err, c.flush(b))
 }
 

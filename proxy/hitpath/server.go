@@ -24,6 +24,7 @@ type Server struct {
 	MoreFields func() string
 
 	batches   sync.Pool // of *batch
+	inputs    sync.Pool // of *input
 	exchanges sync.Pool // of *Exchange
 }
 
