@@ -21,20 +21,25 @@ type loaded struct {
 	stamps  files.Stamps
 }
 
-// load reads every file that o names; the error has the problems of all.
-func load(o Options) (loaded, error) {
+// load reads every file that o names, and reports every problem by key.
+func load(o Options, report func(key string, err error)) loaded {
 	l := loaded{options: o, stamps: files.Look(o.paths()...)} // before the reading, so that a change meanwhile is seen later
 	var errs []error
 	l.entries, errs = loadPairs(o.Certificates)
-	for _, file := range o.ECHKeys {
+	for i, err := range errs {
+		if err != nil {
+			report(fmt.Sprintf("certificates[%d]", i), err)
+		}
+	}
+	for i, file := range o.ECHKeys {
 		k, err := LoadECH(file)
 		if err != nil {
-			errs = append(errs, err)
+			report(fmt.Sprintf("ech_keys[%d]", i), err)
 			continue
 		}
 		l.ech = append(l.ech, k)
 	}
-	return l, errors.Join(errs...)
+	return l
 }
 
 // loadPairs reads certificates, several at a time: half of the work is the key's. Results are in the order of list.
@@ -51,21 +56,6 @@ func loadPairs(list []CertificateFiles) ([]*entry, []error) {
 	}
 	readers.Wait()
 	return entries, errs
-}
-
-// CheckFiles reports, by key, every file that can't be used, as Load would.
-func (o *Options) CheckFiles(report func(key string, err error)) {
-	_, errs := loadPairs(o.Certificates)
-	for i, err := range errs {
-		if err != nil {
-			report(fmt.Sprintf("certificates[%d]", i), err)
-		}
-	}
-	for i, file := range o.ECHKeys {
-		if _, err := LoadECH(file); err != nil {
-			report(fmt.Sprintf("ech_keys[%d]", i), err)
-		}
-	}
 }
 
 // LoadPair reads one certificate with its key; its Leaf is set.

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -261,4 +262,25 @@ func read(t *testing.T, path string) []byte {
 	data, err := os.ReadFile(path)
 	must(t, err)
 	return data
+}
+
+// TestLoadEach: every problem comes with the key of what has it, and what Load says are the same problems.
+func TestLoadEach(t *testing.T) {
+	good := files(t, newKey(t), "x.example")
+	o := options(good, edgetls.CertificateFiles{Cert: good.Key, Key: good.Key}, good)
+	o.ECHKeys = []string{good.Cert}
+	var keys []string
+	if s := edgetls.LoadEach(o, func(key string, _ error) { keys = append(keys, key) }); s != nil {
+		t.Error("a store in spite of the problems")
+	}
+	if want := []string{"certificates[1]", "ech_keys[0]"}; !slices.Equal(keys, want) {
+		t.Errorf("problems at %q, want %q", keys, want)
+	}
+	if s, err := edgetls.Load(o); s != nil || err == nil {
+		t.Errorf("Load: %v, %v", s, err)
+	}
+	s := edgetls.LoadEach(options(good), func(key string, err error) { t.Errorf("%s: %v", key, err) })
+	if got := servedName(t, s, "x.example"); got != "x.example" {
+		t.Errorf("served: %s", got)
+	}
 }

@@ -2,6 +2,7 @@ package edgetls
 
 import (
 	"crypto/tls"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -31,12 +32,25 @@ type Managed struct {
 // Load returns a Store with the certificates of o. The error has every problem, each naming its file and what to do.
 // Options without certificates are none: Add may bring them.
 func Load(o Options) (*Store, error) {
-	s := &Store{tickets: newTicketRing()}
-	s.config = s.newConfig(s.tickets)
-	if err := s.Replace(o); err != nil {
-		return nil, err
+	var errs []error
+	s := LoadEach(o, func(_ string, err error) { errs = append(errs, err) })
+	return s, errors.Join(errs...)
+}
+
+// LoadEach is Load that reports every problem by the key of what has it; the Store is nil where there is one.
+func LoadEach(o Options, report func(key string, err error)) *Store {
+	good := true
+	l := load(o, func(key string, err error) {
+		good = false
+		report(key, err)
+	})
+	if !good {
+		return nil
 	}
-	return s, nil
+	s := &Store{tickets: newTicketRing(), loaded: l}
+	s.config = s.newConfig(s.tickets)
+	s.publish()
+	return s
 }
 
 // OnUncovered has f told of each handshake for a name that no certificate covers, in lower case. f must not wait.
@@ -61,8 +75,9 @@ func (s *Store) Replace(o Options) error {
 }
 
 func (s *Store) replace(o Options) error {
-	next, err := load(o)
-	if err != nil {
+	var errs []error
+	next := load(o, func(_ string, err error) { errs = append(errs, err) })
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	s.loaded = next

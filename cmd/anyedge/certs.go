@@ -113,7 +113,7 @@ func (all Certificates) write(out io.Writer, now time.Time) error {
 			firstOf(c.File, c.Authority, c.From), dash(strings.Join(c.remarks(now), "; ")))
 	}
 	for _, m := range all.Missing {
-		fmt.Fprintf(w, "cert\t%s\tnone yet\t\t\tagain %s%s\n", m.Name, again(now, m), dash(inOneLine(m.Problem)))
+		fmt.Fprintf(w, "cert\t%s\tnone yet\t\t\t%s%s\n", m.Name, again(now, m), dash(inOneLine(m.Problem)))
 	}
 	for _, k := range all.ECH {
 		fmt.Fprintf(w, "ech\t%s\tconfig %d\n", strings.Join(k.PublicNames, " "), k.ConfigID)

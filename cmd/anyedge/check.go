@@ -14,6 +14,7 @@ import (
 	"github.com/anyedge/anyedge/routing/bgp"
 	"github.com/anyedge/anyedge/routing/fleet"
 	"github.com/anyedge/anyedge/routing/rpki"
+	edgetls "github.com/anyedge/anyedge/tls"
 	"github.com/anyedge/anyedge/tls/clientauth"
 	"github.com/anyedge/anyedge/tls/secret"
 )
@@ -57,10 +58,11 @@ func check(c *cobra.Command, o *checkOptions, f *clientFlags) error {
 	if o.effects {
 		return configs.Print(c.OutOrStdout(), cfg)
 	}
-	if err := checkFiles(cfg); err != nil {
+	read, err := checkFiles(cfg)
+	if err != nil {
 		return err
 	}
-	for _, w := range append(warnings(cfg), rescueWarnings(cfg)...) {
+	for _, w := range append(warnings(cfg, read), rescueWarnings(cfg)...) {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: warning: %s\n", o.file, w)
 	}
 	switch {
@@ -91,8 +93,15 @@ func checkAgainst(c *cobra.Command, o *checkOptions, cfg *configs.Config) error 
 	return diff(c.OutOrStdout(), old, cfg, announced)
 }
 
+// readings are what was read from the files that a configuration names.
+type readings struct {
+	certs   *edgetls.Store
+	clients map[string]*clientauth.Policy // by site
+}
+
 // checkFiles reads the files that the configuration names, as a start would; its error is Mistakes.
-func checkFiles(cfg *configs.Config) error {
+func checkFiles(cfg *configs.Config) (readings, error) {
+	read := readings{clients: map[string]*clientauth.Policy{}}
 	var mistakes configs.Mistakes
 	add := func(key string, err error) {
 		if err == nil {
@@ -102,11 +111,12 @@ func checkFiles(cfg *configs.Config) error {
 			mistakes = append(mistakes, cfg.Mistake(key, strings.TrimSuffix(problem, "\n")))
 		}
 	}
-	cfg.TLS.CheckFiles(func(key string, err error) { add("tls."+key, err) })
+	read.certs = edgetls.LoadEach(cfg.TLS.Options, func(key string, err error) { add("tls."+key, err) })
 	for name, s := range cfg.Sites {
 		if o := s.ClientCertificates; o != nil {
-			_, err := clientauth.Load(*o, nil)
+			policy, err := clientauth.Load(*o, nil)
 			add("sites."+name+".client_certificates", err)
+			read.clients[name] = policy
 		}
 	}
 	if o := cfg.TLS.ACME; o != nil {
@@ -148,7 +158,7 @@ func checkFiles(cfg *configs.Config) error {
 			add(f.key, errors.New(f.String()))
 		}
 	}
-	return sorted(mistakes)
+	return read, sorted(mistakes)
 }
 
 // checkAccess looks whether the access log's file can be made, without making it.

@@ -83,7 +83,8 @@ func (n *node) reload() error {
 	if err := unconfirmed(old.cfg, cfg, n.announcedNow()); err != nil {
 		return err
 	}
-	if err := checkFiles(cfg); err != nil {
+	read, err := checkFiles(cfg)
+	if err != nil {
 		return err
 	}
 	next, err := n.build(cfg, old)
@@ -112,7 +113,7 @@ func (n *node) reload() error {
 	if err := n.readSecret(cfg); err != nil {
 		n.log.Error("the fleet secret changed between check and use: the former keys go on", "error", err)
 	}
-	for _, w := range warnings(cfg) {
+	for _, w := range warnings(cfg, read) {
 		n.log.Warn(w)
 	}
 	n.swap(next)

@@ -92,14 +92,15 @@ func prepare(file string, before *former) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFiles(cfg); err != nil {
+	read, err := checkFiles(cfg)
+	if err != nil {
 		return nil, err
 	}
 	log := newLog(os.Stderr, cfg.Log)
-	for _, w := range warnings(cfg) {
+	for _, w := range warnings(cfg, read) {
 		log.Warn(w)
 	}
-	return newNodeAfter(before, cfg, file, log)
+	return newNodeAfter(before, cfg, read.certs, file, log)
 }
 
 // obey turns signals into what they ask for.
@@ -208,11 +209,16 @@ type node struct {
 
 // newNode builds a node and binds its sockets, all or nothing; Run makes it serve.
 func newNode(cfg *configs.Config, file string, log *slog.Logger) (*node, error) {
-	return newNodeAfter(nil, cfg, file, log)
+	certs, err := edgetls.Load(cfg.TLS.Options)
+	if err != nil {
+		return nil, err
+	}
+	return newNodeAfter(nil, cfg, certs, file, log)
 }
 
-// newNodeAfter is newNode for a process that comes after another one, whose sockets it takes; nil: there was none.
-func newNodeAfter(before *former, cfg *configs.Config, file string, log *slog.Logger) (_ *node, err error) {
+// newNodeAfter is newNode for a process that comes after another one, whose sockets it takes; nil: there was none. certs are
+// those of the files: reading thousands takes a second, which nobody is served meanwhile.
+func newNodeAfter(before *former, cfg *configs.Config, certs *edgetls.Store, file string, log *slog.Logger) (_ *node, err error) {
 	if before != nil {
 		if err := before.compatible(cfg); err != nil {
 			return nil, err
@@ -256,11 +262,11 @@ func newNodeAfter(before *former, cfg *configs.Config, file string, log *slog.Lo
 	n.governor.Govern(n.cache, cfg.Cache.Governed)
 	n.cache.RegisterMetrics(n.registry)
 	n.governor.RegisterMetrics(n.registry)
-	var certErr, accessErr, speakerErr error
-	n.certs, certErr = edgetls.Load(cfg.TLS.Options)
+	n.certs = certs
+	var speakerErr error
 	access, accessErr := openAccess(cfg.Log.Access)
 	n.speakers, speakerErr = newSpeakers(cfg, n.journal, log)
-	if err := errors.Join(certErr, accessErr, speakerErr); err != nil {
+	if err := errors.Join(accessErr, speakerErr); err != nil {
 		return nil, err
 	}
 	n.access.use(access)

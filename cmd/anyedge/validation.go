@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/anyedge/anyedge/configs"
 	"github.com/anyedge/anyedge/routing/rpki"
@@ -58,8 +59,8 @@ func validateOrigins(cfg *configs.Config) ([]finding, error) {
 }
 
 // warnings are what is no mistake, and may be none.
-func warnings(cfg *configs.Config) []string {
-	list := cfg.Warnings()
+func warnings(cfg *configs.Config, read readings) []string {
+	list := append(cfg.Warnings(), fileWarnings(cfg, read, time.Now())...)
 	findings, _ := validateOrigins(cfg) // checkFiles has reported the error
 	for _, f := range findings {
 		if f.state == rpki.NotFound {
