@@ -46,6 +46,19 @@ func (o *Options) checkPolicy(report func(key, problem string)) {
 	if len(o.Ciphers) > 0 && o.MinVersion == strict {
 		report("ciphers", "are those of TLS 1.2, which min_version rules out")
 	}
+	for _, kind := range []string{"TLS_ECDHE_ECDSA_", "TLS_ECDHE_RSA_"} {
+		if lacksH2(o.Ciphers, kind) {
+			report("ciphers", fmt.Sprintf("have no %s… suite for H2, which takes none with CBC (RFC 9113, section 9.2.2): clients that "+
+				"speak H2 and no TLS 1.3 would be turned away: add %sWITH_AES_128_GCM_SHA256", kind, kind))
+		}
+	}
+}
+
+// lacksH2 tells whether names has suites of kind, but none over which H2 is spoken. H2 is agreed on by ALPN whatever suite comes
+// of it, and the connection then ends.
+func lacksH2(names []string, kind string) bool {
+	of := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.HasPrefix(name, kind) })
+	return len(of) > 0 && !slices.ContainsFunc(of, func(name string) bool { return !strings.Contains(name, "_CBC_") })
 }
 
 // policyConfig is what replaces the configuration for a handshake where o asks for other than the defaults, or nil.

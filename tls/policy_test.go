@@ -79,11 +79,15 @@ func TestPolicyMistakes(t *testing.T) {
 		o   edgetls.Options
 		key string
 	}{
-		"an old version":        {edgetls.Options{MinVersion: "1.1"}, "min_version"},
-		"a curve of old":        {edgetls.Options{MinVersion: "1.2", Curves: []string{"p224"}}, "curves[0]"},
-		"an unsafe suite":       {edgetls.Options{MinVersion: "1.2", Ciphers: []string{"TLS_RSA_WITH_RC4_128_SHA"}}, "ciphers[0]"},
-		"a suite of 1.3":        {edgetls.Options{MinVersion: "1.2", Ciphers: []string{"TLS_AES_128_GCM_SHA256"}}, "ciphers[0]"},
-		"suites of no version":  {edgetls.Options{MinVersion: "1.3", Ciphers: []string{"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"}}, "ciphers"},
+		"an old version":       {edgetls.Options{MinVersion: "1.1"}, "min_version"},
+		"a curve of old":       {edgetls.Options{MinVersion: "1.2", Curves: []string{"p224"}}, "curves[0]"},
+		"an unsafe suite":      {edgetls.Options{MinVersion: "1.2", Ciphers: []string{"TLS_RSA_WITH_RC4_128_SHA"}}, "ciphers[0]"},
+		"a suite of 1.3":       {edgetls.Options{MinVersion: "1.2", Ciphers: []string{"TLS_AES_128_GCM_SHA256"}}, "ciphers[0]"},
+		"suites of no version": {edgetls.Options{MinVersion: "1.3", Ciphers: []string{"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"}}, "ciphers"},
+		"no suite for H2":      {edgetls.Options{MinVersion: "1.2", Ciphers: []string{"TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"}}, "ciphers"},
+		"none for H2 by RSA": {edgetls.Options{MinVersion: "1.2", Ciphers: []string{
+			"TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+		}}, "ciphers"},
 		"a key without a file":  {edgetls.Options{MinVersion: "1.2", ECHKeys: []string{""}}, "ech_keys[0]"},
 		"a file that isn't one": {edgetls.Options{MinVersion: "1.2", Certificates: []edgetls.CertificateFiles{{Cert: "x"}}}, "certificates[0].key"},
 	} {

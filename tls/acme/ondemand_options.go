@@ -24,6 +24,9 @@ func (o *OnDemandOptions) Check(report func(key, problem string)) {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		report("ask", "must be the URL of what knows the names, such as http://127.0.0.1:8081/known: without it, anybody could have orders placed")
 	}
+	if err == nil && u.User != nil {
+		report("ask", "must have no user and password: the configuration is shown to whoever may see the node's state")
+	}
 	for key, n := range map[string]int{"ask_rate": o.AskRate, "rate": o.Rate, "names": o.Names} {
 		if n < 1 || n > mostNames {
 			report(key, "must be between 1 and 100000")
