@@ -59,6 +59,7 @@ func (o *Options) Check(report func(key, problem string)) {
 	default:
 		report("provider", fmt.Sprintf("%q is none of %s, %s", o.Provider, RFC2136, Cloudflare))
 	}
+	o.checkOthers(report)
 	for i, s := range o.NameServers {
 		if !isHostPort(s) {
 			report(fmt.Sprintf("name_servers[%d]", i), "must be HOST:PORT of a name server")
@@ -69,6 +70,17 @@ func (o *Options) Check(report func(key, problem string)) {
 	}
 	if o.Propagation < time.Second || o.Propagation > maxPropagation {
 		report("propagation", "must be between 1s and 5m")
+	}
+}
+
+// checkOthers reports what has a meaning for another provider alone.
+func (o *Options) checkOthers(report func(key, problem string)) {
+	for key, k := range map[string]struct{ value, provider string }{
+		"server": {o.Server, RFC2136}, "key_file": {o.KeyFile, RFC2136}, "token_file": {o.TokenFile, Cloudflare},
+	} {
+		if k.value != "" && o.Provider != k.provider && (o.Provider == RFC2136 || o.Provider == Cloudflare) {
+			report(key, "has a meaning for "+k.provider+" alone")
+		}
 	}
 }
 

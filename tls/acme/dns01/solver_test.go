@@ -131,7 +131,11 @@ func TestCheck(t *testing.T) {
 	f(func(o *dns01.Options) {
 		o.KeyFile = writeFile(t, "key", `key a { algorithm hmac-md5; secret "`+acmetest.TSIGSecret+`"; };`)
 	}, "key_file")
-	f(func(o *dns01.Options) { o.Provider, o.TokenFile = dns01.Cloudflare, writeFile(t, "token", "two words") }, "token_file")
+	f(func(o *dns01.Options) {
+		o.Provider, o.Server, o.KeyFile, o.TokenFile = dns01.Cloudflare, "", "", writeFile(t, "token", "two words")
+	}, "token_file")
+	f(func(o *dns01.Options) { o.Provider, o.TokenFile = dns01.Cloudflare, writeFile(t, "token", "word") }, "key_file", "server")
+	f(func(o *dns01.Options) { o.TokenFile = writeFile(t, "token", "word") }, "token_file")
 	f(func(o *dns01.Options) { o.Resolver, o.NameServers, o.Propagation = "x", []string{"y"}, time.Hour }, "name_servers[0]", "propagation", "resolver")
 }
 
