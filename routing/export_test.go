@@ -7,6 +7,6 @@ func (c *Controller) SetWall(wall func() time.Time) { c.clock.wall = wall }
 
 // SetStart has c begin at another time of day.
 func (c *Controller) SetStart(at time.Time) {
-	off := at.Sub(time.Now())
+	off := time.Until(at)
 	c.clock.base, c.clock.wall = c.clock.base.Add(off), func() time.Time { return time.Now().Add(off).Round(0) }
 }

@@ -73,7 +73,7 @@ func newACMEFleet(t *testing.T, hosts ...string) *acmeFleet {
 	if err := secret.Create(f.secret, secret.New()); err != nil {
 		t.Fatal(err)
 	}
-	f.ca = f.Lab.Host("ca")
+	f.ca = f.Host("ca")
 	f.ca.Address(acmeServer)
 	f.ca.Run("sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1")
 	var ways []string

@@ -154,8 +154,13 @@ func TestH2FieldsOfConnections(t *testing.T) {
 	c := serve(t, handler, withHits(newHits(t, 10))).h2()
 	must(t, c.WriteWindowUpdate(0, 1<<20))
 	for i, field := range [][2]string{
-		{"connection", "keep-alive"}, {"keep-alive", "5"}, {"proxy-connection", "close"}, {"transfer-encoding", "chunked"},
-		{"upgrade", "websocket"}, {"te", "gzip"}, {"te", ""},
+		{"connection", "keep-alive"},
+		{"keep-alive", "5"},
+		{"proxy-connection", "close"},
+		{"transfer-encoding", "chunked"},
+		{"upgrade", "websocket"},
+		{"te", "gzip"},
+		{"te", ""},
 	} {
 		id := uint32(2*i + 1)
 		c.request(id, field)

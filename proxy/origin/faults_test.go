@@ -88,12 +88,12 @@ func TestRefused(t *testing.T) {
 	_, _, err := b.fetch(get(t))
 	wantError(t, err, origin.ConnectionRefused, 502)
 	wantFailure(t, b, server)
-	for _, f := range b.recorder.allFills() {
+	for _, f := range b.allFills() {
 		if !f.Unconnected {
 			t.Errorf("reported as %+v", f)
 		}
 	}
-	if places := b.recorder.allPlaces(); len(places) == 0 || slices.Contains(places, false) {
+	if places := b.allPlaces(); len(places) == 0 || slices.Contains(places, false) {
 		t.Errorf("places at once: %v", places)
 	}
 }

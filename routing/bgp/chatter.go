@@ -32,8 +32,11 @@ var hearings = map[string]hearing{
 	"received notification":        notificationReceived,
 }
 
-// chatter is the slog.Handler that GoBGP logs to. Whatever GoBGP finds worth a line is debug for us, since what an
-// operator needs to know is in the journal; what it says of a session is passed to hear on the way.
+// unsent is GoBGP's message about an UPDATE that it drops, though it is in the Adj-RIB-Out: a mistake of its own or of ours.
+const unsent = "failed to serialize"
+
+// chatter is the slog.Handler that GoBGP logs to. But for what is unsent, whatever GoBGP finds worth a line is debug for us,
+// since what an operator needs to know is in the journal; what it says of a session is passed to hear on the way.
 type chatter struct {
 	next slog.Handler
 	peer netip.Addr // of the logger's session; zero for the server's
@@ -47,10 +50,14 @@ func (c *chatter) Handle(ctx context.Context, r slog.Record) error {
 	if what, ok := hearings[r.Message]; ok && c.peer.IsValid() {
 		c.hear(c.peer, listen(what, r))
 	}
-	if !c.next.Enabled(ctx, slog.LevelDebug) {
+	level := slog.LevelDebug
+	if r.Message == unsent {
+		level = slog.LevelError
+	}
+	if !c.next.Enabled(ctx, level) {
 		return nil
 	}
-	r.Level = slog.LevelDebug
+	r.Level = level
 	return c.next.Handle(ctx, r)
 }
 

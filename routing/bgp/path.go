@@ -40,10 +40,21 @@ func newPath(p netip.Prefix, audience uint32, set attributeSet, more ...largeCom
 		large = append(large, gobgp.NewLargeCommunity(c[0], c[1], c[2]))
 	}
 	return buildPath(p,
-		gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP),
+		origin(set.prepend),
 		gobgp.NewPathAttributeLocalPref(0),
 		gobgp.NewPathAttributeLargeCommunities(large),
 	)
+}
+
+// origin is the ORIGIN of a path of ours, which claims to be longer than it is by what our AS numbers take in AS_PATH. GoBGP
+// adds those without adding to AS_PATH's length, and then works out by the lengths how many prefixes an UPDATE takes: one
+// that is full would come out longer than a message may be, and is dropped with a word to the log alone. What is sent is as
+// long as it is.
+func origin(prepend uint8) *gobgp.PathAttributeOrigin {
+	const segment, asNumber = 2, 4 // octets
+	o := gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP)
+	o.Length += segment + asNumber*max(uint16(prepend), 1)
+	return o
 }
 
 // withdrawnPath is what DeletePath takes for p.
