@@ -362,11 +362,11 @@ func (n *node) serve() {
 	if n.quic != nil {
 		n.start("steering", n.quic.Run)
 	}
-	if n.rescue != nil {
-		n.startRule("TCP rescue", n.rescue.Run)
-	}
 	n.number()
 	n.apply(n.live.Load(), nil)
+	if n.rescue != nil { // once steering knows the other nodes: what is of nobody is reset
+		n.startRule("TCP rescue", n.rescue.Run)
+	}
 	n.startRule("self checks", n.checks.Run)
 	n.startRule("load", n.measureLoad)
 	n.startRule("memory", n.governor.Run)

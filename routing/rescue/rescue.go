@@ -100,6 +100,7 @@ func newRescue(k kernel, f fleet, log *slog.Logger) *Rescue {
 func (r *Rescue) Run(until context.Context) error {
 	ctx, cancel := context.WithCancel(until)
 	defer cancel()
+	r.watch() // who was told of since Open: what is of nobody is reset
 	var reading sync.WaitGroup
 	var err error
 	reading.Go(func() { // ends when the device is closed

@@ -2,6 +2,7 @@ package rescue_test
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"testing"
@@ -272,4 +273,19 @@ func TestRun(t *testing.T) {
 		t.Error(err)
 	}
 	<-h.Closed
+}
+
+// Who has come to be known since Open is known to the first segment: what is of nobody would be reset.
+func TestRunKnowsTheNodes(t *testing.T) {
+	h, w := rescue.NewHost(), &wire{}
+	r := rescue.New(h, known(self, near, far), w, slog.New(slog.DiscardHandler))
+	h.Missed = [][]byte{of(far, time.Now(), ack)}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // what has come is decided on all the same
+	if err := r.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if s := r.Status(); s.Verdicts[rescue.Marked] != 1 || !slices.Equal(w.sent, []steer.NodeID{far}) {
+		t.Errorf("%v, sent to %v", s.Verdicts, w.sent)
+	}
 }
