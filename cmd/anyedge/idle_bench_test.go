@@ -18,7 +18,6 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
-	"golang.org/x/net/http2"
 )
 
 // BenchmarkIdle is what a node keeps for each connection that is idle, after one request of each kind: for what is stored,
@@ -139,11 +138,11 @@ func (c oneH1) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (n *idleNode) dialH2() (http.RoundTripper, io.Closer) {
-	c, err := tls.Dial("tcp", n.address, n.clientTLS("h2"))
+	t := &http.Transport{TLSClientConfig: n.clientTLS("h2"), Protocols: new(http.Protocols)}
+	t.Protocols.SetHTTP2(true)
+	c, err := t.NewClientConn(n.b.Context(), "https", n.address)
 	n.must(err)
-	over, err := new(http2.Transport).NewClientConn(c)
-	n.must(err)
-	return over, c
+	return c, c
 }
 
 func (n *idleNode) dialH3() (http.RoundTripper, io.Closer) {
