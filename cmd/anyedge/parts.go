@@ -217,9 +217,7 @@ func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 	if n.quic != nil {
 		c.Steering = steering{n.quic}
 	}
-	if n.former != nil {
-		c.Inherited = n.former.inherited
-	}
+	c.Inherited = n.inherited
 	if s.vip != "" && n.rescue != nil {
 		c.Rescue = n.rescue
 	}

@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 // program is a node that runs as a process.
 type program struct {
 	*edge
-	env     []string // more of it
+	env     []string   // more of it
+	sockets []*os.File // that systemd has bound for it
 	process *exec.Cmd
 	exited  chan struct{} // closed when it has
 	log     lines
@@ -71,6 +72,10 @@ func (p *program) begin() {
 	}
 	c, ended := exec.Command(self, "run", "-c", p.file), make(chan struct{})
 	c.Env, c.Stderr = append(append(os.Environ(), asProgram+"=1"), p.env...), &p.log
+	if p.sockets != nil { // as systemd does, which says whom they are for
+		c.Path, c.Args = "/bin/sh", append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, self}, c.Args[1:]...)
+		c.Env, c.ExtraFiles = append(c.Env, fmt.Sprint("LISTEN_FDS=", len(p.sockets))), p.sockets
+	}
 	if err := c.Start(); err != nil {
 		p.t.Fatal(err)
 	}

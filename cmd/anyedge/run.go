@@ -182,8 +182,9 @@ type node struct {
 	front    context.Context // ends the admin API, in work
 	endFront context.CancelFunc
 
-	former    *former // the process before this one; nil: there was none
-	tokens    []byte  // the key of QUIC's tokens where the fleet has none
+	former    *former             // the process before this one; nil: there was none
+	inherited *listener.Inherited // its sockets, or systemd's; nil: there are none
+	tokens    []byte              // the key of QUIC's tokens where the fleet has none
 	localKeys steer.Keys
 	successor atomic.Pointer[successor] // the process after this one; nil: there is none
 	upgrading atomic.Bool               // stays set once another process decides
@@ -228,6 +229,11 @@ func newNodeAfter(before *former, cfg *configs.Config, certs *edgetls.Store, fil
 		former: before, succeeded: make(chan struct{}),
 		file: file, binary: installedBinary(), log: log, started: time.Now(), token: rand.Text(), hurry: make(chan struct{}),
 		series: newRecorder(), registry: prometheus.NewRegistry(), journal: health.NewJournal(4096), server: proxy.NewServer(),
+	}
+	if before != nil {
+		n.inherited = before.inherited
+	} else if n.inherited, err = activated(); err != nil {
+		return nil, err
 	}
 	n.hurryOnce = sync.OnceFunc(func() { close(n.hurry) })
 	n.work, n.endWork = context.WithCancel(context.Background())
@@ -290,6 +296,7 @@ func newNodeAfter(before *former, cfg *configs.Config, certs *edgetls.Store, fil
 	if err != nil {
 		return nil, err
 	}
+	n.closeActivated()
 	if before == nil { // else the former process is still there
 		n.fleet, err = n.openFleet(cfg)
 	}

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime/pprof"
 	"strings"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
+
+	"github.com/anyedge/anyedge/proxy/listener"
 )
 
 // exitFrozen is the exit code of a process that the watchdog ended.
@@ -64,4 +68,33 @@ func (n *node) freeze(since time.Duration) {
 	n.log.Error("the control loop is frozen: ending the process, so that the routers lead elsewhere", "since", since)
 	_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
 	os.Exit(exitFrozen)
+}
+
+// activated are the sockets that systemd has bound for this process, by sd_listen_fds(3); nil: none.
+func activated() (*listener.Inherited, error) {
+	files := activation.Files(true)
+	if len(files) == 0 {
+		return nil, nil
+	}
+	in := listener.NewInherited()
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, in.AddBound(f))
+	}
+	if err := errors.Join(errs...); err != nil {
+		in.Close()
+		return nil, fmt.Errorf("sockets of systemd: %w", err)
+	}
+	return in, nil
+}
+
+// closeActivated closes the sockets of systemd's that no VIP has. systemd itself has them still, so that what comes there is lost.
+func (n *node) closeActivated() {
+	if n.former != nil || n.inherited == nil {
+		return
+	}
+	for _, name := range n.inherited.Left() {
+		n.log.Warn("systemd has bound a socket that no VIP has: remove it from the socket unit", "socket", name)
+	}
+	n.inherited.Close()
 }

@@ -3,9 +3,11 @@ package listener
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -34,8 +36,8 @@ func (l *Listener) Bound() (list []Bound) {
 	return list
 }
 
-// Inherited are sockets that the process before this one has bound: a Listener takes those that it wants, and binds none of
-// them anew. Its methods may be called concurrently.
+// Inherited are sockets that the process before this one has bound, or a supervisor: a Listener takes those that it wants, and
+// binds none of them anew. Its methods may be called concurrently.
 type Inherited struct {
 	mu    sync.Mutex // guards the following fields
 	files map[string][]*os.File
@@ -54,6 +56,39 @@ func (i *Inherited) Add(name string, socket *os.File) {
 	i.files[name] = append(i.files[name], socket)
 }
 
+// AddBound is Add by what the socket is bound to. The error says why no Listener could use it; it is closed then.
+func (i *Inherited) AddBound(socket *os.File) error {
+	bound, err := boundTo(socket)
+	if err != nil {
+		return errors.Join(fmt.Errorf("take over socket %s: %w", socket.Name(), err), socket.Close())
+	}
+	i.Add(bound, socket)
+	return nil
+}
+
+// boundTo is the name of a socket.
+func boundTo(socket *os.File) (string, error) {
+	if ln, err := net.FileListener(socket); err == nil {
+		defer func() { _ = ln.Close() }() // a duplicate
+		if a, ok := ln.Addr().(*net.TCPAddr); ok {
+			return name("tcp", a.AddrPort()), nil
+		}
+	} else if c, err := net.FilePacketConn(socket); err == nil {
+		defer func() { _ = c.Close() }()
+		if a, ok := c.LocalAddr().(*net.UDPAddr); ok {
+			return name("udp", a.AddrPort()), nil
+		}
+	}
+	return "", errors.New("it neither listens over TCP nor is bound over UDP")
+}
+
+// Left lists the names of the sockets that nobody has taken.
+func (i *Inherited) Left() []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Sorted(maps.Keys(i.files))
+}
+
 // Taken says whether a Listener has taken the sockets of that name.
 func (i *Inherited) Taken(name string) bool {
 	i.mu.Lock()
@@ -67,7 +102,7 @@ func (i *Inherited) Close() {
 	defer i.mu.Unlock()
 	for _, files := range i.files {
 		for _, f := range files {
-			_ = f.Close() // the process before has it as well
+			_ = f.Close() // who has bound it has it as well
 		}
 	}
 	clear(i.files)
