@@ -63,10 +63,20 @@ func TestHeuristicsByStatus(t *testing.T) {
 			}
 			target := fmt.Sprintf("http://example.com/%d", status)
 			get(h, target)
-			hit := strings.HasPrefix(get(h, target).Header().Get("Cache-Status"), "edge; hit")
+			hit := strings.HasPrefix(settledStatus(h, target), "edge; hit")
 			if want := control != "X: y" || strings.Contains(cacheable, fmt.Sprintf(" %d ", status)); hit != want {
 				t.Errorf("%s, %d: hit %v", control, status, hit)
 			}
+		}
+	}
+}
+
+// settledStatus is the Cache-Status of a request that doesn't share another one's fill: a client may have all of a response
+// without content before it is stored.
+func settledStatus(h http.Handler, target string) string {
+	for {
+		if status := get(h, target).Header().Get("Cache-Status"); !strings.Contains(status, "collapsed") {
+			return status
 		}
 	}
 }

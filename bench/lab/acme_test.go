@@ -69,7 +69,8 @@ type acmeFleet struct {
 
 func newACMEFleet(t *testing.T, hosts ...string) *acmeFleet {
 	t.Helper()
-	f := &acmeFleet{fleet: assemble(t), hosts: hosts, secret: filepath.Join(t.TempDir(), "fleet.secret"), join: true}
+	dir := t.TempDir() // the first of the test: all are removed when the nodes, which write there, have ended
+	f := &acmeFleet{fleet: assemble(t), hosts: hosts, secret: filepath.Join(dir, "fleet.secret"), join: true}
 	if err := secret.Create(f.secret, secret.New()); err != nil {
 		t.Fatal(err)
 	}

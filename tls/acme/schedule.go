@@ -28,14 +28,18 @@ func spread(d time.Duration) time.Duration {
 }
 
 // nextLook is when a certificate is looked at again: each interval, and at its renewal. One that is due and wasn't
-// renewed waits for its turn.
-func nextLook(now, renewal time.Time, interval time.Duration) time.Time {
-	next := now.Add(spread(interval))
+// renewed waits for its turn, but not for more than a quarter of what is left of its life: an authority may wish for a
+// renewal as soon as it has issued, and certificates that live for less than some intervals are rare, not wrong.
+func nextLook(now, renewal, until time.Time, interval time.Duration) time.Time {
+	next := now.Add(spread(min(interval, max(until.Sub(now)/4, shortestLook))))
 	if renewal.After(now) && renewal.Before(next) {
 		return renewal
 	}
 	return next
 }
+
+// shortestLook is how soon a certificate is looked at again at the earliest where nothing has failed.
+const shortestLook = 5 * time.Second
 
 // An authority gets so many orders at once, and then one each so often: Let's Encrypt
 // takes 300 from an account in three hours, or one each 36 s, and turns away what is above; the next try comes later.

@@ -94,7 +94,7 @@ func (m *Manager) finish(ctx context.Context, t *task, h *held, err error) {
 	switch {
 	case err == nil:
 		t.failures, t.problem = 0, nil
-		t.next = nextLook(now, t.held.renewal, m.config.Interval)
+		t.next = nextLook(now, t.held.renewal, t.held.certificate.Leaf.NotAfter, m.config.Interval)
 	case waiting:
 		t.failures, t.problem, t.failed = 0, err, now
 		t.next = now.Add(spread(wait.pause(m.config.Interval)))
