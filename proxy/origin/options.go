@@ -105,6 +105,9 @@ func (o *Options) Check(report func(key, problem string)) {
 			report(fmt.Sprintf("servers[%d]", i), fmt.Sprintf("%q is listed already", s))
 		}
 	}
+	if o.TLS != (TLSOptions{}) && !slices.ContainsFunc(o.Servers, func(s string) bool { return strings.HasPrefix(s, "https://") }) {
+		report("tls", "is for https servers, and servers lists none")
+	}
 	if o.TLS.Cert != "" && o.TLS.Key == "" {
 		report("tls.key", "is missing: the private key that belongs to tls.cert")
 	}
