@@ -94,6 +94,7 @@ func TestACMERedis(t *testing.T) {
 	r := redisFor(t, f)
 	f.authority("", time.Hour*24)
 	storages := map[*lab.Metro]string{}
+	f.waitWays(t)
 	for _, m := range []*lab.Metro{f.Ams, f.Fra} {
 		storages[m] = filepath.Join(t.TempDir(), m.Host.Name)
 		f.Start(f.settings(m, storages[m]), m)

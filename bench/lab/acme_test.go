@@ -123,9 +123,9 @@ func (f *acmeFleet) other(m *lab.Metro) *lab.Metro {
 	return f.Ams
 }
 
-// begin starts the nodes, and returns when both are announced. Before, the metros' routers know the way to the other's node:
-// nodes that look for each other in vain take themselves for the only ones, and each orders.
-func (f *acmeFleet) begin(t *testing.T) {
+// waitWays returns when the metros' routers know the way to the other's node: nodes that look for each other in vain take
+// themselves for the only ones, and each orders.
+func (f *acmeFleet) waitWays(t *testing.T) {
 	t.Helper()
 	for _, m := range []*lab.Metro{f.Ams, f.Fra} {
 		f.Await(m.Edge.Name+" knows the way to the other node", upLimit, func() bool {
@@ -133,6 +133,12 @@ func (f *acmeFleet) begin(t *testing.T) {
 			return err == nil
 		})
 	}
+}
+
+// begin starts the nodes, and returns when both are announced.
+func (f *acmeFleet) begin(t *testing.T) {
+	t.Helper()
+	f.waitWays(t)
 	for _, m := range []*lab.Metro{f.Ams, f.Fra} {
 		f.Start(f.settings(m, filepath.Join(t.TempDir(), m.Host.Name)), m)
 	}

@@ -160,6 +160,7 @@ func (m *Manager) use(s *settings, tasks map[string]*task) (old *settings) {
 				t.held = next.held
 			}
 			t.next, t.onDemand = time.Time{}, next.onDemand // another authority may not refuse
+			t.told = t.told || t.busy                       // what is under way began before
 			tasks[name] = t
 		}
 	}
