@@ -18,22 +18,27 @@ func (v *volume) abandon() {
 	}
 }
 
-// close writes what is queued as long as ctx allows.
-func (v *volume) close(ctx context.Context) error {
+// writeOut ends the queue and writes what is in it as long as ctx allows; written is closed when the writer has ended.
+func (v *volume) writeOut(ctx context.Context) (written <-chan struct{}, err error) {
 	v.queue.close()
-	written := make(chan struct{})
+	ended := make(chan struct{})
 	go func() { // ends with the writer
 		v.wg.Wait()
-		close(written)
+		close(ended)
 	}()
-	var err error
 	select {
-	case <-written:
+	case <-ended:
 	case <-ctx.Done():
 		err = ctx.Err()
 		v.halt()
-		err = errors.Join(err, v.await(written))
+		err = errors.Join(err, v.await(ended))
 	}
+	return ended, err
+}
+
+// close writes what is queued as long as ctx allows.
+func (v *volume) close(ctx context.Context) error {
+	written, err := v.writeOut(ctx)
 	v.end()
 	idle := make(chan struct{})
 	go func() { // ends with the readers
@@ -49,19 +54,7 @@ func (v *volume) close(ctx context.Context) error {
 
 // release writes what is queued as long as ctx allows, and lets go of the directory. What is loaded can still be read.
 func (v *volume) release(ctx context.Context) error {
-	v.queue.close()
-	written := make(chan struct{})
-	go func() { // ends with the writer
-		v.wg.Wait()
-		close(written)
-	}()
-	var err error
-	select {
-	case <-written:
-	case <-ctx.Done():
-		v.halt()
-		err = errors.Join(ctx.Err(), v.await(written))
-	}
+	_, err := v.writeOut(ctx)
 	if errors.Is(err, errHung) {
 		return err // whoever has the directory next must not meet a write of this process's
 	}

@@ -100,8 +100,8 @@ func (p *program) signal(s os.Signal) {
 	}
 }
 
-// awaitExit waits for the process's end, which must be a good one.
-func (p *program) awaitExit() {
+// awaitEnd waits for the process's end.
+func (p *program) awaitEnd() {
 	p.t.Helper()
 	p.await("the process ends", func() bool {
 		select {
@@ -111,6 +111,12 @@ func (p *program) awaitExit() {
 			return false
 		}
 	})
+}
+
+// awaitExit waits for the process's end, which must be a good one.
+func (p *program) awaitExit() {
+	p.t.Helper()
+	p.awaitEnd()
 	if code := p.process.ProcessState.ExitCode(); code != exitGood {
 		p.t.Errorf("exit code %d", code)
 	}

@@ -127,14 +127,7 @@ func TestBadSocketOfSystemd(t *testing.T) {
 	defer func() { _ = f.Close() }()
 	p.sockets = []*os.File{f}
 	p.begin()
-	p.await("the process ends", func() bool {
-		select {
-		case <-p.exited:
-			return true
-		default:
-			return false
-		}
-	})
+	p.awaitEnd()
 	if code := p.process.ProcessState.ExitCode(); code != exitBad || !strings.Contains(p.log.String(), "sockets of systemd: take over socket LISTEN_FD_3: it neither listens") {
 		t.Errorf("exit code %d: %s", code, p.log.String())
 	}

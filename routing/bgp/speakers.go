@@ -353,9 +353,8 @@ func (s *Speakers) Lent() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// LendOn ends the decisions here: it returns what the next process needs to announce by the own Speaker, whose Lend the
-// caller serves, and by those of former processes. Own has no Conn yet; nil: there is no session.
-func (s *Speakers) LendOn() (own *Loan, others []Loan) {
+// endFollowing ends what follows former processes' Speakers, and waits for it.
+func (s *Speakers) endFollowing() {
 	s.mu.Lock()
 	end := s.follow
 	s.mu.Unlock()
@@ -363,6 +362,12 @@ func (s *Speakers) LendOn() (own *Loan, others []Loan) {
 		end()
 	}
 	s.asking.Wait()
+}
+
+// LendOn ends the decisions here: it returns what the next process needs to announce by the own Speaker, whose Lend the
+// caller serves, and by those of former processes. Own has no Conn yet; nil: there is no session.
+func (s *Speakers) LendOn() (own *Loan, others []Loan) {
+	s.endFollowing()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.loans {
@@ -389,13 +394,7 @@ func (s *Speakers) Own() *Speaker { return s.own }
 
 // Stop is Speaker's, for all.
 func (s *Speakers) Stop(ctx context.Context, message string) error {
-	s.mu.Lock()
-	end := s.follow
-	s.mu.Unlock()
-	if end != nil {
-		end()
-	}
-	s.asking.Wait()
+	s.endFollowing()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range slices.Clone(s.loans) {
