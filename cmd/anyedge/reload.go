@@ -34,7 +34,7 @@ type live struct {
 // pool is an origin's pool with the end of its probes.
 type pool struct {
 	*origin.Pool
-	stop context.CancelFunc
+	stop func() // ends the probes: none reports afterwards
 }
 
 // socket identifies a listener over reloads: one that is wanted before and after keeps its socket and connections.
@@ -224,6 +224,15 @@ func (l *live) discard(old *live) {
 	}
 }
 
+// endProbes ends the probes that next no longer has, before anybody hears what those of next find.
+func (l *live) endProbes(next *live) {
+	for name, p := range l.pools {
+		if next.pools[name] != p {
+			p.stop()
+		}
+	}
+}
+
 // close ends the pools; the listeners have said goodbye by now.
 func (l *live) close() {
 	for _, p := range l.pools {
@@ -235,6 +244,7 @@ func (l *live) close() {
 // swap makes next the live configuration; requests under way finish on the old one.
 func (n *node) swap(next *live) {
 	old := n.live.Swap(next)
+	old.endProbes(next)
 	n.apply(next, old)
 	n.retire(old, next)
 }
@@ -273,7 +283,7 @@ func (n *node) apply(next, old *live) {
 	}
 }
 
-// retire ends what next no longer has: listeners say goodbye to their clients, pools end their probes.
+// retire ends what next no longer has: listeners say goodbye to their clients, pools close their connections.
 func (n *node) retire(old, next *live) {
 	for s, l := range old.listeners {
 		if next.listeners[s] == l {
@@ -289,16 +299,17 @@ func (n *node) retire(old, next *live) {
 	}
 	for name, p := range old.pools {
 		if next.pools[name] != p {
-			p.stop()
 			p.Close()
 		}
 	}
 }
 
 func (n *node) probePool(p *pool) {
-	ctx, stop := context.WithCancel(n.work)
-	p.stop = stop
+	ctx, cancel := context.WithCancel(n.work)
+	ended := make(chan struct{})
+	p.stop = func() { cancel(); <-ended }
 	n.workers.Go(func() {
+		defer close(ended)
 		if err := p.Run(ctx); err != nil && ctx.Err() == nil {
 			n.log.Error("probes stopped", "origin", p.Name(), "error", err)
 		}
