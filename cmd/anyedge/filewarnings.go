@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/configs"
+	"github.com/anyedge/anyedge/proxy"
 )
 
 // fileWarnings are what is to be known of the files that cfg names: they can be used, but clients would be turned away.
@@ -15,6 +16,16 @@ func fileWarnings(cfg *configs.Config, read readings, now time.Time) (list []str
 	for i, c := range read.certs.Certificates() {
 		if c.Warning != "" {
 			list = append(list, fmt.Sprintf("tls.certificates[%d]: %s: %s", i, c.File, c.Warning))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Sites)) {
+		for i, host := range cfg.Sites[name].Hosts {
+			if !overHTTPS(cfg, cfg.Sites[name]) || host == "*" || onDemand(cfg, host) || mayObtain(cfg, host) {
+				continue
+			}
+			if _, ok := read.certs.Until(host, now); !ok {
+				list = append(list, fmt.Sprintf("sites.%s.hosts[%d]: no certificate covers %s: clients would be shown another's, or none", name, i, host))
+			}
 		}
 	}
 	for i, k := range read.certs.ECH() {
@@ -33,6 +44,16 @@ func fileWarnings(cfg *configs.Config, read readings, now time.Time) (list []str
 		}
 	}
 	return list
+}
+
+// overHTTPS tells whether a VIP of s speaks TLS.
+func overHTTPS(cfg *configs.Config, s *proxy.SiteOptions) bool {
+	for vip, v := range cfg.VIPs {
+		if v.HTTPS != 0 && on(s, vip) {
+			return true
+		}
+	}
+	return false
 }
 
 // mayObtain tells whether ACME is asked for a certificate for name.

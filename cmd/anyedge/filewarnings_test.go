@@ -29,15 +29,18 @@ func TestCheckWarnsOfFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	ca.write("key.pem", "PRIVATE KEY", key)
-	for name, until := range map[string]time.Time{"old.pem": past, "good.pem": past.Add(2 * time.Hour)} {
-		leaf := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{"shop.example.com"}, NotBefore: past.Add(-time.Hour), NotAfter: until}
+	for name, c := range map[string]struct {
+		host  string
+		until time.Time
+	}{"old.pem": {"shop", past}, "good.pem": {"shop", past.Add(2 * time.Hour)}, "other.pem": {"other", past.Add(2 * time.Hour)}} {
+		leaf := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{c.host + ".example.com"}, NotBefore: past.Add(-time.Hour), NotAfter: c.until}
 		der, err := x509.CreateCertificate(rand.Reader, leaf, ca.cert, ca.key.Public(), ca.key)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ca.write(name, "CERTIFICATE", der)
 	}
-	for _, name := range []string{"shop", "cover"} {
+	for _, name := range []string{"shop", "cover", "other"} {
 		if code, out := command(t, "ech", "new", "--public-name", name+".example.com", filepath.Join(dir, name+".ech")); code != exitGood {
 			t.Fatal(out)
 		}
@@ -48,6 +51,8 @@ func TestCheckWarnsOfFiles(t *testing.T) {
 		want                 string // none: there is no warning of these
 	}{
 		{"good", "shop", "clients", "", ""},
+		{"other", "other", "clients", "", "warning: sites.shop.hosts[0]: no certificate covers shop.example.com"},
+		{"other", "other", "clients", ", acme: {hosts: [shop.example.com]}", ""},
 		{"old", "shop", "clients", "", "warning: tls.certificates[0]: " + dir + "/old.pem: expired "},
 		{"good", "cover", "clients", "", "warning: tls.ech_keys[0]: no certificate covers its public name cover.example.com"},
 		{"good", "cover", "clients", ", acme: {hosts: [cover.example.com]}", ""},
