@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -56,6 +57,7 @@ func (f *FIB) open() error {
 		_ = unix.Close(fd)
 		return err
 	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20) // a thousand routes may change at once
 	f.conn = os.NewFile(uintptr(fd), "netlink")
 	return nil
 }
@@ -66,6 +68,10 @@ func (f *FIB) read() {
 	for {
 		n, err := f.conn.Read(b)
 		now := time.Now()
+		if errors.Is(err, unix.ENOBUFS) {
+			f.resync() // the kernel has dropped some
+			continue
+		}
 		if err != nil {
 			return
 		}
@@ -114,8 +120,8 @@ func (f *FIB) resync() {
 func (f *FIB) has(r Route) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, ok := f.table[r.Prefix]
-	return ok
+	known, ok := f.table[r.Prefix]
+	return ok && known.Route.String() == r.String()
 }
 
 func (f *FIB) add(e RouteEvent) {
