@@ -93,7 +93,7 @@ func (e *edge) roam() {
 	c := e.roamer()
 	c.get("shop.example.com", "/")
 	for range 16 { // that one socket gets all of them is as likely as 4^-16
-		c.rebind(e.t)
+		c.Rebind(e.t)
 		c.get("shop.example.com", "/")
 	}
 	handed := uint64(0)

@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"net"
-	"sync"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,6 +14,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/anyedge/anyedge/routing/steer"
+	"github.com/anyedge/anyedge/routing/steer/nattest"
 )
 
 // detour is a connection of node a's whose packets come by node b.
@@ -215,14 +216,13 @@ func TestNothingIsAmplified(t *testing.T) {
 // A client on the detour whose address changes goes on: the owner validates the new path, by which its packets come.
 func TestRebindingOnTheDetour(t *testing.T) {
 	d := newDetour(t)
-	n := newNAT(t)
-	d.r.to.Store(n.inside.LocalAddr().(*net.UDPAddr))
-	n.to.Store(d.a.conn.LocalAddr().(*net.UDPAddr))
+	n := nattest.New(t, d.a.front())
+	d.r.to.Store(net.UDPAddrFromAddrPort(n.Addr()))
 	d.lives(t, "behind a translator")
-	n.to.Store(d.b.conn.LocalAddr().(*net.UDPAddr))
+	n.Route(d.b.front())
 	for range 5 {
 		d.lives(t, "on the detour")
-		n.rebind(t)
+		n.Rebind(t)
 	}
 	d.lives(t, "at the last address")
 	if d.a.Detours()[vip] == 0 {
@@ -230,62 +230,5 @@ func TestRebindingOnTheDetour(t *testing.T) {
 	}
 }
 
-// nat is an address translator in front of a client: nodes see an address of the nat's, which rebind replaces.
-type nat struct {
-	inside *net.UDPConn                // the client sends here
-	to     atomic.Pointer[net.UDPAddr] // where the route leads
-
-	reading sync.WaitGroup
-	mu      sync.Mutex // guards the following fields
-	outside *net.UDPConn
-	client  *net.UDPAddr
-}
-
-func newNAT(t *testing.T) *nat {
-	t.Helper()
-	n := &nat{inside: client(t)}
-	n.rebind(t)
-	n.reading.Go(func() { // ends with the socket
-		b := make([]byte, 2000)
-		for {
-			size, from, err := n.inside.ReadFromUDP(b)
-			if err != nil {
-				return
-			}
-			n.mu.Lock()
-			n.client = from
-			_, _ = n.outside.WriteToUDP(b[:size], n.to.Load())
-			n.mu.Unlock()
-		}
-	})
-	t.Cleanup(func() {
-		_ = n.inside.Close()
-		_ = n.outside.Close()
-		n.reading.Wait()
-	})
-	return n
-}
-
-// rebind gives the client another address, as the nodes see it. What comes to the former one is lost.
-func (n *nat) rebind(t *testing.T) {
-	t.Helper()
-	outside := client(t)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.outside != nil {
-		_ = n.outside.Close()
-	}
-	n.outside = outside
-	n.reading.Go(func() { // ends with the socket
-		b := make([]byte, 2000)
-		for {
-			size, err := outside.Read(b)
-			if err != nil {
-				return
-			}
-			n.mu.Lock()
-			_, _ = n.inside.WriteToUDP(b[:size], n.client)
-			n.mu.Unlock()
-		}
-	})
-}
+// front is where the node's clients send to.
+func (n *node) front() netip.AddrPort { return n.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
