@@ -117,18 +117,25 @@ func (p *fakePeer) expect(what string, b []byte, r Refusal) {
 	p.await(what, r, before+1)
 }
 
-// What a process that lives didn't send, now and for the first time, is refused.
-func TestReceiverRefuses(t *testing.T) {
-	p := newFakePeer(t)
+// wrap gives the node a socket at the VIP until the test ends.
+func (p *fakePeer) wrap() *Conn {
+	p.t.Helper()
 	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	c, err := p.s.Wrap(socket, www, 0)
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	defer c.Close()
+	p.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// What a process that lives didn't send, now and for the first time, is refused.
+func TestReceiverRefuses(t *testing.T) {
+	p := newFakePeer(t)
+	c := p.wrap()
 
 	p.expect("of a process that wasn't met", p.datagram(), OtherEpoch)
 	p.expect("a pong that nobody asked for", p.pair.appendMessage(nil, p.header(pong), body{challenge: 1}.append(nil)), Replayed)
@@ -181,15 +188,7 @@ func TestReceiverRefuses(t *testing.T) {
 // A process that follows another is believed once it has answered; what the former sent is of no use then.
 func TestReceiverMeetsTheNextProcess(t *testing.T) {
 	p := newFakePeer(t)
-	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := p.s.Wrap(socket, www, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	p.wrap()
 	p.meet()
 	p.await("met", Accepted, 1)
 	unsent := p.datagram()
@@ -233,15 +232,7 @@ func TestPingIsAnswered(t *testing.T) {
 // Nodes whose clocks are years apart understand each other: a process is told from the one before, whichever seems the older.
 func TestClockSkew(t *testing.T) {
 	p := newFakePeer(t)
-	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := p.s.Wrap(socket, www, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	p.wrap()
 	for i, epoch := range []uint32{1 << 31, 0, 1<<32 - 1, 7, newStamps(time.Now().Add(time.Hour)).epoch, newStamps(time.Now().Add(-365 * 24 * time.Hour)).epoch} {
 		p.epoch, p.counter = epoch, uint64(i)<<44
 		p.expect("before they have met", p.datagram(), OtherEpoch)

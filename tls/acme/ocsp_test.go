@@ -123,11 +123,9 @@ func staple(ctx context.Context, f *front, name string, overQUIC bool) []byte {
 	return c.ConnectionState().TLS.OCSPResponse
 }
 
-// TestOCSP: what the responder says is stapled over TCP and QUIC, asked for again before it ends, and kept over a restart
-// while the responder is down.
-func TestOCSP(t *testing.T) {
-	t.Parallel()
-	const host = "shop.example.com"
+// withResponder is a front that has stored a certificate for host whose status a responder tells. Nobody manages it yet.
+func withResponder(t *testing.T, host string) (*front, *authority, acme.Options, *responder) {
+	t.Helper()
 	f := startFront(t)
 	ca := startCA(t, f, acmetest.Options{})
 	o := options(t, ca)
@@ -137,6 +135,15 @@ func TestOCSP(t *testing.T) {
 	r, cert, key := startResponder(t, host)
 	writeFile(t, storedFile(t, o, host, ".crt"), cert)
 	writeFile(t, storedFile(t, o, host, ".key"), key)
+	return f, ca, o, r
+}
+
+// TestOCSP: what the responder says is stapled over TCP and QUIC, asked for again before it ends, and kept over a restart
+// while the responder is down.
+func TestOCSP(t *testing.T) {
+	t.Parallel()
+	const host = "shop.example.com"
+	f, ca, o, r := withResponder(t, host)
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -144,7 +151,7 @@ func TestOCSP(t *testing.T) {
 		answer, err := ocsp.ParseResponseForCert(staple(ctx, f, host, overQUIC), r.leaf, r.issuer)
 		return err == nil && answer.Status == ocsp.Good
 	}
-	m = start(t, f, o, host)
+	m := start(t, f, o, host)
 	await(t, "its answer over TCP", func() bool { return good(false) })
 	await(t, "its answer over QUIC", func() bool { return good(true) })
 	await(t, "status", func() bool { return m.of(host).State == acme.Good })
@@ -165,16 +172,8 @@ func TestOCSP(t *testing.T) {
 func TestOCSPIsRenewed(t *testing.T) {
 	t.Parallel()
 	const host = "shop.example.com"
-	f := startFront(t)
-	ca := startCA(t, f, acmetest.Options{})
-	o := options(t, ca)
-	m := start(t, f, o, host)
-	await(t, "a certificate", func() bool { return f.served(host) != nil })
-	m.end()
-	r, cert, key := startResponder(t, host)
+	f, _, o, r := withResponder(t, host)
 	r.life = 30 * time.Second // half is over from the start
-	writeFile(t, storedFile(t, o, host, ".crt"), cert)
-	writeFile(t, storedFile(t, o, host, ".key"), key)
 	start(t, f, o, host)
 	var first []byte
 	await(t, "an answer", func() bool { first = staple(t.Context(), f, host, false); return len(first) > 0 })
