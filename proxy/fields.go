@@ -88,6 +88,9 @@ func mayNominate(key string) bool {
 // cleanRequest leaves in h what is meant for the origin. TE: trailers stays: the one coding that the next hop can
 // always be told of, because both we and the pool can carry trailers.
 func cleanRequest(h http.Header, method string) {
+	if isPlainHeader(h) {
+		return
+	}
 	trailers := httpguts.HeaderValuesContainsToken(h["Te"], "trailers")
 	dropHopByHop(h)
 	delete(h, "Host")
@@ -107,10 +110,30 @@ func cleanRequest(h http.Header, method string) {
 	}
 }
 
+// isPlainHeader reports whether all of h may stay: mostly.
+func isPlainHeader(h http.Header) bool {
+	for key := range h {
+		if key == "" || key[0] == ':' || !isPlainField(key) {
+			return false
+		}
+	}
+	return true
+}
+
 // cleanResponse leaves in h what is meant for the client. Alt-Svc names the origin's own ports, which would be read
 // as ours; the listener sets its own.
 func cleanResponse(h http.Header) {
-	dropHopByHop(h)
-	delete(h, "Alt-Svc")
-	delete(h, selfField)
+	for key := range h {
+		if endsHere(key) {
+			dropHopByHop(h)
+			delete(h, "Alt-Svc")
+			delete(h, selfField)
+			return
+		}
+	}
+}
+
+// endsHere reports whether a field of a response isn't meant for the client.
+func endsHere(key string) bool {
+	return key == "Alt-Svc" || key == selfField || slices.Contains(hopByHop[:], key)
 }

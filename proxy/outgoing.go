@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/anyedge/anyedge/proxy/origin"
 )
 
 // outgoing is the request to the origin that r becomes. r is the client's, or one that the cache made of it.
@@ -37,27 +39,65 @@ func originURL(u *url.URL) *url.URL {
 	return &target
 }
 
-// announce tells the origin who asks, how, and by which way.
+// announce puts into h who asks, how, and by which way.
 func (f *Forwarder) announce(h http.Header, r *http.Request) {
-	ex := exchangeFrom(r.Context())
-	client, scheme := clientAddress(r.RemoteAddr), ex.scheme(r)
-	h.Set("X-Forwarded-For", client)
-	h.Set("X-Forwarded-Proto", scheme)
-	h.Set("X-Forwarded-Host", r.Host)
-	h.Set("Forwarded", "for="+forwardedNode(client)+";host="+quoted(r.Host)+";proto="+scheme)
-	appendMember(h, "Via", httpDigits(r.ProtoMajor, r.ProtoMinor)+" "+f.node)
-	appendMember(h, loopField, f.node)
-	if _, ok := h["User-Agent"]; !ok {
-		h["User-Agent"] = []string{""} // net/http would send its own
+	for _, field := range f.announced(r) {
+		h[field.Name] = []string{field.Value}
 	}
 }
 
-// appendMember appends to a list field, as one line.
-func appendMember(h http.Header, key, member string) {
-	if lines := h[key]; len(lines) > 0 {
-		member = strings.Join(lines, ", ") + ", " + member
+// announced tells the origin who asks, how, and by which way. The fields are in place of r's.
+func (f *Forwarder) announced(r *http.Request) []origin.Field {
+	ex := exchangeFrom(r.Context())
+	client, scheme := clientAddress(r.RemoteAddr), ex.scheme(r)
+	fields := make([]origin.Field, 0, announcedFields)
+	fields = append(fields,
+		origin.Field{Name: "X-Forwarded-For", Value: client},
+		origin.Field{Name: "X-Forwarded-Proto", Value: scheme},
+		origin.Field{Name: "X-Forwarded-Host", Value: r.Host},
+		origin.Field{Name: "Forwarded", Value: "for=" + forwardedNode(client) + ";host=" + quoted(r.Host) + ";proto=" + scheme},
+		origin.Field{Name: "Via", Value: withMember(r.Header["Via"], f.via.of(r.ProtoMajor, r.ProtoMinor))},
+		origin.Field{Name: loopField, Value: withMember(r.Header[loopField], f.node)},
+	)
+	if _, ok := r.Header["User-Agent"]; !ok {
+		fields = append(fields, origin.Field{Name: "User-Agent"}) // net/http would send its own
 	}
-	h[key] = []string{member}
+	return fields
+}
+
+// announcedFields is how many there are at most.
+const announcedFields = 7
+
+// withMember is a list field with one more member, as one line.
+func withMember(lines []string, member string) string {
+	if len(lines) == 0 {
+		return member
+	}
+	return strings.Join(lines, ", ") + ", " + member
+}
+
+// vias are a node's members of Via, by the version of the message. Those of the usual ones are made once.
+type vias struct {
+	node            string
+	h1, h10, h2, h3 string
+}
+
+func newVias(node string) vias {
+	return vias{node: node, h1: "1.1 " + node, h10: "1.0 " + node, h2: "2.0 " + node, h3: "3.0 " + node}
+}
+
+func (v *vias) of(major, minor int) string {
+	switch 10*major + minor {
+	case 11:
+		return v.h1
+	case 10:
+		return v.h10
+	case 20:
+		return v.h2
+	case 30:
+		return v.h3
+	}
+	return httpDigits(major, minor) + " " + v.node
 }
 
 // httpDigits is a version as Via has it.

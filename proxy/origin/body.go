@@ -11,15 +11,26 @@ type content struct {
 	exchange *exchange
 	body     io.ReadCloser
 	idle     time.Duration
-	timer    *time.Timer
-	err      error // how it ended
+	timer    *time.Timer // nil: the body itself fails
+	err      error       // how it ended
 }
 
 func newContent(x *exchange, body io.ReadCloser, idle time.Duration) *content {
-	c := &content{exchange: x, body: body, idle: idle}
-	c.timer = time.AfterFunc(idle, func() { x.cancel(errIdle) })
-	c.timer.Stop()
+	c := &x.content
+	*c = content{exchange: x, body: body, idle: idle}
+	if x.cancel != nil {
+		c.timer = time.AfterFunc(idle, func() { x.cancel(errIdle) })
+		c.timer.Stop()
+	}
 	return c
+}
+
+// Buffered is how many octets can be read at once; 0 where that isn't known.
+func (c *content) Buffered() int {
+	if b, ok := c.body.(interface{ Buffered() int }); ok && c.err == nil {
+		return b.Buffered()
+	}
+	return 0
 }
 
 // Read reads; only the time that it waits for the server counts, not the time between two reads. Its error is io.EOF,
@@ -28,9 +39,7 @@ func (c *content) Read(b []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
-	c.timer.Reset(c.idle)
-	n, err := c.body.Read(b)
-	c.timer.Stop()
+	n, err := c.read(b)
 	switch err {
 	case nil:
 	case io.EOF:
@@ -42,9 +51,20 @@ func (c *content) Read(b []byte) (int, error) {
 	return n, c.err
 }
 
+func (c *content) read(b []byte) (int, error) {
+	if c.timer == nil {
+		return c.body.Read(b)
+	}
+	c.timer.Reset(c.idle)
+	defer c.timer.Stop()
+	return c.body.Read(b)
+}
+
 // Close ends the exchange; a content that wasn't read to its end is dropped with its connection.
 func (c *content) Close() error {
-	c.timer.Stop()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
 	err := c.body.Close()
 	c.exchange.abandon()
 	return err

@@ -5,19 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
 	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/proxy/origin/h1"
 )
 
 // exchange is one request at one server, from the response's header section to its end.
 type exchange struct {
 	pool      *Pool
 	server    *server
-	client    context.Context // of whoever asked
-	ctx       context.Context // of the exchange, a child of client
-	cancel    context.CancelCauseFunc
+	client    context.Context         // of whoever asked
+	ctx       context.Context         // of the exchange: client, or a child of it
+	cancel    context.CancelCauseFunc // of ctx; nil: it is client
+	plain     h1.Request              // what is sent over a connection of package h1
+	content   content                 // of the response
+	connected atomic.Bool
 	status    int
 	began     time.Time
 	firstByte time.Duration
@@ -31,7 +36,7 @@ func (x *exchange) end(err error) error {
 		return err
 	}
 	cause := context.Cause(x.ctx)
-	x.cancel(nil)
+	x.over(nil)
 	defer x.pool.release(x.server)
 	switch {
 	case err != nil && clientLeft(x.client):
@@ -44,6 +49,13 @@ func (x *exchange) end(err error) error {
 	return nil
 }
 
+// over ends what there is of the exchange; why is nil where it ended by itself.
+func (x *exchange) over(why error) {
+	if x.cancel != nil {
+		x.cancel(why)
+	}
+}
+
 // abandon ends the exchange where nobody wants the rest of its content. What came of it was good, but a client that
 // left says nothing about the server.
 func (x *exchange) abandon() {
@@ -52,7 +64,7 @@ func (x *exchange) abandon() {
 		return
 	}
 	if x.ended.CompareAndSwap(false, true) {
-		x.cancel(nil)
+		x.over(nil)
 		x.pool.canceled(x.server)
 		x.pool.release(x.server)
 	}
@@ -61,7 +73,7 @@ func (x *exchange) abandon() {
 // broken reports a content that stopped in the middle.
 func (x *exchange) broken(err, cause error) error {
 	t := HTTPResponseIncomplete
-	if errors.Is(cause, errIdle) {
+	if errors.Is(cause, errIdle) || x.cancel == nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		t, err = HTTPResponseTimeout, errIdle
 	}
 	e := newError(t, x.server.url.String(), err)
@@ -78,11 +90,21 @@ func (x *exchange) answered() {
 	if !fill.OK {
 		fill.Detail = fmt.Sprintf("answered %d %s", x.status, http.StatusText(x.status))
 	}
-	result := fmt.Sprintf("%dxx", x.status/100)
+	result := classOf(x.status)
 	if x.status >= http.StatusBadGateway && x.status <= http.StatusGatewayTimeout {
 		x.pool.failed(x.server, x.began, result, errors.New(fill.Detail))
 	} else {
 		x.pool.succeeded(x.server, x.began, result)
 	}
 	x.pool.reporter.Fill(x.pool.name, fill)
+}
+
+// classes are those of a status.
+var classes = [...]string{"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"}
+
+func classOf(status int) string {
+	if class := status / 100; class < len(classes) {
+		return classes[class]
+	}
+	return fmt.Sprintf("%dxx", status/100)
 }

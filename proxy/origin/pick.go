@@ -21,6 +21,12 @@ func (p *Pool) candidates(now time.Time, failed *server) []*server {
 // pick returns the less loaded of two random candidates, or nil where none has a place: two choices spread load almost
 // as well as looking at all, without everybody running to the same server. The pool's mutex is held.
 func (p *Pool) pick(now time.Time, failed *server) *server {
+	if len(p.servers) == 1 { // then it is used whatever is known of it
+		if s := p.servers[0]; s.inFlight < p.options.Concurrency.Max {
+			return s
+		}
+		return nil
+	}
 	c := p.candidates(now, failed)
 	switch len(c) {
 	case 0:

@@ -79,6 +79,9 @@ func (p *Pool) release(s *server) {
 // handOut gives free places to those who wait, in their order; one who would rather not have the server that is free
 // is passed over. The pool's mutex is held.
 func (p *Pool) handOut() {
+	if len(p.waiting) == 0 {
+		return
+	}
 	now := time.Now()
 	for i := 0; i < len(p.waiting) && p.pick(now, nil) != nil; {
 		w := p.waiting[i]

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/proxy/origin/h1"
 )
 
 // Reporter hears how an origin does; *health.Tracker fulfils it. It is called from requests and must not block.
@@ -88,11 +89,18 @@ func (p *Pool) Options() Options { return p.options }
 
 // RoundTrip sends r to a server and returns the response once its header section has come. r.URL needs no scheme and
 // host. The response's content streams from Body, which must be closed; it holds a place at the server until its end.
-// The response's Request is what the server got: its URL names the server.
+// The response's Request has a URL that names the server.
 // A request to upgrade (Connection: Upgrade) is answered with status 101 and a Body that is an io.ReadWriteCloser.
 // Errors are *Error, r's context's, or those of reading r's content. Unlike with http.RoundTripper, a content that
 // wasn't read at all isn't closed: it is its owner's.
-func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) { return p.Send(r, nil) }
+
+// Field is a field line; its name is in canonical form.
+type Field = h1.Field
+
+// Send is RoundTrip with more fields, in place of those of the same names. It changes nothing of r, which may share its fields
+// with others.
+func (p *Pool) Send(r *http.Request, more []Field) (*http.Response, error) {
 	p.budget.request(time.Now())
 	content := newUpload(r)
 	s, err := p.acquire(r.Context(), nil)
@@ -100,7 +108,7 @@ func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	for try := 0; ; try++ {
-		resp, sent, err := p.send(s, r, content)
+		resp, sent, err := p.send(s, r, more, content)
 		if err == nil {
 			return resp, nil
 		}

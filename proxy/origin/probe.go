@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/health"
+	"github.com/anyedge/anyedge/proxy/origin/h1"
 )
 
 const (
@@ -147,7 +148,7 @@ func (p *Pool) ask(ctx context.Context, s *server) error {
 // probe sends r over the connections that requests like it use.
 func (t *transports) probe(r *http.Request) (*http.Response, error) {
 	if t.isPlain(r) {
-		return t.plain.RoundTrip(r, func(bool) {})
+		return t.plain.RoundTrip(&h1.Request{Request: r})
 	}
 	return t.usual.RoundTrip(r)
 }

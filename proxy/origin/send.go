@@ -1,11 +1,13 @@
 package origin
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/anyedge/anyedge/health"
@@ -13,61 +15,68 @@ import (
 )
 
 // send makes one try at s, which holds a place for it. sent says whether the server may have seen any of the request.
-func (p *Pool) send(s *server, r *http.Request, content *upload) (_ *http.Response, sent bool, _ error) {
-	x := &exchange{pool: p, server: s, client: r.Context(), began: time.Now()}
-	x.ctx, x.cancel = context.WithCancelCause(r.Context())
-	var connected atomic.Bool
-	got := func(reused bool) { s.connected(x.began, &connected, reused) }
-	t := s.transports.Load()
-	plain := t.isPlain(r)
-	ctx := x.ctx
-	if !plain {
-		ctx = traced(ctx, got)
-	}
-	out, err := p.outgoing(ctx, s, r, content)
+func (p *Pool) send(s *server, r *http.Request, more []Field, content *upload) (_ *http.Response, sent bool, _ error) {
+	x := &exchange{pool: p, server: s, client: r.Context(), ctx: r.Context(), began: time.Now()}
+	resp, err := x.ask(r, more, content)
 	if err != nil {
-		x.cancel(nil)
-		p.release(s)
-		return nil, false, err
-	}
-	var resp *http.Response
-	if plain {
-		resp, err = t.plain.RoundTrip(out, got)
-	} else {
-		resp, err = t.of(out).RoundTrip(out)
-	}
-	if err != nil {
-		return nil, connected.Load(), x.unanswered(err, content, connected.Load())
+		return nil, x.connected.Load(), x.unanswered(err, content)
 	}
 	x.received(resp)
 	return resp, true, nil
 }
+
+// ask asks over the connections that r goes over.
+func (x *exchange) ask(r *http.Request, more []Field, content *upload) (*http.Response, error) {
+	t := x.server.transports.Load()
+	if t.isPlain(r) {
+		x.plain = h1.Request{Request: r, Host: x.pool.hostOf(x.server, r), Fields: more, Connected: x}
+		resp, err := t.plain.RoundTrip(&x.plain)
+		if err == nil {
+			resp.Request = x.server.named
+		}
+		return resp, err
+	}
+	x.ctx, x.cancel = context.WithCancelCause(r.Context())
+	out, err := x.pool.outgoing(traced(x.ctx, x.Connected), x.server, r, more, content)
+	if err != nil {
+		return nil, &unsentError{err}
+	}
+	return t.of(out).RoundTrip(out)
+}
+
+// unsentError is why a request can't be made; nobody is to blame but its content.
+type unsentError struct{ error }
+
+// Unwrap returns the cause.
+func (e *unsentError) Unwrap() error { return e.error }
 
 // traced has got told of connections.
 func traced(ctx context.Context, got func(reused bool)) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { got(c.Reused) }})
 }
 
-// connected notes that a connection was had, and how long a new one took since began.
-func (s *server) connected(began time.Time, had *atomic.Bool, reused bool) {
-	had.Store(true)
+// Connected notes that a connection was had, and how long a new one took.
+func (x *exchange) Connected(reused bool) {
+	x.connected.Store(true)
 	if !reused {
-		s.connects.observe(time.Since(began))
+		x.server.connects.observe(time.Since(x.began))
 	}
 }
 
-// outgoing is r as s gets it: a copy that shares the fields and the trailers, which are filled in while the content is
-// read.
-func (p *Pool) outgoing(ctx context.Context, s *server, r *http.Request, content *upload) (*http.Request, error) {
+// hostOf is what s is told that r is for.
+func (p *Pool) hostOf(s *server, r *http.Request) string {
+	return cmp.Or(p.options.Host, r.Host, s.url.Host)
+}
+
+// outgoing is r as net/http sends it to s: a copy that shares the fields, unless there are more, and the trailers, which are
+// filled in while the content is read.
+func (p *Pool) outgoing(ctx context.Context, s *server, r *http.Request, more []Field, content *upload) (*http.Request, error) {
 	out := r.WithContext(ctx)
 	u := *r.URL
 	u.Scheme, u.Host = s.url.Scheme, s.url.Host
-	out.URL = &u
-	switch {
-	case p.options.Host != "":
-		out.Host = p.options.Host
-	case out.Host == "":
-		out.Host = s.url.Host
+	out.URL, out.Host = &u, p.hostOf(s, r)
+	if len(more) > 0 {
+		out.Header = merged(r.Header, more)
 	}
 	out.RequestURI = "" // a server's field, which a client must not set
 	if content == nil {
@@ -78,6 +87,16 @@ func (p *Pool) outgoing(ctx context.Context, s *server, r *http.Request, content
 	var err error
 	out.Body, err = content.next()
 	return out, err
+}
+
+// merged are fields with more in place of those of the same names.
+func merged(h http.Header, more []Field) http.Header {
+	all := make(http.Header, len(h)+len(more))
+	maps.Copy(all, h)
+	for _, f := range more {
+		all[f.Name] = []string{f.Value}
+	}
+	return all
 }
 
 // isPlain tells whether r goes over t.plain.
@@ -106,9 +125,13 @@ func (x *exchange) received(resp *http.Response) {
 }
 
 // unanswered ends an exchange that brought no response, and says whose fault that is.
-func (x *exchange) unanswered(err error, content *upload, connected bool) error {
-	x.cancel(nil)
+func (x *exchange) unanswered(err error, content *upload) error {
+	x.over(nil)
 	defer x.pool.release(x.server)
+	var unsent *unsentError
+	if errors.As(err, &unsent) {
+		return unsent.error
+	}
 	if clientLeft(x.client) {
 		x.pool.canceled(x.server)
 		return context.Cause(x.client)
@@ -117,6 +140,7 @@ func (x *exchange) unanswered(err error, content *upload, connected bool) error 
 		x.pool.canceled(x.server)
 		return err
 	}
+	connected := x.connected.Load()
 	e := classify(x.server.url.String(), err, connected)
 	x.pool.failed(x.server, x.began, string(e.Type), e)
 	x.pool.reporter.Fill(x.pool.name, health.Fill{Unconnected: !connected, Server: x.server.url.Host, Detail: e.Error()})

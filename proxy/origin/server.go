@@ -34,6 +34,7 @@ const maxDoublings = 4
 // server is one server of a pool. Its state is guarded by the pool's mutex.
 type server struct {
 	url                  *url.URL
+	named                *http.Request // nothing but url; of responses, never sent
 	renewed              func() *transports
 	transports           atomic.Pointer[transports]
 	connects, firstBytes histogram
@@ -54,7 +55,7 @@ type server struct {
 }
 
 func newServer(u *url.URL, o Options, roots *x509.CertPool, id *identity, now time.Time) *server {
-	s := &server{url: u, probed: Unprobed, since: now, results: map[string]int64{}}
+	s := &server{url: u, named: &http.Request{URL: u}, probed: Unprobed, since: now, results: map[string]int64{}}
 	s.renewed = func() *transports {
 		return &transports{
 			usual: newTransport(u, o, roots, id, true), upgrades: newTransport(u, o, roots, id, false), plain: newPlain(u, o),

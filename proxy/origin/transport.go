@@ -58,7 +58,7 @@ func newPlain(u *url.URL, o Options) *h1.Client {
 	address := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80"))
 	return &h1.Client{
 		Dial:      func(ctx context.Context) (net.Conn, error) { return d.dial(ctx, "tcp", address) },
-		FirstByte: o.FirstByteTimeout, KeepAlive: o.KeepAlive, MaxIdle: idlePerServer, MaxHeader: maxHeader,
+		FirstByte: o.FirstByteTimeout, Idle: o.IdleTimeout, KeepAlive: o.KeepAlive, MaxIdle: idlePerServer, MaxHeader: maxHeader,
 	}
 }
 

@@ -12,10 +12,19 @@ type body struct {
 	conn    *conn
 	ctx     context.Context // of the request
 	stop    func() bool     // keeps its end from closing the connection
-	content io.ReadCloser
-	again   bool // the connection may be used again
+	content io.Reader       // nil: what comes is the content, as it is
+	left    int64           // of it, in octets
+	again   bool            // the connection may be used again
 	over    atomic.Bool
 	err     error // how it ended
+}
+
+// Buffered is how many octets can be read at once; 0 where that isn't known.
+func (b *body) Buffered() int {
+	if b.content != nil || b.err != nil || b.over.Load() {
+		return 0
+	}
+	return int(min(int64(b.conn.in.Buffered()), b.left))
 }
 
 // Read reads; the error is io.EOF, net/http's, or the cause for which the request's context ended.
@@ -23,7 +32,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	n, err := b.content.Read(p)
+	n, err := b.read(p)
 	switch {
 	case err == nil:
 		return n, nil
@@ -38,6 +47,21 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, b.err
 }
 
+func (b *body) read(p []byte) (int, error) {
+	if b.content != nil {
+		return b.content.Read(p)
+	}
+	n, err := b.conn.in.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	switch {
+	case b.left == 0:
+		return n, io.EOF
+	case err == io.EOF: //nolint:errorlint // io.Reader returns io.EOF itself
+		return n, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
 // Close gives the rest of the content up, and the connection with it.
 func (b *body) Close() error {
 	b.end(false)
@@ -50,6 +74,7 @@ func (b *body) end(whole bool) {
 		return
 	}
 	if b.stop() && whole && b.again && b.conn.in.Buffered() == 0 {
+		b.conn.rest()
 		b.client.put(b.conn)
 		return
 	}

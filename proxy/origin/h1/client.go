@@ -16,6 +16,7 @@ import (
 type Client struct {
 	Dial      func(ctx context.Context) (net.Conn, error) // connects to the server
 	FirstByte time.Duration                               // from the request to the end of the response's header section
+	Idle      time.Duration                               // without an octet of the content; 0: for ever
 	KeepAlive time.Duration                               // how long an idle connection is kept
 	MaxIdle   int                                         // how many are
 	MaxHeader int64                                       // of a response, interim ones included, in octets
@@ -31,11 +32,26 @@ var heads = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // keptHead is how large a buffer may be that is kept, in octets.
 const keptHead = 16 << 10
 
-// RoundTrip sends r, which Takes has taken, and returns the response when its header section has come. got is told of each
-// connection that r is sent over, and whether it is an old one. Where a server has closed an old one before it answered, r
-// is sent again over a new one: it has no content, and asks for the same twice. 1xx responses reach the hooks of
-// net/http/httptrace. The Body must be closed. Errors are those of net/http, or the cause for which r's context ended.
-func (c *Client) RoundTrip(r *http.Request, got func(reused bool)) (*http.Response, error) {
+// Field is a field line; its name is in canonical form.
+type Field struct{ Name, Value string }
+
+// Request is one that Takes has taken, and how it differs from what it was made of, which isn't changed: others may read it.
+type Request struct {
+	*http.Request
+	Host   string  // in place of the request's; empty: that stays
+	Fields []Field // in place of those of the same names
+	// Connected is told of each connection that the request is sent over, and whether it is an old one. nil: nobody is told.
+	Connected Witness
+}
+
+// Witness hears of connections.
+type Witness interface{ Connected(reused bool) }
+
+// RoundTrip sends r and returns the response when its header section has come. Where a server has closed an old connection
+// before it answered, r is sent again over a new one: it has no content, and asks for the same twice. 1xx responses reach
+// the hooks of net/http/httptrace. The Body must be closed; it may tell by a method Buffered() int how much of it has come.
+// Errors are those of net/http, or the cause for which r's context ended.
+func (c *Client) RoundTrip(r *Request) (*http.Response, error) {
 	head := heads.Get().(*bytes.Buffer)
 	defer func() {
 		if head.Cap() <= keptHead {
@@ -47,8 +63,8 @@ func (c *Client) RoundTrip(r *http.Request, got func(reused bool)) (*http.Respon
 		return nil, err
 	}
 	if old := c.take(); old != nil {
-		got(true)
-		resp, err := c.exchange(old, r, head.Bytes())
+		r.connected(true)
+		resp, err := c.exchange(old, r.Request, head.Bytes())
 		if err == nil || old.begun || r.Context().Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			return resp, err
 		}
@@ -57,8 +73,14 @@ func (c *Client) RoundTrip(r *http.Request, got func(reused bool)) (*http.Respon
 	if err != nil {
 		return nil, err
 	}
-	got(false)
-	return c.exchange(fresh, r, head.Bytes())
+	r.connected(false)
+	return c.exchange(fresh, r.Request, head.Bytes())
+}
+
+func (r *Request) connected(reused bool) {
+	if r.Connected != nil {
+		r.Connected.Connected(reused)
+	}
 }
 
 // connect makes a connection.
@@ -67,5 +89,5 @@ func (c *Client) connect(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConn(n), nil
+	return newConn(n, c.Idle), nil
 }

@@ -3,12 +3,14 @@
 // nothing is handed from one to another.
 //
 //	Client.RoundTrip ─► an idle connection that is still quiet, else a new one     client.go, idle.go
-//	                     └► one write ─► 1xx …, the header section ─► *http.Response  exchange.go, request.go
+//	                     └► one write ─► 1xx …, the header section ─► *http.Response  exchange.go, request.go, answer.go
 //	                                                                    └ Body ─► its end: idle again; else closed   body.go
 //
 // A connection is used again only if the response said nothing against it, was read to its end, and nothing came behind it,
 // neither at once nor before the next request: what came would be taken for the answer to that.
 //
-// Responses are parsed by net/http, so that their framing is judged as everywhere else. Requests with content, upgrades and
-// TLS are net/http's. The package imports nothing of anyedge.
+// A response to GET that has come with its whole header section, of HTTP/1.1 and with a length that is said once, is read by
+// answer.go; every other is parsed by net/http, so that framing is judged as everywhere else. FuzzResponse holds that both
+// make the same of the same octets. Deadlines are moved only when they would come too late (conn.go). Requests with content,
+// upgrades and TLS are net/http's. The package imports nothing of anyedge.
 package h1

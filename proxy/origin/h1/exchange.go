@@ -14,18 +14,20 @@ import (
 // exchange sends a request, of which head is all, over n, and reads the header section of its response. With an error n is
 // closed.
 func (c *Client) exchange(n *conn, r *http.Request, head []byte) (*http.Response, error) {
-	n.begun = false
-	stop := context.AfterFunc(r.Context(), n.abort)
-	resp, err := c.ask(n, r, head)
+	n.begin()
+	ctx := r.Context()
+	stop := atEnd(ctx, n.abort)
+	resp, b, err := c.ask(n, r, head)
 	if err != nil {
 		stop()
 		_ = n.Close()
-		if r.Context().Err() != nil {
-			return nil, context.Cause(r.Context())
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		return nil, err
 	}
-	b := &body{client: c, conn: n, ctx: r.Context(), stop: stop, content: resp.Body, again: !resp.Close && resp.StatusCode >= 200}
+	b.client, b.conn, b.ctx, b.stop = c, n, ctx, stop
+	b.again = !resp.Close && resp.StatusCode >= 200
 	if resp.Body == http.NoBody || resp.StatusCode == http.StatusSwitchingProtocols {
 		b.end(true)
 		return resp, nil
@@ -34,33 +36,54 @@ func (c *Client) exchange(n *conn, r *http.Request, head []byte) (*http.Response
 	return resp, nil
 }
 
+// atEnd has f called when ctx ends, as context.AfterFunc does. A context may offer that by itself, at less expense.
+func atEnd(ctx context.Context, f func()) (stop func() bool) {
+	if own, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
+		return own.AfterFunc(f)
+	}
+	return context.AfterFunc(ctx, f)
+}
+
 // ask writes a request and reads the header section of its response.
-func (c *Client) ask(n *conn, r *http.Request, head []byte) (*http.Response, error) {
-	_ = n.SetDeadline(time.Now().Add(c.FirstByte))
+func (c *Client) ask(n *conn, r *http.Request, head []byte) (*http.Response, *body, error) {
+	now := time.Now()
+	n.await(now, now.Add(c.FirstByte))
 	if _, err := n.Write(head); err != nil {
-		return nil, fmt.Errorf("write the request: %w", err)
+		return nil, nil, fmt.Errorf("write the request: %w", err)
 	}
 	n.bounded, n.room = true, c.MaxHeader
 	defer func() { n.bounded = false }()
-	trace := httptrace.ContextClientTrace(r.Context())
 	for {
+		if a := n.plain(r); a != nil {
+			a.body.left, a.Body = a.ContentLength, &a.body
+			if a.ContentLength == 0 {
+				a.Body = http.NoBody
+			}
+			return &a.Response, &a.body, nil
+		}
 		resp, err := http.ReadResponse(n.in, r)
 		if err != nil {
-			return nil, c.broken(n, err)
+			return nil, nil, c.broken(n, err)
 		}
 		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
-			_ = n.SetDeadline(time.Time{})
-			return resp, nil
+			return resp, &body{content: resp.Body}, nil
 		}
-		if resp.StatusCode < 100 {
-			return nil, fmt.Errorf("malformed HTTP status code %d", resp.StatusCode)
-		}
-		if trace != nil && trace.Got1xxResponse != nil {
-			if err := trace.Got1xxResponse(resp.StatusCode, textproto.MIMEHeader(resp.Header)); err != nil {
-				return nil, err
-			}
+		if err := interim(r, resp); err != nil {
+			return nil, nil, err
 		}
 	}
+}
+
+// interim tells of a 1xx response.
+func interim(r *http.Request, resp *http.Response) error {
+	if resp.StatusCode < 100 {
+		return fmt.Errorf("malformed HTTP status code %d", resp.StatusCode)
+	}
+	trace := httptrace.ContextClientTrace(r.Context())
+	if trace == nil || trace.Got1xxResponse == nil {
+		return nil
+	}
+	return trace.Got1xxResponse(resp.StatusCode, textproto.MIMEHeader(resp.Header))
 }
 
 // broken says what is wrong where no header section was read.

@@ -120,7 +120,7 @@ type outcome struct {
 
 func ask(ctx context.Context, t testing.TB, c *h1.Client, method string) (o outcome) {
 	t.Helper()
-	resp, err := c.RoundTrip(newRequest(ctx, t, method), func(reused bool) { o.reused = reused })
+	resp, err := send(c, newRequest(ctx, t, method), func(reused bool) { o.reused = reused })
 	if err != nil {
 		o.err = err
 		return o
@@ -277,7 +277,7 @@ func TestContextEnds(t *testing.T) {
 		s := serve(t, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", ok)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		c := s.client()
-		resp, err := c.RoundTrip(newRequest(ctx, t, "GET"), func(bool) {})
+		resp, err := send(c, newRequest(ctx, t, "GET"), func(bool) {})
 		must(t, err)
 		_, err = io.ReadFull(resp.Body, make([]byte, 2))
 		must(t, err)
@@ -310,11 +310,106 @@ func TestFirstByte(t *testing.T) {
 	}
 }
 
+// TestDeadlinesStay has requests whose deadline is an older one's: it isn't moved with each of them, and when it comes too
+// early for one it doesn't end that.
+func TestDeadlinesStay(t *testing.T) {
+	s := serve(t, ok, ok, ok)
+	c := s.client()
+	dial, impatient := c.Dial, new(impatientConn)
+	c.Dial = func(ctx context.Context) (n net.Conn, err error) {
+		impatient.Conn, err = dial(ctx)
+		return impatient, err
+	}
+	for i, moved := range []int{1, 0, 1} {
+		impatient.moved, impatient.early = 0, i == 2
+		if o := ask(t.Context(), t, c, "GET"); o.content != "ok" || o.reused != (i > 0) || impatient.moved != moved {
+			t.Errorf("request %d, deadline moved %d times: %+v", i, impatient.moved, o)
+		}
+	}
+}
+
+// impatientConn has its deadline pass at once, where early says so.
+type impatientConn struct {
+	net.Conn
+	moved int // how often the deadline was
+	early bool
+}
+
+func (c *impatientConn) SetDeadline(t time.Time) error {
+	c.moved++
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *impatientConn) Read(p []byte) (int, error) {
+	if c.early {
+		c.early = false
+		return 0, os.ErrDeadlineExceeded
+	}
+	return c.Conn.Read(p)
+}
+
+// TestIdleContent has a content stand still.
+func TestIdleContent(t *testing.T) {
+	s := serve(t, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok")
+	c := s.client()
+	c.Idle = 50 * time.Millisecond
+	if o := ask(t.Context(), t, c, "GET"); o.content != "ok" || !errors.Is(o.broken, os.ErrDeadlineExceeded) {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestFields has fields in place of a request's own.
+func TestFields(t *testing.T) {
+	s := serve(t, ok)
+	r := newRequest(t.Context(), t, "GET")
+	r.Header = http.Header{"Via": {"1.1 a", "1.1 b"}, "X": {"y"}}
+	resp, err := s.client().RoundTrip(&h1.Request{Request: r, Host: "other.example", Fields: []h1.Field{{Name: "Via", Value: "1.1 c"}}})
+	must(t, err)
+	must(t, resp.Body.Close())
+	lines := <-s.heads
+	slices.Sort(lines)
+	if want := []string{"GET /a%20b?c=d HTTP/1.1", "Host: other.example", "Via: 1.1 c", "X: y"}; !slices.Equal(lines, want) {
+		t.Errorf("%q, want %q", lines, want)
+	}
+	r.Header["X"] = nil
+	for _, f := range []h1.Field{{Name: "X", Value: "a\r\nY: z"}, {Name: "X Y", Value: "z"}} {
+		if _, err := s.client().RoundTrip(&h1.Request{Request: r, Fields: []h1.Field{f}}); err == nil {
+			t.Errorf("%q is sent", f)
+		}
+	}
+}
+
+// TestBuffered tells how much of a content has come.
+func TestBuffered(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer string
+		want   int
+	}{
+		"all":          {ok, 2},
+		"and more":     {ok + "evil", 2},
+		"not all":      {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", 2},
+		"who knows":    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 0},
+		"no end of it": {"HTTP/1.1 200 OK\r\n\r\nok" + hangUp, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, err := send(serve(t, tt.answer).client(), newRequest(t.Context(), t, "GET"), func(bool) {})
+			must(t, err)
+			if n := resp.Body.(interface{ Buffered() int }).Buffered(); n != tt.want {
+				t.Errorf("%d, want %d", n, tt.want)
+			}
+			must(t, resp.Body.Close())
+			if n := resp.Body.(interface{ Buffered() int }).Buffered(); n != 0 {
+				t.Errorf("%d once it is closed", n)
+			}
+		})
+	}
+}
+
 // TestClose gives a content up: its connection is closed, and a reader that waits is let go.
 func TestClose(t *testing.T) {
 	s := serve(t, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", ok)
 	c := s.client()
-	resp, err := c.RoundTrip(newRequest(t.Context(), t, "GET"), func(bool) {})
+	resp, err := send(c, newRequest(t.Context(), t, "GET"), func(bool) {})
 	must(t, err)
 	_, err = io.ReadFull(resp.Body, make([]byte, 2))
 	must(t, err)
@@ -341,7 +436,7 @@ func TestIdle(t *testing.T) {
 	c.KeepAlive = 200 * time.Millisecond
 	var open []*http.Response
 	for range 3 {
-		resp, err := c.RoundTrip(newRequest(t.Context(), t, "GET"), func(bool) {})
+		resp, err := send(c, newRequest(t.Context(), t, "GET"), func(bool) {})
 		must(t, err)
 		open = append(open, resp)
 	}
@@ -394,7 +489,7 @@ func TestRequest(t *testing.T) {
 			if name == "space" || name == "bad host" {
 				want = nil
 			}
-			got := lines(func(r *http.Request) (*http.Response, error) { return s.client().RoundTrip(r, func(bool) {}) })
+			got := lines(func(r *http.Request) (*http.Response, error) { return send(s.client(), r, func(bool) {}) })
 			if slices.Sort(got); len(want) > 0 {
 				slices.Sort(want)
 			}
@@ -432,6 +527,8 @@ func FuzzResponse(f *testing.F) {
 	for _, text := range []string{
 		ok, "HTTP/1.1 200 OK\r\n\r\nto the end", "HTTP/1.0 404 Not Found\r\nConnection: keep-alive\r\n\r\n", "HTTP/1.1 103 x\r\n\r\n" + ok, "",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n2\r\nok\r\n0\r\nX: y\r\n\r\n", "HTTP/1.1 204 x\r\n\r\nmore",
+		"HTTP/1.1 200 OK\r\ncontent-type: a/b\r\nX: 1\r\nX:2\r\nContent-Length: 2\r\nConnection: Keep-Alive\r\n\r\nok", "HTTP/1.1 200\r\nContent-Length: 02\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nPragma: no-cache\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 2\r\n\r\nok",
 		"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
 	} {
 		f.Add(text, false)
@@ -456,7 +553,7 @@ func FuzzResponse(f *testing.F) {
 		own := &h1.Client{Dial: dial, FirstByte: patience, KeepAlive: time.Hour, MaxHeader: 1 << 20}
 		method := map[bool]string{false: "GET", true: "HEAD"}[head]
 		want := told(standard.RoundTrip(newRequest(t.Context(), t, method)))
-		got := told(own.RoundTrip(newRequest(t.Context(), t, method), func(bool) {}))
+		got := told(send(own, newRequest(t.Context(), t, method), func(bool) {}))
 		if got != want && !strings.Contains(want, "101 ") {
 			t.Errorf("%q is\n%s, to net/http\n%s", text, got, want)
 		}
@@ -482,3 +579,12 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// send sends r as it is. got is told of connections.
+func send(c *h1.Client, r *http.Request, got witness) (*http.Response, error) {
+	return c.RoundTrip(&h1.Request{Request: r, Connected: got})
+}
+
+type witness func(reused bool)
+
+func (w witness) Connected(reused bool) { w(reused) }

@@ -2,8 +2,11 @@ package h1
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
+	"net/textproto"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -22,21 +25,20 @@ func Takes(r *http.Request) bool {
 	return r.ContentLength == 0 && len(r.Trailer) == 0 && len(r.TransferEncoding) == 0 && !r.Close && !strings.Contains(r.Host, "%")
 }
 
-// apart are the fields that aren't written with the others.
-var apart = map[string]bool{"Host": true, "User-Agent": true, "Content-Length": true, "Transfer-Encoding": true, "Trailer": true}
+// isApart tells of fields that aren't written with the others.
+func isApart(name string) bool {
+	switch name {
+	case "Host", "User-Agent", "Content-Length", "Transfer-Encoding", "Trailer":
+		return true
+	}
+	return false
+}
 
-// writeHead writes the header section of r, whose URL names the server, as net/http does.
-func writeHead(b *bytes.Buffer, r *http.Request) error {
-	host := r.Host
-	if host == "" {
-		host = r.URL.Host
-	}
-	host, err := httpguts.PunycodeHostPort(host)
+// writeHead writes the header section of r, as net/http does. Without a Host it is the URL's.
+func writeHead(b *bytes.Buffer, r *Request) error {
+	host, err := hostOf(r)
 	if err != nil {
-		return fmt.Errorf("host %q: %w", r.Host, err)
-	}
-	if !httpguts.ValidHostHeader(host) {
-		return fmt.Errorf("host %q isn't one", host)
+		return err
 	}
 	target := r.URL.RequestURI()
 	for i := range len(target) {
@@ -44,35 +46,66 @@ func writeHead(b *bytes.Buffer, r *http.Request) error {
 			return fmt.Errorf("target %q has a space or a control character", target)
 		}
 	}
-	if err := checkFields(r.Header); err != nil {
-		return err
-	}
 	b.WriteString(r.Method)
 	b.WriteByte(' ')
 	b.WriteString(target)
 	b.WriteString(" HTTP/1.1\r\nHost: ")
 	b.WriteString(host)
 	b.WriteString("\r\n")
-	if agent := r.Header.Get("User-Agent"); agent != "" {
-		b.WriteString("User-Agent: ")
-		b.WriteString(agent)
-		b.WriteString("\r\n")
+	if agent := r.Header["User-Agent"]; len(agent) > 0 && agent[0] != "" {
+		if err := writeField(b, "User-Agent", agent[0]); err != nil {
+			return err
+		}
 	}
-	_ = r.Header.WriteSubset(b, apart) // fails with b only, which doesn't
+	if err := writeFields(b, r); err != nil {
+		return err
+	}
 	b.WriteString("\r\n")
 	return nil
 }
 
-func checkFields(h http.Header) error {
-	for name, values := range h {
-		if !httpguts.ValidHeaderFieldName(name) {
-			return fmt.Errorf("invalid field name %q", name)
+func hostOf(r *Request) (string, error) {
+	host := cmp.Or(r.Host, r.Request.Host, r.URL.Host)
+	ascii, err := httpguts.PunycodeHostPort(host)
+	if err != nil {
+		return "", fmt.Errorf("host %q: %w", host, err)
+	}
+	if !httpguts.ValidHostHeader(ascii) {
+		return "", fmt.Errorf("host %q isn't one", ascii)
+	}
+	return ascii, nil
+}
+
+func writeFields(b *bytes.Buffer, r *Request) error {
+	for name, values := range r.Header {
+		if isApart(name) || slices.ContainsFunc(r.Fields, func(f Field) bool { return f.Name == name }) {
+			continue
 		}
 		for _, v := range values {
-			if !httpguts.ValidHeaderFieldValue(v) {
-				return fmt.Errorf("invalid value of field %s", name)
+			if err := writeField(b, name, v); err != nil {
+				return err
 			}
 		}
 	}
+	for _, f := range r.Fields {
+		if err := writeField(b, f.Name, f.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeField writes a field line that is one.
+func writeField(b *bytes.Buffer, name, value string) error {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return fmt.Errorf("invalid field name %q", name)
+	}
+	if !httpguts.ValidHeaderFieldValue(value) {
+		return fmt.Errorf("invalid value of field %s", name)
+	}
+	b.WriteString(name)
+	b.WriteString(": ")
+	b.WriteString(textproto.TrimString(value))
+	b.WriteString("\r\n")
 	return nil
 }
