@@ -62,7 +62,8 @@ func newVaryField(name string, request FieldReader) varyField {
 	v := varyField{name: name, present: has(request, name)}
 	v.value = string(httpfield.AppendNormal(nil, name, joined(request, name)))
 	if _, more := request.Line(name, 1); !more {
-		v.first, _ = request.Line(name, 0)
+		line, _ := request.Line(name, 0)
+		v.first = strings.Clone(line) // which may be a part of the whole header section
 	}
 	return v
 }

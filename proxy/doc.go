@@ -20,9 +20,9 @@
 //	upgrade      leads WebSocket to the origin and joins both ends: tunnel.go
 //	serve        hands the rest to the cache
 //
-// Over H1 and TLS a plain hit takes a shorter way: hitpath reads the request, and hit.go leads it past the steps that would
-// neither refuse nor change it, with the same tables, limits, cache, log and metrics. Whatever is not a plain hit comes by
-// the steps above.
+// Over TLS and H1, H2 or H3 a plain hit takes a shorter way: hitpath reads the request, and hit.go leads it past the steps
+// that would neither refuse nor change it, with the same tables, limits, cache, log and metrics. Whatever is not a plain hit
+// comes by the steps above; over H1 hitpath is its server too, unless it has content.
 //
 //	cache ─ hit ────────────────────────────────────────────────► response
 //	  └─ miss ─► Forwarder.RoundTrip ─► outgoing ─► Pool ─► origin
@@ -34,7 +34,7 @@
 //   - The origin gets the target as the client wrote it, octet for octet, or the request is refused. What is matched
 //     is read apart from that: path.go has the reasons.
 //   - The cache sees the fields that the origin will see: nothing is dropped behind its key.
-//   - Framing is never copied. hitpath takes no request with content; net/http and quic-go parse a message and the pool
+//   - Framing is never copied. hitpath takes no request with content; net/http and h3 parse a message and the pool
 //     writes a new one, so that nothing ambiguous gets through. Content streams both ways in buffers of 32 KiB.
 //   - Clients are the public: what they say in Forwarded and X-Forwarded-* is replaced, not appended to.
 //   - A response that has begun and can't be completed is broken off, never ended as if it were whole.

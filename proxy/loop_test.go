@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,47 +50,86 @@ func (e *edge) serveLoop(t *testing.T, certs []tls.Certificate, info *listener.I
 	s := &http.Server{
 		Handler: e.Server, DisableGeneralOptionsHandler: true,
 		BaseContext: func(net.Listener) context.Context { return listener.WithInfo(context.Background(), info) },
-		ConnState: func(c net.Conn, state http.ConnState) {
-			if f, ok := c.(*hitpath.Conn); ok {
-				f.State(state)
-			}
-		},
 	}
 	hits := &hitpath.Server{
 		Finder: e.hits, VIP: info.VIP, Header: 64 << 10, Block: 256 << 10,
 		HeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, SendIdle: time.Minute,
+		Handler: e.Server, Context: listener.WithInfo(context.Background(), info),
 	}
 	hits.ServeH2(s, func(*tls.Conn) hitpath.Wire { return unheld{} })
 	e.serveQUIC(t, e.loop, hits, certs, info)
-	served := make(chan struct{})
-	go func() { // ends with Close
-		defer close(served)
-		config := &tls.Config{Certificates: certs, NextProtos: []string{"h2", "http/1.1"}}
-		_ = s.Serve(&loopListener{Listener: ln, config: config, server: hits})
-	}()
+	config := &tls.Config{Certificates: certs, NextProtos: []string{"h2", "http/1.1"}}
+	l := &loopListener{Listener: ln, config: config, server: hits, given: make(chan net.Conn), closed: make(chan struct{})}
+	var serving sync.WaitGroup
+	serving.Go(func() { l.run(&serving) })
+	serving.Go(func() { _ = s.Serve(l) })
 	t.Cleanup(func() {
+		close(l.closed)
 		_ = s.Close()
-		<-served
+		l.cut()
+		serving.Wait()
 	})
 }
 
+// loopListener leads connections over the loop, and hands out those that it gives away, and those of H2.
 type loopListener struct {
 	net.Listener
 	config *tls.Config
 	server *hitpath.Server
+	given  chan net.Conn
+	closed chan struct{}
+
+	mu   sync.Mutex // guards the following field
+	open []net.Conn
+}
+
+// run ends with the listener.
+func (l *loopListener) run(serving *sync.WaitGroup) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return
+		}
+		l.mu.Lock()
+		l.open = append(l.open, c)
+		l.mu.Unlock()
+		serving.Go(func() { l.serve(tls.Server(c, l.config)) })
+	}
+}
+
+func (l *loopListener) serve(c *tls.Conn) {
+	if c.Handshake() != nil {
+		_ = c.Close()
+		return
+	}
+	rest := net.Conn(c)
+	if c.ConnectionState().NegotiatedProtocol != "h2" {
+		if rest = l.server.NewConn(c, unheld{}).Serve(); rest == nil {
+			return
+		}
+	}
+	select {
+	case l.given <- rest:
+	case <-l.closed:
+	}
 }
 
 func (l *loopListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	select {
+	case c := <-l.given:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
 	}
-	s := tls.Server(c, l.config)
-	_ = s.Handshake() // the next Read has the error
-	if s.ConnectionState().NegotiatedProtocol == "h2" {
-		return s, nil
+}
+
+// cut closes every connection.
+func (l *loopListener) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.open {
+		_ = c.Close()
 	}
-	return l.server.NewConn(s, unheld{}), nil
 }
 
 // unheld is a wire that holds nothing back.

@@ -37,7 +37,7 @@ type Answer struct {
 // appendHead appends the header section of the answer in H1's form; more are further field lines.
 func (a *Answer) appendHead(b []byte, more string) []byte {
 	s := a.Found.Answer
-	b = append(b, statusLine(s.Status())...)
+	b = appendStatusLine(b, s.Status())
 	b = append(b, s.FieldBlock()...)
 	b = append(b, "Age: "...)
 	b = strconv.AppendInt(b, int64(a.Found.Age/time.Second), 10)
@@ -51,9 +51,17 @@ func (a *Answer) appendHead(b []byte, more string) []byte {
 	return append(b, "\r\n"...)
 }
 
-func statusLine(status int) string {
+func appendStatusLine(b []byte, status int) []byte {
 	if status == http.StatusOK {
-		return "HTTP/1.1 200 OK\r\n"
+		return append(b, "HTTP/1.1 200 OK\r\n"...)
 	}
-	return "HTTP/1.1 " + strconv.Itoa(status) + " " + http.StatusText(status) + "\r\n"
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(b, ' ')
+	if text := http.StatusText(status); text != "" {
+		b = append(b, text...)
+	} else {
+		b = strconv.AppendInt(append(b, "status code "...), int64(status), 10)
+	}
+	return append(b, "\r\n"...)
 }

@@ -34,24 +34,31 @@ type exchange struct {
 	answer  Answer
 }
 
-// answer answers the plain hits at the beginning of s, see Conn.answer.
-func (b *batch) answer(c *Conn, s string) (used, head int, next form, err error) {
+// answer answers the plain hits at the beginning of s. next is the form of what is behind the used octets. Where a request
+// follows that is the handler's, t is that, and used counts it in.
+func (b *batch) answer(c *Conn, s string) (used int, next form, t *turn, err error) {
 	now := time.Now()
 	for used < len(s) {
 		x, n, f := b.next(c, s[used:], now)
 		if f == plain && (c.leaving.Load() || !c.server.Finder.Find(&x.request, &x.answer)) {
 			f = strict
 		}
+		if f == strict {
+			f = odd
+			if t = c.turnOf(&x.request, s[used:used+n], len(s)); t != nil {
+				used, f = used+n, partial
+			}
+		}
 		if f != plain {
 			b.drop()
-			return used, n, f, b.flush(&c.sender)
+			return used, f, t, b.flush(&c.sender)
 		}
 		used += n
 		if err := b.write(c, x); err != nil {
-			return used, 0, odd, err
+			return used, odd, nil, err
 		}
 	}
-	return used, 0, partial, b.flush(&c.sender)
+	return used, partial, nil, b.flush(&c.sender)
 }
 
 // next reads the head at the beginning of s into a place of its own.

@@ -1,193 +1,173 @@
 package hitpath
 
 import (
-	"cmp"
+	"crypto/tls"
 	"io"
 	"net"
-	"net/http"
 	"net/netip"
-	"slices"
 	"sync/atomic"
 	"time"
 )
 
-// Conn is an H1 connection that net/http serves, and that answers what it can itself while net/http waits for a request.
-// Its State must be the server's ConnState.
+// Conn is an H1 connection. One goroutine calls Serve, once; Leave may be called meanwhile.
 type Conn struct {
 	sender
 	server *Server
 	client netip.Addr
 	tls    Security
+	peer   *peer // nil before the first request of a handler's
 
-	// The following are touched by whoever reads, one at a time, and by State, when nobody does.
-	looping   bool   // net/http waits for a request, and holds no octet
-	lent      bool   // net/http has one request without content, and gets nothing more until it has answered
-	rest      []byte // what came behind that
-	heading   bool   // the deadline for reading is that of a head
+	in        inbox
+	heading   bool // the deadline for reading is that of a head
 	readArmed time.Time
 
-	patience patience     // of who watches the client meanwhile
-	phase    atomic.Int32 // see below
-	fresh    atomic.Bool  // answered requests of which net/http knows nothing, since it has had none
-	leaving  atomic.Bool  // net/http answers what is still to come, and says that it is the last
+	phase   atomic.Int32 // see below
+	used    atomic.Bool  // a request has begun
+	leaving atomic.Bool  // what is answered next is the last
 }
 
-// The phases. Close waits for the end of an answer.
+// The phases:
 //
-//	waiting ◀──▶ answering ──▶ closing
+//	waiting ◀──▶ answering
+//	   └──▶ closed, by Leave
 const (
 	waiting int32 = iota
 	answering
-	closing
+	closed
 )
 
-// Read answers plain hits, and returns octets once there are some for net/http.
-func (c *Conn) Read(p []byte) (int, error) {
-	switch {
-	case c.looping:
-		return c.loop(p)
-	case c.lent:
-		return 0, c.watch()
-	case len(c.rest) > 0:
-		return c.take(p), nil
-	}
-	return c.Conn.Read(p)
-}
+// newGrace is how long a connection that has just been made is given for its first request while the listener ends.
+const newGrace = 5 * time.Second
 
-// take moves what is kept to p.
-func (c *Conn) take(p []byte) int {
-	n := copy(p, c.rest)
-	c.rest = c.rest[n:]
-	if len(c.rest) == 0 {
-		c.rest = nil
-	}
-	return n
-}
-
-// watch waits until the client goes, which its error tells, or until net/http has waited enough. It has no octet for
-// net/http: one that comes is kept for the loop.
-func (c *Conn) watch() error {
-	if len(c.rest) == 0 {
-		var b [1]byte
-		n, err := c.Conn.Read(b[:])
-		if n == 0 {
-			return err
+// Serve answers requests until the connection ends, and returns nil, or until one comes that is net/http's. Then it returns
+// the connection for net/http to serve, which gets all that has come from there on.
+func (c *Conn) Serve() net.Conn {
+	given := false
+	defer func() {
+		if !given { // a handler may have ended the goroutine
+			_ = c.Conn.Close()
 		}
-		c.rest = append(c.rest, b[0])
-	}
-	return c.patience.wait()
-}
-
-// SetReadDeadline sets the time for reading. One that has passed ends a Read at once.
-func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.patience.set(t)
-	return c.Conn.SetReadDeadline(t)
-}
-
-// SetDeadline sets the time for reading and writing.
-func (c *Conn) SetDeadline(t time.Time) error {
-	c.patience.set(t)
-	return c.Conn.SetDeadline(t)
-}
-
-// State is told what net/http makes of the connection.
-func (c *Conn) State(s http.ConnState) {
-	switch s {
-	case http.StateIdle:
-		if c.lent {
-			c.looping, c.lent, c.heading = true, false, false
-			c.readArmed, c.armed = time.Time{}, time.Time{} // net/http has moved the deadlines
+	}()
+	for c.await() {
+		next, err := c.answer()
+		if err != nil {
+			return nil
 		}
-	case http.StateHijacked:
-		c.lent = false
+		if given = next == odd; given {
+			return c.give()
+		}
 	}
+	return nil
 }
 
-// Leave is for the end of the listener, after net/http has been told of it. It closes a connection that net/http takes for
-// one that was never used, and would wait for; one that is answering closes after that.
+// Leave is for the end of the listener. A connection that waits is closed, one that is answering will be after that, and
+// tells the client.
 func (c *Conn) Leave() {
 	c.leaving.Store(true)
-	if c.fresh.Load() {
-		_ = c.Close()
-	}
-}
-
-// Close closes the connection, after the answer under way.
-func (c *Conn) Close() error {
-	c.patience.end()
-	if c.phase.CompareAndSwap(answering, closing) {
-		return nil // the loop closes
-	}
-	return c.Conn.Close()
-}
-
-// loop reads into p, which net/http has emptied, and answers from there.
-func (c *Conn) loop(p []byte) (int, error) {
-	have := c.take(p)
-	for {
-		if have > 0 {
-			left, head, next, err := c.answer(p, have)
-			switch have = left; {
-			case err != nil:
-				return c.give(0), err
-			case next == strict:
-				return c.lend(p[:have], head), nil
-			case next == odd || have == len(p):
-				return c.give(have), nil
-			}
-			c.armRead(have > 0)
-		}
-		n, err := c.Conn.Read(p[have:])
-		have += n
-		if err != nil {
-			return c.give(0), err // of a head that doesn't come to its end, net/http would make a 400
-		}
-	}
-}
-
-// give leaves the connection to net/http for good, with n octets.
-func (c *Conn) give(n int) int {
-	if n > 0 && !c.heading {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(c.server.HeaderTimeout)) // the head may be incomplete
-	}
-	c.part()
-	return n
-}
-
-// lend leaves one request to net/http, with a head of n octets, and keeps what came behind it in p.
-func (c *Conn) lend(p []byte, n int) int {
-	c.rest = slices.Concat(p[n:], c.rest)
-	c.part()
-	c.lent = true
-	return n
-}
-
-// part ends the loop. net/http and admission have deadlines of their own.
-func (c *Conn) part() {
-	c.looping = false
-	c.fresh.Store(false)
-	_ = c.SetWriteDeadline(time.Time{})
-}
-
-// answer answers the plain hits at the beginning of p, of which so many octets have come, and moves what is left there.
-// next is the form of that, and head the length of its head if that is strict.
-func (c *Conn) answer(p []byte, have int) (left, head int, next form, err error) {
-	if !c.phase.CompareAndSwap(waiting, answering) {
-		return 0, 0, odd, net.ErrClosed
-	}
-	b := c.server.batch()
-	used, head, next, err := b.answer(c, string(p[:have]))
-	c.server.release(b)
-	if used > 0 {
-		c.fresh.Store(true)
-	}
-	if !c.phase.CompareAndSwap(answering, waiting) || used > 0 && c.leaving.Load() { // closed meanwhile
-		err = cmp.Or(err, io.EOF)
-	}
-	if err != nil {
+	switch {
+	case !c.used.Load():
+		_ = c.Conn.SetReadDeadline(time.Now().Add(newGrace))
+	case c.phase.CompareAndSwap(waiting, closed):
 		_ = c.Conn.Close()
 	}
-	return copy(p, p[used:have]), head, next, err
+}
+
+// await waits for a request to begin. It returns false when the connection is over.
+func (c *Conn) await() bool {
+	c.armRead(false)
+	c.phase.Store(waiting)
+	if c.leaving.Load() {
+		if c.used.Load() {
+			return false
+		}
+		_ = c.Conn.SetReadDeadline(time.Now().Add(newGrace))
+	}
+	n, err := c.Conn.Read(c.in.space(c.server))
+	if err != nil || !c.phase.CompareAndSwap(waiting, answering) {
+		return false
+	}
+	c.in.have = n
+	if !c.used.Load() {
+		c.used.Store(true)
+	}
+	return true
+}
+
+// answer answers what has come, and reads on until no request is left incomplete. With odd, what has come is net/http's.
+func (c *Conn) answer() (next form, err error) {
+	for c.in.have > 0 {
+		switch next, err = c.answerSome(); {
+		case err != nil || next == odd:
+			return next, err
+		case next == partial && c.in.have > 0:
+			if next, err = c.readOn(); err != nil || next == odd {
+				return next, err
+			}
+		}
+	}
+	return partial, nil
+}
+
+// readOn reads more of a head.
+func (c *Conn) readOn() (form, error) {
+	space := c.in.space(c.server)
+	if len(space) == 0 {
+		return odd, nil
+	}
+	c.armRead(true)
+	n, err := c.Conn.Read(space)
+	c.in.have += n
+	return partial, err // of a head that doesn't come to its end, net/http would make a 400
+}
+
+// answerSome answers the plain hits at the beginning of what has come, and then one request that isn't a hit. next is the
+// form of what is left, as far as that is known.
+func (c *Conn) answerSome() (next form, err error) {
+	b := c.server.batch()
+	used, next, t, err := b.answer(c, string(c.in.octets()))
+	c.server.release(b)
+	c.in.drop(c.server, used)
+	switch {
+	case t != nil && err != nil:
+		t.cancel()
+		return next, err
+	case t != nil:
+		return plain, t.serve(c)
+	case err != nil:
+		return next, err
+	case used > 0 && c.leaving.Load():
+		return next, io.EOF // those answers didn't tell
+	}
+	return next, nil
+}
+
+// give leaves the connection to net/http, with what has come.
+func (c *Conn) give() net.Conn {
+	g := &given{Conn: c.Conn, ahead: append([]byte(nil), c.in.octets()...)}
+	c.in.drop(c.server, c.in.have)
+	_ = c.SetWriteDeadline(time.Time{}) // net/http and admission have deadlines of their own
+	if !c.heading {
+		_ = c.Conn.SetReadDeadline(time.Now().Add(c.server.HeaderTimeout)) // the head may be incomplete
+	}
+	return g
+}
+
+// given is a connection that net/http has for good.
+type given struct {
+	*tls.Conn
+	ahead []byte // what had come before
+}
+
+// Read returns what had come, and then what comes.
+func (g *given) Read(p []byte) (int, error) {
+	if len(g.ahead) == 0 {
+		return g.Conn.Read(p)
+	}
+	n := copy(p, g.ahead)
+	if g.ahead = g.ahead[n:]; len(g.ahead) == 0 {
+		g.ahead = nil
+	}
+	return n, nil
 }
 
 // armRead sets the time for the rest of a head that has begun, or for the next one to begin.
@@ -197,7 +177,7 @@ func (c *Conn) armRead(begun bool) {
 	}
 	now := time.Now()
 	switch {
-	case begun:
+	case begun || !c.used.Load():
 		c.heading = true
 		_ = c.Conn.SetReadDeadline(now.Add(c.server.HeaderTimeout))
 	case c.heading || now.Sub(c.readArmed) >= c.server.IdleTimeout/rearm:

@@ -1,23 +1,23 @@
-// Package hitpath answers plain requests for what is stored in memory without net/http: it reads the request, asks a
-// [Finder], which is the proxy's chain, and writes the stored field section and content as they are.
+// Package hitpath answers H1 over TLS, and what is stored in memory over H2, without net/http. It reads a plain request, asks a
+// [Finder], which is the proxy's chain, and writes the stored field section and content as they are. What isn't stored takes
+// the long way over H1: the [Server]'s Handler answers it, with a ResponseWriter of this package.
 //
-//	tls.Conn ─► Conn.Read ─► parse ─ plain? ─► Finder.Find ─ hit ─► batch ─► one TLS write ─┐
-//	               │           │                   │                                        │
-//	               │           └ anything else     └ anything but a hit                     └─► the next request
-//	               ▼                 ▼                   ▼
-//	           net/http, which reads from Conn, gets the same octets as if this package weren't there
+//	tls.Conn ─► inbox ─► parse ─ plain? ─► Finder.Find ─ hit ─► batch ─► one TLS write ───────────────┐
+//	   ▲                   │                   │                                                      │
+//	   │                   │                   └ no hit ─► turn ─► Handler ─► response ─► TLS writes ─┤
+//	   │                   └ anything else ─► net/http, for good                                      │
+//	   └────────────────────────────────────────── the next request ◄────────────────────────────────┘
 //
-// net/http owns the connection: it calls Conn.Read when it wants a request, and that is where the loop is. So a hand-over
-// is a Read that returns, and the loop goes on when net/http asks for the next request. It must know that net/http asks for
-// a new one, and not for more of the last. So there are two ways to hand over:
+// [Conn.Serve] is that loop. One goroutine reads, answers and runs the handler. A handler is watched over by another only when it
+// takes its time: watch reads then, to learn that the client has gone, and keeps what comes instead. A connection that waits
+// for a request has no buffers but 512 octets.
 //
-//	looping ─ a GET or HEAD without content ─▶ lent    net/http gets that head, and not an octet more before it is idle
-//	 │ ▲                                          │
-//	 │ └────────── http.StateIdle ────────────────┘
-//	 └─ anything else: POST, HTTP/1.0, odd heads ─▶ given, for good: where it ends is net/http's to say
+// What a client gets of a handler's answer is what it would get of net/http's: framing, Date, Connection, informational
+// responses, trailers, and an end without a word where an answer is broken off. TestAnswersLikeNetHTTP holds that.
 //
 // What is plain is a narrow form of what RFC 9112 allows, see parse.go. The parser doesn't refuse anything: what it doesn't
-// recognise is net/http's to judge, so that there is one judge of malformed requests.
+// recognise is net/http's to judge, with all that follows on that connection, so that there is one judge of malformed requests,
+// and of where content ends. Serve returns such a connection, for net/http to serve.
 //
 // Over H2 requests share a connection, and so it never parts. H2Conn stands between the client and an H2 server for the
 // connection's whole life, and takes out of what the server reads the requests that it answers:

@@ -18,26 +18,6 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// silent is a connection on which nothing comes and all that is written is lost.
-type silent struct{ net.Conn }
-
-func (silent) Read([]byte) (int, error)         { return 0, io.EOF }
-func (silent) Write(p []byte) (int, error)      { return len(p), nil }
-func (silent) Close() error                     { return nil }
-func (silent) RemoteAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
-func (silent) SetDeadline(time.Time) error      { return nil }
-func (silent) SetReadDeadline(time.Time) error  { return nil }
-func (silent) SetWriteDeadline(time.Time) error { return nil }
-
-type unheld struct{}
-
-func (unheld) Hold()          {}
-func (unheld) Release() error { return nil }
-
-type noHits struct{}
-
-func (noHits) Find(*Request, *Answer) bool { return false }
-
 func silentH2() *H2Conn {
 	s := &Server{Finder: noHits{}, Block: 64 << 10, Header: 16 << 10, IdleTimeout: time.Hour, SendIdle: time.Hour}
 	c := s.NewH2Conn(tls.Server(silent{}, &tls.Config{}), unheld{})

@@ -2,9 +2,6 @@ package hitpath
 
 import (
 	"bytes"
-	"crypto/tls"
-	"net"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -61,27 +58,4 @@ func TestEachOctetByItself(t *testing.T) {
 	if c.in != nil || c.room != nil || c.on != nil {
 		t.Errorf("it holds %d, %d octets", cap(c.in), cap(c.on))
 	}
-}
-
-// tlsPair are two ends of a connection, on which a deadline lies.
-func tlsPair(t *testing.T) (client, server *tls.Conn) {
-	t.Helper()
-	certified := httptest.NewTLSServer(nil)
-	certified.Close()
-	a, b := net.Pipe()
-	for _, c := range []net.Conn{a, b} {
-		t.Cleanup(func() { _ = c.Close() })
-		_ = c.SetDeadline(time.Now().Add(time.Minute))
-	}
-	client = tls.Client(a, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the certificate isn't what is tested
-	server = tls.Server(b, &tls.Config{Certificates: certified.TLS.Certificates})
-	shaken := make(chan error, 1)
-	go func() { shaken <- client.Handshake() }()
-	if err := server.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-shaken; err != nil {
-		t.Fatal(err)
-	}
-	return client, server
 }

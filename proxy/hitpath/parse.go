@@ -8,8 +8,8 @@ import "strings"
 //	*( token ":" OWS value OWS CRLF )
 //	CRLF
 //
-// with one Host, without Content-Length and Transfer-Encoding, the target of visible ASCII characters without "#", and
-// values without control characters but tab. Lines end in CRLF and nothing else.
+// with one Host and at most one Connection, without Content-Length, Transfer-Encoding and Expect, the target of visible ASCII
+// characters without "#", and values without control characters but tab. Lines end in CRLF and nothing else.
 
 // form is what a head turned out to be.
 type form uint8
@@ -17,8 +17,8 @@ type form uint8
 const (
 	partial form = iota // so far nothing speaks against it, and its end is missing
 	plain               // the form above, and Connection says nothing but keep-alive
-	strict              // the form above, with more to it than the loop knows
-	odd                 // anything else: where it ends is not for us to say
+	strict              // the form above, and it isn't answered from what is stored
+	odd                 // anything else: it is net/http's, and where it ends isn't for us to say
 )
 
 // maxFields is how many field lines a request of the loop may have. Browsers send 10 to 25.
@@ -47,7 +47,7 @@ func (r *Request) parse(s string, fields []Field) (n int, f form) {
 	if !ok || !validTarget(target) {
 		return 0, odd
 	}
-	r.Method, r.Target, r.Host, r.Fields = method, target, "", fields
+	r.Method, r.Target, r.Host, r.connection, r.Fields = method, target, "", "", fields
 	return end + len(headEnd), r.parseFields(rest)
 }
 
@@ -123,7 +123,11 @@ func (r *Request) add(name, value string) form {
 		}
 	case len("Connection"):
 		if strings.EqualFold(name, "Connection") {
-			return connection(value)
+			return r.setConnection(value)
+		}
+	case len("Expect"):
+		if strings.EqualFold(name, "Expect") {
+			return odd
 		}
 	case len("Content-Length"):
 		if strings.EqualFold(name, "Content-Length") {
@@ -146,11 +150,26 @@ func (r *Request) setHost(value string) form {
 	return plain
 }
 
-func connection(value string) form {
+// setConnection notes what Connection says. Who wants to change to another protocol may take the connection over.
+func (r *Request) setConnection(value string) form {
+	if value == "" || r.connection != "" || hasToken(value, "upgrade") {
+		return odd
+	}
+	r.connection = value
 	if strings.EqualFold(value, keepAlive) {
 		return plain
 	}
 	return strict
+}
+
+// hasToken reports whether list, of tokens, has token, which is in lower case.
+func hasToken(list, token string) bool {
+	for one := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(strings.Trim(one, " \t"), token) {
+			return true
+		}
+	}
+	return false
 }
 
 // cutField parts a field line. The name is a token, and the value holds no control character but tab.

@@ -20,6 +20,8 @@ type Request struct {
 	Target string // in origin form: /path?query, of visible ASCII characters without #
 	Host   string // as written; not checked
 	Fields []Field
+
+	connection string // the value of Connection, over H1
 }
 
 // Security is what a connection's handshake has agreed on. The zero value is that of a connection without TLS.

@@ -34,3 +34,16 @@ func (s *sender) arm() {
 
 // stalled tells whether a write that failed did so for want of time.
 func (s *sender) stalled() bool { return time.Since(s.armed) >= s.idle }
+
+// writeBoth writes a and b, whose records leave together.
+func (s *sender) writeBoth(a, b []byte) error {
+	s.wire.Hold()
+	_, err := s.Write(a)
+	if err == nil && len(b) > 0 {
+		_, err = s.Write(b)
+	}
+	if released := s.wire.Release(); err == nil {
+		err = released
+	}
+	return err
+}

@@ -1,8 +1,10 @@
 package hitpath
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -13,6 +15,9 @@ import (
 type Server struct {
 	Finder Finder
 	VIP    string
+	// Handler answers other requests over H1 without content. Its panics break the answer off; telling of them is its own.
+	Handler http.Handler
+	Context context.Context // of its requests
 
 	Block         int64         // a header section over H2 as it may come at most, in octets
 	Header        int64         // a request's target and fields, in octets, as RFC 9113 §6.5.2 counts them
@@ -25,6 +30,8 @@ type Server struct {
 
 	batches   sync.Pool // of *batch
 	inputs    sync.Pool // of *input
+	rooms     sync.Pool // of *[moreRoom]byte
+	buffers   sync.Pool // of *buffers
 	exchanges sync.Pool // of *Exchange
 }
 
@@ -34,15 +41,9 @@ type Wire interface {
 	Release() error
 }
 
-// NewConn returns a connection for net/http whose handshake is done, and whose protocol is HTTP/1.1.
+// NewConn returns a connection whose handshake is done, and whose protocol is HTTP/1.1.
 func (s *Server) NewConn(t *tls.Conn, w Wire) *Conn {
-	// net/http has set the deadline of the first head.
-	c := &Conn{
-		sender: sender{Conn: t, wire: w, idle: s.SendIdle}, server: s, looping: true, heading: true,
-		client: addressOf(t), tls: securityOf(t),
-	}
-	c.patience.init()
-	return c
+	return &Conn{sender: sender{Conn: t, wire: w, idle: s.SendIdle}, server: s, client: addressOf(t), tls: securityOf(t)}
 }
 
 // addressOf is where a connection comes from.
@@ -76,4 +77,11 @@ func (s *Server) batch() *batch {
 func (s *Server) release(b *batch) {
 	b.reset()
 	s.batches.Put(b)
+}
+
+func (s *Server) moreRoom() *[moreRoom]byte {
+	if room, ok := s.rooms.Get().(*[moreRoom]byte); ok {
+		return room
+	}
+	return new([moreRoom]byte)
 }

@@ -19,8 +19,9 @@ type conn struct {
 	*net.TCPConn
 	set      *connSet
 	protocol Protocol      // empty until the handshake is done
-	held     *[]byte       // see Hold; nil: nothing is held
 	front    *hitpath.Conn // what serves it; nil: net/http alone. connSet.mu guards it
+	writing  sync.Mutex    // guards held: who reads may have to write, too, as TLS wants
+	held     *[]byte       // see Hold; nil: nothing is held
 	lost     sync.Once
 	gone     atomic.Bool // closed, or about to be
 	closed   sync.Once
@@ -37,6 +38,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	if c.gone.Load() { // held isn't looked at: with the end of the listener net/http closes beside whoever writes
 		return 0, net.ErrClosed
 	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	if c.held != nil {
 		return c.hold(b)
 	}
@@ -142,7 +145,7 @@ func (s *connSet) front(c *conn, f *hitpath.Conn) {
 	c.front = f
 }
 
-// leave asks those connections to close that net/http doesn't know to be in use.
+// leave asks those connections to close that net/http doesn't know.
 func (s *connSet) leave() {
 	for _, c := range s.all() {
 		if f := s.frontOf(c); f != nil {

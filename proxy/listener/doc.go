@@ -1,10 +1,13 @@
 // Package listener binds the sockets of a VIP and serves H1, H2 and H3 on them.
 //
-//	TCP https ─► accept ─► gate ─► TLS handshake ─┬─► hitpath: plain hits of H1
-//	                                              ▼
-//	TCP http  ─► accept ─► gate ─────────────────────► net/http: H1, H2 ─┐
+//	TCP https ─► accept ─► gate ─► TLS handshake ─┬─► hitpath: H1 ─────┐
+//	                                              ▼      │ odd         │
+//	TCP http  ─► accept ─► gate ─────────────────────► net/http: H1, H2 ─┤
 //	                                                                     ├─► Info, Alt-Svc ─► Config.Handler
 //	UDP https ─► quic.Transport ─► connection ───────► h3.Conn: H3 ──────┘
+//
+// hitpath has the requests without content of H1 over TLS: hits, which it answers by itself, and others. With one that it
+// doesn't recognise, or that has content, the connection becomes net/http's.
 //
 // One socket is bound to each address and protocol, never the wildcard: replies leave from the VIP whatever the routes
 // of the host, and quic-go does not pin a connection to the interface that its first packet came by. Addresses need not

@@ -31,8 +31,8 @@ const (
 // section 3).
 const challengeProtocol = "acme-tls/1"
 
-// tlsListener makes the handshakes of one socket, each in a goroutine of its own, and hands net/http connections whose
-// protocol is known. A slow client holds up nobody.
+// tlsListener makes the handshakes of one socket, each in a goroutine of its own. H1 is answered by hitpath from then on, in
+// another; what isn't hitpath's, and H2, is handed to net/http, with its protocol known. A slow client holds up nobody.
 type tlsListener struct {
 	*acceptor
 	config  *tls.Config
@@ -40,7 +40,8 @@ type tlsListener struct {
 	ready   chan net.Conn
 	hits    *hitpath.Server // nil: net/http answers everything
 	shakes  sync.WaitGroup
-	shaking atomic.Int64 // how many there are
+	answers sync.WaitGroup // connections that hits serves
+	shaking atomic.Int64   // how many there are
 }
 
 // Accept waits for the next connection whose handshake is done.
@@ -53,8 +54,9 @@ func (l *tlsListener) Accept() (net.Conn, error) {
 	}
 }
 
-// run accepts until the socket is closed, and waits for its handshakes.
+// run accepts until the socket is closed, and waits for its handshakes, and for the connections that hits serves.
 func (l *tlsListener) run() error {
+	defer l.answers.Wait()
 	defer l.shakes.Wait()
 	for {
 		c, err := l.accept()
@@ -87,21 +89,34 @@ func (l *tlsListener) shake(c *conn) {
 		return
 	}
 	l.set.serve(c, protocolOf(&state))
+	if p := state.NegotiatedProtocol; l.hits != nil && (p == "" || p == "http/1.1") {
+		l.answers.Go(func() { l.answer(c, t) }) // the stack of a handshake is large
+		return
+	}
+	l.hand(t)
+}
+
+// hand leaves a connection to net/http.
+func (l *tlsListener) hand(c net.Conn) {
 	select {
-	case l.ready <- l.front(c, t, &state):
+	case l.ready <- c:
 	case <-l.ctx.Done():
-		_ = t.Close()
+		_ = c.Close()
 	}
 }
 
-// front puts what answers hits between an H1 connection and net/http.
-func (l *tlsListener) front(c *conn, t *tls.Conn, state *tls.ConnectionState) net.Conn {
-	if p := state.NegotiatedProtocol; l.hits == nil || p != "" && p != "http/1.1" {
-		return t
-	}
+// answer has hits serve an H1 connection, until its end or until it is net/http's.
+func (l *tlsListener) answer(c *conn, t *tls.Conn) {
 	f := l.hits.NewConn(t, c)
 	l.set.front(c, f)
-	return f
+	if l.ctx.Err() != nil { // all may have been asked before
+		f.Leave()
+	}
+	rest := f.Serve()
+	l.set.front(c, nil)
+	if rest != nil {
+		l.hand(rest)
+	}
 }
 
 func (l *tlsListener) refuse(c *conn, err error) {

@@ -41,11 +41,17 @@ func (h *held) put(b *[]byte) {
 	h.used.Add(-1)
 }
 
-// Hold begins to collect what is written. It and Release are called by whoever writes, with nobody beside.
-func (c *conn) Hold() { c.held = c.set.held.get() }
+// Hold begins to collect what is written. It and Release are called by whoever answers, one at a time.
+func (c *conn) Hold() {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.held = c.set.held.get()
+}
 
 // Release writes what was collected; from then on writes are written at once.
 func (c *conn) Release() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	b := c.held
 	if b == nil {
 		return nil
@@ -56,7 +62,7 @@ func (c *conn) Release() error {
 	return err
 }
 
-// hold collects b, and writes when that is enough.
+// hold collects b, and writes when that is enough. c.writing is held.
 func (c *conn) hold(b []byte) (int, error) {
 	*c.held = append(*c.held, b...)
 	if len(*c.held) < maxHeld {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -217,6 +218,29 @@ func TestHitsAndShutdown(t *testing.T) {
 		t.Errorf("the answer under way has %d octets, %v", n, err)
 	}
 	must(t, <-down)
+	e.ended()
+}
+
+// TestFirstRequestAtShutdown: a client that has just connected when the listener ends gets its answer, and is told that it is
+// the last.
+func TestFirstRequestAtShutdown(t *testing.T) {
+	h := newHits(t, 100)
+	e := serve(t, notFound, withHits(h))
+	c := e.dialH1(t)
+	eventually(t, "the connection is open", func() bool { return e.metric("connections", "protocol=h1") == 1 })
+	down := make(chan error, 1)
+	go func() { down <- e.Shutdown(t.Context()) }()
+	eventually(t, "the port is closed", func() bool {
+		other, err := net.Dial("tcp", e.https())
+		if err == nil {
+			_ = other.Close()
+		}
+		return err != nil
+	})
+	if resp, _ := ask(t, c); !resp.Close {
+		t.Error("the answer lacks Connection: close")
+	}
+	must(t, wait(t, "Shutdown returns", down))
 	e.ended()
 }
 

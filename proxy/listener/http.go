@@ -29,7 +29,6 @@ func (l *Listener) newHTTPServer() *http.Server {
 			WriteByteTimeout:     limits.SendIdle,
 		},
 		ConnContext: l.connContext,
-		ConnState:   connState,
 		// OPTIONS * is the handler's like any other request.
 		DisableGeneralOptionsHandler: true,
 		// What is logged there is the client's doing: handshakes and panics are dealt with elsewhere.
@@ -42,21 +41,13 @@ func (l *Listener) newHTTPServer() *http.Server {
 }
 
 func (l *Listener) connContext(ctx context.Context, c net.Conn) context.Context {
-	switch c.(type) {
-	case *tls.Conn, *hitpath.Conn:
+	if _, secure := c.(interface{ ConnectionState() tls.ConnectionState }); secure {
 		return WithInfo(ctx, l.secure)
 	}
 	return WithInfo(ctx, l.cleartext)
 }
 
-// connState tells the loop of an H1 connection what net/http makes of it.
-func connState(c net.Conn, state http.ConnState) {
-	if f, ok := c.(*hitpath.Conn); ok {
-		f.State(state)
-	}
-}
-
-// newHits returns what answers plain hits on one socket; nil for nothing.
+// newHits returns what answers on one socket before net/http does; nil for nothing.
 func (l *Listener) newHits() *hitpath.Server {
 	if l.config.Hits == nil {
 		return nil
@@ -64,6 +55,7 @@ func (l *Listener) newHits() *hitpath.Server {
 	limits := l.config.Limits
 	return &hitpath.Server{
 		Finder: l.config.Hits, VIP: l.config.VIP, MoreFields: l.altSvc.line,
+		Handler: l, Context: WithInfo(context.Background(), l.secure),
 		Block: headroom * limits.Header, Header: limits.Header, HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, SendIdle: limits.SendIdle,
 	}
 }

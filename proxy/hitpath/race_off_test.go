@@ -1,0 +1,5 @@
+//go:build !race
+
+package hitpath
+
+const raceEnabled = false

@@ -1,0 +1,96 @@
+package hitpath
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// turn is a request over H1 that the handler answers.
+type turn struct {
+	request *http.Request
+	cancel  context.CancelFunc // of its context
+}
+
+// peer is what handlers are told of a connection.
+type peer struct {
+	address string
+	tls     tls.ConnectionState
+}
+
+// turnOf makes q, of which head is the head, the handler's: the same request that net/http would make of it. It returns nil
+// where net/http may refuse it. The handler may keep what it gets, so that isn't part of a larger read, of so many octets.
+func (c *Conn) turnOf(q *Request, head string, read int) *turn {
+	if len(head) < read {
+		q.parse(strings.Clone(head), q.Fields[:0])
+	}
+	u, err := url.ParseRequestURI(q.Target)
+	if err != nil || !httpguts.ValidHostHeader(q.Host) {
+		return nil
+	}
+	if c.peer == nil {
+		c.peer = &peer{address: c.RemoteAddr().String(), tls: c.ConnectionState()}
+	}
+	ctx, cancel := context.WithCancel(c.server.Context)
+	r := (&http.Request{
+		Method: q.Method, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: q.header(), Body: http.NoBody,
+		Host: q.Host, Close: hasToken(q.connection, "close"), RemoteAddr: c.peer.address, RequestURI: q.Target, TLS: &c.peer.tls,
+	}).WithContext(ctx)
+	return &turn{r, cancel}
+}
+
+// header is q's fields as a map, with Connection and without Host.
+func (q *Request) header() http.Header {
+	h := make(http.Header, len(q.Fields)+1)
+	lines := make([]string, 0, len(q.Fields)+1) // of all fields; capacities keep them apart
+	add := func(name, value string) {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		if before, ok := h[name]; ok {
+			h[name] = append(before, value)
+			return
+		}
+		lines = append(lines, value)
+		h[name] = lines[len(lines)-1:][:1:1]
+	}
+	for _, f := range q.Fields {
+		add(f.Name, f.Value)
+	}
+	if q.connection != "" {
+		add("Connection", q.connection)
+	}
+	if pragma := h["Pragma"]; len(pragma) > 0 && pragma[0] == "no-cache" && h["Cache-Control"] == nil {
+		h["Cache-Control"] = []string{"no-cache"} // RFC 9111 §5.4, as net/http does
+	}
+	return h
+}
+
+// serve has the handler answer, while somebody watches the client. An error ends the connection.
+func (t *turn) serve(c *Conn) error {
+	b := c.server.takeBuffers()
+	b.watch.begin(c, t.cancel)
+	w := &response{conn: c, turn: t, buffers: b, length: -1, head: t.request.Method == http.MethodHead, close: t.request.Close}
+	returned := t.handle(w)
+	t.cancel()
+	err := w.end(returned)
+	ahead, gone := b.watch.end()
+	c.in.add(c.server, ahead)
+	c.server.putBuffers(b)
+	return cmp.Or(err, gone)
+}
+
+// handle reports whether the handler returned, rather than panicked.
+func (t *turn) handle(w *response) (returned bool) {
+	defer func() {
+		if !returned {
+			_ = recover()
+		}
+	}()
+	w.conn.server.Handler.ServeHTTP(w, t.request)
+	return true
+}
