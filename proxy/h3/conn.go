@@ -2,6 +2,7 @@ package h3
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -48,9 +49,10 @@ type Conn struct {
 	quic    *quic.Conn
 	control *quic.SendStream
 	peer    peer
-	work    sync.WaitGroup // of every goroutine
-	busy    atomic.Int64   // requests that weren't answered at once
-	last    atomic.Int64   // when a request came or ended, in nanoseconds since the epoch
+	work    sync.WaitGroup                      // of every goroutine
+	busy    atomic.Int64                        // requests that weren't answered at once
+	last    atomic.Int64                        // when a request came or ended, in nanoseconds since the epoch
+	agreed  atomic.Pointer[tls.ConnectionState] // for requests, which share it; nil: not yet
 
 	// The following belong to Serve.
 	*scratch                  // while a request is looked at
@@ -142,9 +144,11 @@ func (c *Conn) accept(s *quic.Stream) {
 	c.touch(now)
 	_ = s.SetReadDeadline(now.Add(moment))
 	n, err := s.Read(c.in[:])
-	if err == nil || isDeadline(err) || !c.answerNow(s, c.in[:n], err) {
-		r := newRequestStream(c, s, c.in[:n], err)
-		c.work.Go(r.serve)
+	switch {
+	case !c.askable(c.in[:n], err):
+		c.work.Go(newRequestStream(c, s, c.in[:n], err).serve)
+	case !c.answerNow(s):
+		c.work.Go(newAskedStream(c, s, c.section.list).serve)
 	}
 }
 
@@ -216,4 +220,16 @@ func (c *Conn) shaken() bool {
 	default:
 		return false
 	}
+}
+
+// state is what the handshake has agreed on.
+func (c *Conn) state() *tls.ConnectionState {
+	if state := c.agreed.Load(); state != nil {
+		return state
+	}
+	state := c.quic.ConnectionState().TLS
+	if state.HandshakeComplete {
+		c.agreed.Store(&state)
+	}
+	return &state
 }

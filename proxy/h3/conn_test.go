@@ -132,6 +132,22 @@ func TestManyRequests(t *testing.T) {
 	}
 }
 
+// A request that came whole, its end included, is known to have no content.
+func TestNoContent(t *testing.T) {
+	got := make(chan *http.Request, 1)
+	s := serve(t, func(_ http.ResponseWriter, r *http.Request) { got <- r })
+	c := s.dial()
+	for range 100 { // the first may come before the handshake is complete, and of any the end by itself
+		if b, err := io.ReadAll(ask(t, c, get(), true)); err != nil || len(b) == 0 {
+			t.Fatalf("%q, %v", b, err)
+		}
+		if r := <-got; r.Body == http.NoBody && r.ContentLength == 0 {
+			return
+		}
+	}
+	t.Error("none of 100 requests was known to have no content")
+}
+
 func TestResponses(t *testing.T) {
 	large := strings.Repeat("large ", 20_000)
 	handlers := map[string]func(http.ResponseWriter, *http.Request){

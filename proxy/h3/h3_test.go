@@ -293,6 +293,7 @@ func TestStreamErrors(t *testing.T) {
 		"TE but trailers":                 {get([2]string{"te", "gzip"}), malformed},
 		"a length that is none":           {get([2]string{"content-length", "-1"}), malformed},
 		"two lengths":                     {get([2]string{"content-length", "1"}, [2]string{"content-length", "2"}), malformed},
+		"nothing of its length":           {get([2]string{"content-length", "5"}), malformed},
 		"less than its length":            {get([2]string{"content-length", "5"}) + frame(0x0, "four"), malformed},
 		"more than its length":            {get([2]string{"content-length", "3"}) + frame(0x0, "four"), malformed},
 		"less, and trailers":              {get([2]string{"content-length", "5"}) + frame(0x0, "four") + headers([2]string{"x", "y"}), malformed},

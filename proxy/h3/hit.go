@@ -20,18 +20,24 @@ const (
 	buffered = 1400
 	// queued is how much is copied at most so that it needn't wait either, in octets.
 	queued = 16 << 10
-	// part is how much of a large content is written at once, in octets: for each a client has a time.
+	// part is how much of a large content a client must take in its time, in octets. More is written at once: behind the end of
+	// what is written a packet isn't filled, and those that follow don't leave together with it.
 	part = 64 << 10
 )
 
-// answerNow answers a request that has come whole, the stream's end included, if it is a plain hit. Otherwise it has done
-// nothing.
-func (c *Conn) answerNow(s *quic.Stream, b []byte, end error) bool {
-	if c.config.Hits == nil || !errors.Is(end, io.EOF) || !c.shaken() {
-		return false
+// askable tells whether a request has come whole, the stream's end included, and is nothing but a header section, which is
+// in c.section then.
+func (c *Conn) askable(b []byte, end error) bool {
+	if !errors.Is(end, io.EOF) || !c.shaken() {
+		return false // early data is the handler's to judge
 	}
 	block := onlyHeaders(b)
-	if block == nil || c.section.decode(block, c.config.Header) != nil {
+	return block != nil && c.section.decode(block, c.config.Header) == nil
+}
+
+// answerNow answers the request in c.section if it is a plain hit. Otherwise it has done nothing.
+func (c *Conn) answerNow(s *quic.Stream) bool {
+	if c.config.Hits == nil {
 		return false
 	}
 	x := c.config.Hits.Find(c.section.list, c.client(), c.tls)
@@ -86,7 +92,7 @@ func (c *Conn) sendNow(s *quic.Stream, x *hitpath.Exchange) bool {
 	return true
 }
 
-// sendHit sends an answer from where it is stored. The client has a time for each part.
+// sendHit sends an answer from where it is stored. The client has a time for each part of it.
 func (c *Conn) sendHit(s *quic.Stream, x *hitpath.Exchange, head []byte) {
 	if value, ok := x.Request().Line("priority", 0); ok {
 		s.SetPriority(priority(value))
@@ -99,9 +105,12 @@ func (c *Conn) sendHit(s *quic.Stream, x *hitpath.Exchange, head []byte) {
 	for _, piece := range x.Content() {
 		for len(piece) > 0 && err == nil {
 			var n int
-			n, err = send(piece[:min(len(piece), part)])
+			n, err = send(piece)
 			x.Answer().Sent += int64(n)
 			piece = piece[n:]
+			if n >= part && isDeadline(err) {
+				err = nil // it moves
+			}
 		}
 	}
 	finishHit(s, x, err)

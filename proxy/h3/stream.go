@@ -7,16 +7,22 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/quic-go/quic-go"
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
 // maxBlock is how much longer than its limit a field section may be as it comes.
 const maxBlock = 2
+
+// chainStack is what the chain and its handlers take of a stack, in octets: with it a stack has 8 KiB.
+const chainStack = 5 << 10
 
 // requestStream is a request that isn't answered at once. It belongs to one goroutine, but for what a handler shares with
 // others, reading the content and writing the answer.
@@ -25,6 +31,18 @@ type requestStream struct {
 	*quic.Stream
 	in      *bufio.Reader
 	section section
+	asked   bool // the section is decoded, it is all of the request, and no hit answers it
+}
+
+// least is how small a bufio.Reader can be, in octets.
+const least = 16
+
+// newAskedStream returns s, whose request is nothing but a header section, which no hit answers.
+func newAskedStream(c *Conn, s *quic.Stream, list []hpack.HeaderField) *requestStream {
+	c.enter(s)
+	return &requestStream{
+		conn: c, Stream: s, in: bufio.NewReaderSize(ended{io.EOF}, least), section: section{list: slices.Clone(list)}, asked: true,
+	}
 }
 
 // newRequestStream returns s, of which first was read, and then came err, or nothing yet.
@@ -67,20 +85,8 @@ func (c *Conn) leave(s *quic.Stream) {
 // serve answers the request.
 func (r *requestStream) serve() {
 	defer r.conn.leave(r.Stream)
-	_ = r.SetReadDeadline(time.Now().Add(r.conn.config.HeaderTimeout))
-	switch err := r.readHeaders(); {
-	case err == nil:
-	case errors.Is(err, errTooLarge):
-		r.refuse(http.StatusRequestHeaderFieldsTooLarge)
-		return
-	default:
-		r.fail(err)
-		return
-	}
-	x := r.find()
-	_ = r.SetReadDeadline(time.Time{})
-	if x != nil {
-		r.conn.sendHit(r.Stream, x, appendAnswer(nil, x))
+	growStack(false)
+	if !r.asked && !r.ask() {
 		return
 	}
 	req, err := newRequest(r.section.list)
@@ -89,6 +95,37 @@ func (r *requestStream) serve() {
 		return
 	}
 	r.handle(req)
+}
+
+// growStack makes the stack as large as the chain needs it, before there is anything on it: else it grows with the chain,
+// again and again, and each time all that is on it is copied.
+//
+//go:noinline
+func growStack(never bool) {
+	if never { // or it would be cleared
+		var room [chainStack]byte
+		runtime.KeepAlive(&room)
+	}
+}
+
+// ask reads the header section, and answers it if there is a hit. False: nothing is left to do.
+func (r *requestStream) ask() bool {
+	_ = r.SetReadDeadline(time.Now().Add(r.conn.config.HeaderTimeout))
+	switch err := r.readHeaders(); {
+	case err == nil:
+	case errors.Is(err, errTooLarge):
+		r.refuse(http.StatusRequestHeaderFieldsTooLarge)
+		return false
+	default:
+		r.fail(err)
+		return false
+	}
+	x := r.find()
+	_ = r.SetReadDeadline(time.Time{})
+	if x != nil {
+		r.conn.sendHit(r.Stream, x, appendAnswer(nil, x))
+	}
+	return x == nil
 }
 
 // readHeaders reads the header section.
@@ -192,13 +229,16 @@ func (r *requestStream) refuse(status int) {
 // handle has the handler answer.
 func (r *requestStream) handle(req *http.Request) {
 	c := r.conn
-	state := c.quic.ConnectionState().TLS
-	req.TLS, req.RemoteAddr = &state, c.quic.RemoteAddr().String()
+	req.TLS, req.RemoteAddr = c.state(), c.quic.RemoteAddr().String()
 	if p, ok := req.Header["Priority"]; ok {
 		r.SetPriority(priority(p[0]))
 	}
 	req = req.WithContext(requestContext{r.Context(), c.config.Context})
-	req.Body = &body{stream: r, request: req, left: req.ContentLength}
+	if r.asked && req.ContentLength <= 0 {
+		req.Body, req.ContentLength = http.NoBody, 0
+	} else {
+		req.Body = &body{stream: r, request: req, left: req.ContentLength}
+	}
 	w := newResponse(r.Stream, req.Method == http.MethodHead)
 	if !r.call(w, req) || w.finish() != nil {
 		cancel(r.Stream, codeInternal)
