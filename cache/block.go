@@ -44,6 +44,9 @@ func (b block) Line(name string, i int) (string, bool) {
 
 // newBlock serialises the fields that keep lets through.
 func newBlock(h http.Header, keep func(name string) bool) block {
+	if len(h) == 0 {
+		return ""
+	}
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(h)), func(name string) bool { return !keep(name) })
 	var b strings.Builder
 	b.Grow(sizeOf(h, names)) // exactly: what is stored stays

@@ -48,6 +48,7 @@ func New(o Options, name string, r Residency, log *slog.Logger, more ...Option) 
 		index: newIndex(tags), purges: &purges{tags: tags}, flights: newFlights(),
 	}
 	c.index.orphaned = c.dropSlices
+	context.AfterFunc(c.work.ctx, c.flights.cancel)
 	c.figures.init()
 	c.toucher, _ = r.(Toucher)
 	c.Configure(o)

@@ -14,8 +14,7 @@ func fetch(x *exchange) step {
 	if x.c.refusing.Load() {
 		return refused
 	}
-	x.interim = newInterim(x.w, x.r)
-	begin := func() *fill { return x.newFill(x.interim.traced(x.r.Context())) }
+	begin := func() *fill { return x.newFill(x.awaitInterim()) }
 	if x.collapses() {
 		unlessStored := func() *fill {
 			if found := x.c.lookup(x.hash, x.key, x.preset, &x.query, time.Now()); found.Hit() {
@@ -23,20 +22,45 @@ func fetch(x *exchange) step {
 			}
 			return begin()
 		}
-		if x.fill, x.reader, x.leads = x.c.flights.join(string(x.key), x.fits, unlessStored); x.fill == nil {
+		if x.fill, x.reader, x.leads = x.c.flights.join(x.keyText(), x.fits, unlessStored); x.fill == nil {
 			return lookup
 		}
 	} else {
 		x.fill, x.leads = begin(), true
-		x.reader = x.c.flights.enter(x.fill)
+		x.c.flights.enter(x.fill)
 	}
 	x.tries++
-	if x.leads && !x.c.work.start(x.fill.run) { // the cache is closing
+	if !x.leads {
+		x.awaitInterim()
+		return await
+	}
+	if !x.c.work.enter() { // the cache is closing
 		x.fill.cancel()
 		x.c.flights.remove(x.fill)
 		return pass
 	}
-	return await
+	return lead
+}
+
+// lead carries the fill out on the request's own goroutine until there is an answer. A content that hasn't come by then
+// comes on another: the others that want it needn't wait for this client.
+func lead(x *exchange) step {
+	f := x.fill
+	x.unwatch = context.AfterFunc(x.r.Context(), f.leaderLeft)
+	if rest := f.begin(); rest != nil {
+		x.reader = f.flow().leader
+		go f.finish(rest) // ends with the content, or when nobody wants it any more; work waits for it
+	} else {
+		x.c.flights.remove(f)
+		x.c.work.leave()
+	}
+	if x.r.Context().Err() != nil {
+		x.leave()
+		x.err = context.Cause(x.r.Context())
+		return fail
+	}
+	x.usable = true
+	return answered
 }
 
 // refused joins a fill that is under way, and begins none.
@@ -53,11 +77,11 @@ func (x *exchange) join() bool {
 	if !x.collapses() {
 		return false
 	}
-	x.fill, x.reader = x.c.flights.follow(string(x.key), x.fits)
+	x.fill, x.reader = x.c.flights.follow(x.keyText(), x.fits)
 	if x.fill == nil {
 		return false
 	}
-	x.interim = newInterim(x.w, x.r)
+	x.awaitInterim()
 	x.tries++
 	return true
 }
@@ -72,19 +96,15 @@ func (x *exchange) collapses() bool {
 }
 
 // newFill prepares a fill that this request leads. It outlives the request, but not the cache.
-func (x *exchange) newFill(ctx context.Context) *fill {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(x.c.work.ctx, cancel)
-	f := &fill{
-		target: x.target(), c: x.c, next: x.next, heir: x.heir,
-		cancel: func() { stop(); cancel() }, stream: newStream(&x.c.fills), answered: make(chan struct{}),
-	}
+func (x *exchange) newFill(i *interim) *fill {
+	f := &fill{target: x.target(), c: x.c, next: x.next, heir: x.heir, own: life{request: x.r.Context(), interim: i}}
+	f.life = &f.own
 	if s := x.found.Response; s != nil && s.validates() {
 		f.stale = s
 	} else if x.found.Fwd == FwdVaryMiss {
 		f.variants = x.c.tagged(x.hash, x.key)
 	}
-	f.request = x.r.WithContext(ctx)
+	f.request = x.r.WithContext(f.life)
 	f.request.Method, f.request.Body = http.MethodGet, http.NoBody
 	if q := &x.policy.Query; !q.all() {
 		u := *x.r.URL
@@ -100,10 +120,17 @@ func (x *exchange) newFill(ctx context.Context) *fill {
 
 func (x *exchange) target() target {
 	return target{
-		site: x.site, hash: x.hash, key: string(x.key), rawKey: cmp.Or(x.rawKey, string(x.key)), client: x.r.Header, query: x.query, policy: x.policy,
-		coder: x.coder,
-		born:  x.c.purges.last.Load(),
+		site: x.site, hash: x.hash, key: x.keyText(), rawKey: cmp.Or(x.rawKey, x.keyText()), client: x.r.Header, query: x.query,
+		policy: &x.policy, coder: x.coder, born: x.c.purges.last.Load(),
 	}
+}
+
+// keyText is the key as a text that stays.
+func (x *exchange) keyText() string {
+	if len(x.text) != len(x.key) {
+		x.text = string(x.key)
+	}
+	return x.text
 }
 
 // fits tells whether the request may wait for a fill, or follow it.
@@ -149,7 +176,7 @@ func (x *exchange) validateBehind() {
 	if x.c.refusing.Load() || !s.revalidating.CompareAndSwap(false, true) {
 		return
 	}
-	f := x.newFill(x.r.Context())
+	f := x.newFill(nil)
 	x.c.flights.enterBehind(f)
 	if x.c.work.start(func() { defer s.revalidating.Store(false); f.run() }) {
 		return
@@ -158,20 +185,16 @@ func (x *exchange) validateBehind() {
 	f.cancel()
 }
 
-// await waits until the fill has an answer.
+// await waits until the fill that another request leads has an answer.
 func await(x *exchange) step {
-	var timeout <-chan time.Time
-	if !x.leads {
-		defer x.c.flights.decided(x.fill)
-		timer := time.NewTimer(x.c.options.Load().CollapseWait)
-		defer timer.Stop()
-		timeout = timer.C
-	}
+	defer x.c.flights.decided(x.fill)
+	timeout := time.NewTimer(x.c.options.Load().CollapseWait)
+	defer timeout.Stop()
 	select {
-	case <-x.fill.answered:
-		x.usable = x.leads || x.fill.stored != nil && x.accepts(x.fill)
+	case <-x.fill.answered.heard():
+		x.usable = x.fill.stored != nil && x.accepts(x.fill)
 		return answered
-	case <-timeout:
+	case <-timeout.C:
 		x.leave()
 		x.tries = maxTries
 		return lookup
@@ -185,8 +208,15 @@ func await(x *exchange) step {
 // leave ends the request's interest in its fill.
 func (x *exchange) leave() {
 	x.interim.stop()
-	x.reader.detach()
-	x.c.flights.leave(x.fill, x.leads)
+	if x.leads {
+		x.unwatch()
+	}
+	if x.reader != nil {
+		x.reader.detach()
+	}
+	if x.c.flights.leave(x.fill, x.leads) || x.leads && x.fill.isPrivate() {
+		x.fill.abort()
+	}
 }
 
 // answered decides what the fill's answer means for this request.
@@ -215,7 +245,7 @@ func answered(x *exchange) step {
 	}
 	x.status.FwdStatus, x.status.Stored = f.status, f.reason == ""
 	x.status.Collapsed, x.status.detail = !x.leads, string(f.reason)
-	if f.shared && !f.stored.Sliced() && !f.stream.kept() {
+	if f.shared && !f.stored.Sliced() && !f.flow().kept() {
 		x.status.Stored, x.status.detail = false, string(ReasonNoRoom)
 	}
 	switch {

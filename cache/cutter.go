@@ -38,17 +38,19 @@ type cutter struct {
 }
 
 // cut reads a content into slices, unless that is being done already.
-func (f *fill) cut(response *http.Response) {
-	defer f.cancel()
-	defer response.Body.Close()
-	f.stream.drop() // each slice pays for itself
+func (f *fill) cut(response *http.Response) (rest func()) {
+	f.flow().drop() // each slice pays for itself
 	of := f.stored.slices()
 	k := &cutter{f: f, of: of, last: of.last(), wanted: -1, coming: make(map[int64]*stream)}
 	first := of.cutter.CompareAndSwap(nil, k)
 	f.c.flights.detach(f)
-	close(f.answered)
-	if first {
-		k.run(response.Body)
+	f.answered.tell()
+	return func() {
+		defer f.cancel()
+		defer response.Body.Close()
+		if first {
+			k.run(response.Body)
+		}
 	}
 }
 
@@ -67,7 +69,8 @@ func (k *cutter) bring(index int64, content io.Reader) error {
 		content = io.LimitReader(content, k.of.span(index).Length)
 	}
 	f := k.f.c.sliceFill(k.f.target, k.f.stored, index)
-	f.request, f.stream, f.began, f.status = k.f.request, k.stream(index), time.Now(), k.f.status
+	f.request, f.began, f.status = k.f.request, time.Now(), k.f.status
+	f.stream.Store(k.stream(index))
 	f.prepare(k.of.span(index).Length)
 	err := f.take(content, &http.Response{})
 	k.mu.Lock()

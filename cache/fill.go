@@ -1,10 +1,10 @@
 package cache
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/anyedge/anyedge/cache/httpfield"
@@ -18,17 +18,18 @@ type target struct {
 	rawKey string      // the key of the request as it came, before No-Vary-Search; mostly the same
 	client http.Header // the request's fields, for Vary
 	query  request
-	policy Policy
+	policy *Policy
 	coder  *coder
 	born   uint64 // the purge sequence when it was asked for
 }
 
-// fill is one fetch from the origin on behalf of the cache. Its goroutine outlives the request that began it, the
-// leader, as long as others, the followers, want what it brings.
+// fill is one fetch from the origin on behalf of the cache. The request that began it, the leader, carries it out until there
+// is an answer, and goes on with that after its client has left as long as others, the followers, want what it brings. A
+// content that is still coming then comes on a goroutine of its own.
 //
 //	begun ──▶ answered ──▶ over
 //	  │          ├─ failed:  err is set
-//	  │          ├─ updated: a 304 made the stored response fresh again; it is in stored, whole
+//	  │          ├─ whole:   it is in stored: a 304 made the stored response fresh again, or the content came at once
 //	  │          ├─ shared:  stored says what comes, stream brings it, or slices do
 //	  │          └─ private: only the leader may have it; it takes response and reads it itself, so that the origin
 //	  │                      is never faster than this one client
@@ -48,24 +49,27 @@ type fill struct {
 	under     string
 	underHash uint64
 	heir      bool // it took over from a leader that failed
-	cancel    context.CancelFunc
-	stream    *stream
+	own       life
+	life      *life                  // its own, or that of the fill which it is a part of; nil: it needs none
+	stream    atomic.Pointer[stream] // nil until somebody needs it, see flow
 	// asked is the slice that the request's Range names, empty for the whole content; got is what the origin sent of it.
 	asked httpfield.Range
 	got   httpfield.ContentRange
 	slice *slice // what a fetch of one slice brings, else nil
 
-	answered chan struct{} // closed when the following fields are set
+	answered event // the following fields are set
 	err      error
 	status   int
 	reason   Reason // why the response isn't stored
 	stored   *Response
 	header   http.Header    // as the origin sent it, for the leader
 	shared   bool           // the content comes by stream
+	atHand   bool           // it had come with the header section; stored has it
 	response *http.Response // of a private answer, until the leader takes it
 
 	// guarded by flights.mu
 	interested int
+	offered    bool // others may join it
 	led        bool // the leader still waits
 	background bool // wanted even if no request waits
 	doomed     bool // invalidated: not stored, and not shared with requests that come later
@@ -76,20 +80,64 @@ type fill struct {
 // errUnasked is a 304 to a request that didn't ask for one.
 var errUnasked = errors.New("fill: origin answered 304 to a request without preconditions")
 
-// run fetches. It is the fill's goroutine.
+// run fetches for nobody in particular. It is the fill's goroutine.
 func (f *fill) run() {
 	defer f.c.flights.remove(f)
+	if rest := f.begin(); rest != nil {
+		f.takeRest(rest)
+	}
+}
+
+// begin asks the origin and finds the answer; rest brings the content, where that hasn't come yet.
+func (f *fill) begin() (rest func()) {
 	defer f.recover()
-	r, response, err := f.exchange()
+	var r received
+	response, err := f.exchange(&r)
 	switch {
 	case err != nil:
 		f.cancel()
 		f.err = err
-		close(f.answered)
+		f.answered.tell()
 	case response.StatusCode == http.StatusNotModified:
-		f.update(r, response)
+		f.update(&r, response)
 	default:
-		f.receive(r, response)
+		return f.receive(&r, response)
+	}
+	return nil
+}
+
+// finish brings the content that begin has left. It is the fill's goroutine.
+func (f *fill) finish(rest func()) {
+	defer f.c.work.leave()
+	defer f.c.flights.remove(f)
+	f.takeRest(rest)
+}
+
+func (f *fill) takeRest(rest func()) {
+	defer f.recover()
+	rest()
+}
+
+// flow is the stream by which the content comes. Its first reader is the leader's.
+func (f *fill) flow() *stream {
+	s := f.stream.Load()
+	if s != nil {
+		return s
+	}
+	s = newStream(&f.c.fills)
+	if f.own.interim != nil { // a request leads it
+		s.leader = s.attach()
+	}
+	if f.stream.CompareAndSwap(nil, s) {
+		return s
+	}
+	return f.stream.Load()
+}
+
+// cancel ends what the fill asks for.
+func (f *fill) cancel() {
+	if f.life != nil {
+		f.life.end()
 	}
 }
 
@@ -105,33 +153,33 @@ func (f *fill) recover() {
 	}
 	f.cancel()
 	if f.hasAnswered() {
-		f.stream.end(0, errPanicked)
+		f.flow().end(0, errPanicked)
 		return
 	}
 	f.err = errPanicked
-	close(f.answered)
+	f.answered.tell()
 }
 
 // errPanicked is a fill whose goroutine panicked; the log tells more.
 var errPanicked = errors.New("fill: it panicked")
 
 // exchange asks the origin; once more without preconditions when it confirms another response than ours.
-func (f *fill) exchange() (*received, *http.Response, error) {
+func (f *fill) exchange(r *received) (*http.Response, error) {
 	for asked := f.stale != nil || len(f.variants) > 0; ; asked = false {
 		requested := time.Now()
 		f.began = requested
 		response, err := f.next.RoundTrip(f.request)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		f.status = response.StatusCode
-		r := newReceived(f.c.options.Load().Targeted, response.StatusCode, header(response.Header), requested, time.Now())
+		r.read(f.c.options.Load().Targeted, response.StatusCode, header(response.Header), requested, time.Now())
 		if response.StatusCode != http.StatusNotModified || asked && f.confirm(r) {
-			return r, response, nil
+			return response, nil
 		}
 		response.Body.Close()
 		if !asked {
-			return nil, nil, errUnasked
+			return nil, errUnasked
 		}
 		f.request = f.request.Clone(f.request.Context())
 		f.request.Header = fillHeader(f.client, nil, nil)
@@ -161,36 +209,38 @@ func (f *fill) update(r *received, response *http.Response) {
 		f.unstored(f.reason)
 	}
 	f.mark()
-	close(f.answered)
+	f.answered.tell()
 }
 
-// receive decides what becomes of a response with content.
-func (f *fill) receive(r *received, response *http.Response) {
-	r = f.unwrap(r, response)
+// receive decides what becomes of a response with content; rest brings that.
+func (f *fill) receive(r *received, response *http.Response) (rest func()) {
+	f.unwrap(r, response)
 	f.reason = f.judge(r, response)
 	if f.reason != "" {
 		f.unstored(f.reason)
 		f.mark()
 		f.handOver(response)
-		return
+		return nil
 	}
 	f.header = response.Header
 	f.mark()
 	switch {
+	case f.atHand:
+		f.takeAtHand(response)
+		return nil
 	case f.stored.Sliced() && f.got.Size > 0:
-		f.keepPart(response)
+		return f.keepPart(response)
 	case f.stored.Sliced():
-		f.cut(response)
-	default:
-		close(f.answered)
-		f.follow(response)
+		return f.cut(response)
 	}
+	f.answered.tell()
+	return func() { f.follow(response) }
 }
 
 // judge decides whether the response is to be stored, and prepares that.
 func (f *fill) judge(r *received, response *http.Response) Reason {
 	o := f.c.options.Load()
-	r.assign(&f.policy)
+	r.assign(f.policy)
 	if reason := f.storable(o.Preset, r); reason != "" {
 		return reason
 	}
@@ -209,7 +259,7 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 		h["Accept-Ranges"] = []string{"bytes"} // here, if not at the origin
 	}
 	fields := newBlock(h, storedFields(h, r.control.PrivateFields, r.control.NoCacheFields))
-	s := newResponse(r, fields, header(f.client), f.policy)
+	s := newResponse(r, fields, header(f.client), *f.policy)
 	f.coder.codeVary(s.vary, header(f.client))
 	s.born, s.length = f.born, response.ContentLength
 	s.tags = f.site.with(responseTags(h, f.key))
@@ -224,12 +274,16 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 		return f.storeHead(s, size, v)
 	}
 	f.c.figures.encoding.skipped(f.coder.enable(s))
-	f.stream.trailerNames = trailerNames(response.Trailer)
-	if s.length >= 0 && !f.stream.prepay(s.length) {
+	if f.stored = s; f.reserveAtHand(response) {
+		return ""
+	}
+	f.stored = nil
+	f.flow().trailerNames = trailerNames(response.Trailer)
+	if s.length >= 0 && !f.flow().prepay(s.length) {
 		if !f.c.flights.followed(f) {
 			return ReasonNoRoom
 		}
-		f.stream.drop() // those who wait have it as it passes, rather than each ask the origin
+		f.flow().drop() // those who wait have it as it passes, rather than each ask the origin
 	}
 	f.stored, f.shared = s, true
 	return ""
@@ -259,25 +313,28 @@ func (f *fill) mark() {
 // handOver leaves the response to the leader, if it still waits.
 func (f *fill) handOver(response *http.Response) {
 	f.response = response
-	close(f.answered)
+	f.answered.tell()
 	if f.c.flights.abandoned(f) {
 		f.abort()
 	}
 }
 
-func (f *fill) hasAnswered() bool {
-	select {
-	case <-f.answered:
-		return true
-	default:
-		return false
+func (f *fill) hasAnswered() bool { return f.answered.has() }
+
+// isPrivate tells whether there is a response that only the leader may have.
+func (f *fill) isPrivate() bool { return f.hasAnswered() && f.response != nil }
+
+// leaderLeft is called when the leader's client has gone. What the leader is at work on is its own to close.
+func (f *fill) leaderLeft() {
+	if f.c.flights.leave(f, true) || f.isPrivate() {
+		f.cancel()
 	}
 }
 
 // abort ends a fill that nobody wants.
 func (f *fill) abort() {
 	f.cancel()
-	if f.hasAnswered() && f.response != nil {
+	if f.isPrivate() {
 		f.response.Body.Close()
 	}
 }

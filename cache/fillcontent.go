@@ -17,21 +17,53 @@ func (f *fill) follow(response *http.Response) {
 	f.take(response.Body, response)
 }
 
+// reserveAtHand tells whether the whole content has come together with the header section, and there is room for it.
+func (f *fill) reserveAtHand(response *http.Response) bool {
+	n := f.stored.length
+	b, ok := response.Body.(interface{ Buffered() int })
+	if !ok || n < 0 || int64(b.Buffered()) < n || len(response.Trailer) > 0 || !f.c.fills.reserve(n) {
+		return false
+	}
+	f.atHand = true
+	return true
+}
+
+// takeAtHand stores a content that has come. Nobody sees anything of it before.
+func (f *fill) takeAtHand(response *http.Response) {
+	defer f.answered.tell()
+	defer f.cancel()
+	defer response.Body.Close()
+	n := f.stored.length
+	defer f.c.fills.release(n)
+	content := make([]byte, n)
+	_, err := io.ReadFull(response.Body, content)
+	if err == nil {
+		err = expectEOF(response.Body)
+	}
+	if !errors.Is(err, io.EOF) {
+		f.err = err
+		return
+	}
+	f.stored.content = Pieces{content}
+	f.enter(f.stored)
+	f.c.figures.filled(n, time.Since(f.began))
+}
+
 // take reads the content of a response, or a slice of it, as follow does. The error says why it isn't complete.
 func (f *fill) take(content io.Reader, response *http.Response) error {
 	last, err := f.copy(content)
-	size := f.stream.size + int64(last)
+	size := f.flow().size + int64(last)
 	if err == nil && f.stored.length >= 0 && size != f.stored.length {
 		err = io.ErrUnexpectedEOF
 	}
 	if err == nil {
-		f.stream.trailer = newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) })
+		f.flow().trailer = newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) })
 		f.commit(last)
 		f.c.figures.filled(size, time.Since(f.began))
 	} else {
 		f.c.log.Debug("fill ended early", "site", f.site.name, "key", f.key, "bytes", size, "error", err)
 	}
-	f.stream.end(last, err)
+	f.flow().end(last, err)
 	return err
 }
 
@@ -41,12 +73,12 @@ func (f *fill) take(content io.Reader, response *http.Response) error {
 func (f *fill) copy(content io.Reader) (last int, err error) {
 	limit := f.c.options.Load().MaxObject
 	for kept := true; ; {
-		space, err := f.stream.space(f.request.Context())
+		space, err := f.flow().space(f.request.Context())
 		if err != nil {
 			return 0, err
 		}
 		n, err := content.Read(space)
-		if err == nil && f.stream.size+int64(n) == f.stored.length {
+		if err == nil && f.flow().size+int64(n) == f.stored.length {
 			err = expectEOF(content)
 		}
 		if errors.Is(err, io.EOF) {
@@ -55,10 +87,10 @@ func (f *fill) copy(content io.Reader) (last int, err error) {
 		if err != nil {
 			return n, err
 		}
-		if f.stream.wrote(n) > limit {
-			f.stream.drop()
+		if f.flow().wrote(n) > limit {
+			f.flow().drop()
 		}
-		if kept && !f.stream.kept() {
+		if kept && !f.flow().kept() {
 			kept = false
 			f.unstored(f.tooMuch(limit))
 			f.c.flights.unkept(f)
@@ -68,7 +100,7 @@ func (f *fill) copy(content io.Reader) (last int, err error) {
 
 // tooMuch is why a content isn't kept any more.
 func (f *fill) tooMuch(limit int64) Reason {
-	if f.stream.size > limit {
+	if f.flow().size > limit {
 		return ReasonTooLarge
 	}
 	return ReasonNoRoom
@@ -87,11 +119,11 @@ func expectEOF(content io.Reader) error {
 
 // commit stores the complete response, unless it was invalidated or there was no memory to keep it.
 func (f *fill) commit(last int) {
-	content := f.stream.content(last)
+	content := f.flow().content(last)
 	if content == nil || f.slice != nil && !f.slice.reachable(f.c) {
 		return
 	}
-	f.enter(f.stored.with(content, f.stream.trailer))
+	f.enter(f.stored.with(content, f.flow().trailer))
 }
 
 // enter stores a response, unless it was invalidated or purged since it was asked for.
@@ -122,8 +154,8 @@ func (f *fill) nearlyDone() bool {
 	if !f.hasAnswered() || !f.shared || f.stored.length < 0 {
 		return false
 	}
-	f.stream.mu.Lock()
-	defer f.stream.mu.Unlock()
-	missing := f.stored.length - f.stream.size
+	f.flow().mu.Lock()
+	defer f.flow().mu.Unlock()
+	missing := f.stored.length - f.flow().size
 	return missing <= nearlyDoneBytes || float64(missing) <= nearlyDoneShare*float64(f.stored.length)
 }

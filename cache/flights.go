@@ -19,7 +19,7 @@ func newFlights() *flights {
 }
 
 // join enters a fill for that key that fits, or else the one that begin makes, which others may then join; leads tells
-// that it is the latter. The reader is attached now, when no byte of the content is gone yet. begin returns nil, and so
+// that it is the latter. The reader of one that others lead is attached now, when no byte of the content is gone yet. begin returns nil, and so
 // does join, when what a fill has brought meanwhile will do: it is stored before the fill can't be joined any more.
 func (t *flights) join(key string, fits func(*fill) bool, begin func() *fill) (f *fill, r *streamReader, leads bool) {
 	t.mu.Lock()
@@ -30,8 +30,9 @@ func (t *flights) join(key string, fits func(*fill) bool, begin func() *fill) (f
 	if f = begin(); f == nil {
 		return nil, nil, false
 	}
-	t.open[key] = append(t.open[key], f)
-	return f, t.lead(f), true
+	t.offer(f)
+	t.lead(f)
+	return f, nil, true
 }
 
 // follow enters a fill for that key that fits; nil when there is none.
@@ -46,7 +47,7 @@ func (t *flights) find(key string, fits func(*fill) bool) (*fill, *streamReader)
 		if f.doomed || !fits(f) {
 			continue
 		}
-		if r := f.stream.attach(); r != nil {
+		if r := f.flow().attach(); r != nil {
 			f.interested++
 			f.undecided++
 			return f, r
@@ -56,10 +57,10 @@ func (t *flights) find(key string, fits func(*fill) bool) (*fill, *streamReader)
 }
 
 // enter adds a fill that nobody else may join.
-func (t *flights) enter(f *fill) *streamReader {
+func (t *flights) enter(f *fill) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.lead(f)
+	t.lead(f)
 }
 
 // share adds a fill that others may join, and that no request leads.
@@ -68,6 +69,12 @@ func (t *flights) share(f *fill) {
 	defer t.mu.Unlock()
 	f.background = true
 	t.all[f] = struct{}{}
+	t.offer(f)
+}
+
+// offer lets others join a fill.
+func (t *flights) offer(f *fill) {
+	f.offered = true
 	t.open[f.key] = append(t.open[f.key], f)
 }
 
@@ -79,17 +86,16 @@ func (t *flights) enterBehind(f *fill) {
 	t.all[f] = struct{}{}
 }
 
-func (t *flights) lead(f *fill) *streamReader {
+func (t *flights) lead(f *fill) {
 	t.all[f] = struct{}{}
 	f.interested, f.led = 1, true
-	return f.stream.attach()
 }
 
 // keep lets a fill finish although nobody may want it any more, as long as its content can be stored.
 func (t *flights) keep(f *fill) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f.background = f.background || f.stream.kept()
+	f.background = f.background || f.shared && f.flow().kept()
 }
 
 // followed tells whether others wait for what the leader asked for.
@@ -119,19 +125,29 @@ func (t *flights) detach(f *fill) {
 	f.background = true
 }
 
-// leave ends a request's interest in a fill; leads tells that it began it. A fill that nobody wants any more is
-// aborted, unless it is nearly done; so is a private one whose leader left.
-func (t *flights) leave(f *fill, leads bool) {
+// leave ends a request's interest in a fill; leads tells that it began it, and may come twice. A fill that nobody wants any
+// more, unless it is nearly done, is to be aborted.
+func (t *flights) leave(f *fill, leads bool) (abort bool) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	if leads && !f.led {
+		return false
+	}
 	f.interested--
 	f.led = f.led && !leads
-	abort := f.interested == 0 && !f.background && !f.nearlyDone()
+	abort = f.interested == 0 && !f.background && !f.nearlyDone()
 	if abort {
 		t.shut(f)
 	}
-	t.mu.Unlock()
-	if abort || leads && f.hasAnswered() && f.response != nil {
-		f.abort()
+	return abort
+}
+
+// cancel ends all fills.
+func (t *flights) cancel() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for f := range t.all {
+		f.cancel()
 	}
 }
 
@@ -168,6 +184,10 @@ func (t *flights) forget(f *fill) {
 }
 
 func (t *flights) shut(f *fill) {
+	if !f.offered {
+		return
+	}
+	f.offered = false
 	left := slices.DeleteFunc(t.open[f.key], func(other *fill) bool { return other == f })
 	if len(left) == 0 {
 		delete(t.open, f.key)

@@ -10,7 +10,7 @@ import (
 func TestUndecidedFollowersKeepPurges(t *testing.T) {
 	flights := newFlights()
 	fits := func(*fill) bool { return true }
-	begin := func() *fill { return &fill{target: target{key: "k", born: 7}, stream: newStream(new(budget))} }
+	begin := func() *fill { return &fill{target: target{key: "k", born: 7}, c: new(Cache)} }
 	f, _, leads := flights.join("k", fits, begin)
 	if _, _, again := flights.join("k", fits, begin); !leads || again {
 		t.Fatal("nobody follows")

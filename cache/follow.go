@@ -65,6 +65,10 @@ func copyFields(dst, src http.Header) {
 	nominated := nominatedFields(src)
 	for name, lines := range src {
 		if !isConnectionField(name) && !isSurrogateField(name) && !nominated[name] {
+			if dst[name] == nil {
+				dst[name] = slices.Clip(lines) // shared, and never changed
+				continue
+			}
 			dst[name] = append(slices.Clip(dst[name]), lines...)
 		}
 	}
@@ -89,4 +93,9 @@ func addTrailer(w http.ResponseWriter, trailer block, announced []string) {
 // flush sends what is buffered; a writer that can't has nothing buffered, and an error comes back with the next write.
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
 
-func trailerNames(t http.Header) []string { return slices.Sorted(maps.Keys(t)) }
+func trailerNames(t http.Header) []string {
+	if len(t) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(t))
+}

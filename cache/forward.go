@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+
+	"github.com/anyedge/anyedge/cache/encoding"
 )
 
 // copyBuffer is how much is read at a time of a content that only passes, in bytes.
@@ -30,10 +32,17 @@ func (x *exchange) forward(response *http.Response) {
 	if x.r.Method == http.MethodHead {
 		return
 	}
-	if err := x.encoding(coding, func() error { return x.copy(response) }); err != nil {
+	if err := x.copyEncoded(response, coding); err != nil {
 		x.abort()
 	}
 	addTrailer(x.w, newBlock(response.Trailer, func(name string) bool { return !isConnectionField(name) }), names)
+}
+
+func (x *exchange) copyEncoded(response *http.Response, coding encoding.Coding) error {
+	if coding == encoding.Identity {
+		return x.copy(response)
+	}
+	return x.encoding(coding, func() error { return x.copy(response) })
 }
 
 // copy writes the content as it comes: what was read is flushed unless more was there than fits.

@@ -19,26 +19,30 @@ type handler struct {
 // exchange is one request on its way through the cache.
 type exchange struct {
 	*handler
-	client  client
-	w       http.ResponseWriter // the client, or what encodes towards it
-	r       *http.Request
-	options *Options
-	preset  Preset
-	query   request
-	hash    uint64
-	key     []byte
-	rawKey  string // the key before No-Vary-Search; empty when that changed nothing
-	found   Found
-	interim *interim
+	client       client
+	w            http.ResponseWriter // the client, or what encodes towards it
+	r            *http.Request
+	options      *Options
+	preset       Preset
+	query        request
+	hash         uint64
+	key          []byte
+	keyRoom      [keyRoom]byte
+	text         string // the same, once it was wanted
+	rawKey       string // the key before No-Vary-Search; empty when that changed nothing
+	found        Found
+	interim      *interim
+	firstInterim interim
 
-	fill   *fill // waited for, nil for none
-	reader *streamReader
-	leads  bool
-	usable bool // what the fill brings answers this request
-	heir   bool // a leader failed already
-	tries  int  // fills that were waited for
-	err    error
-	late   *lateHead // the header section of an answer whose content may be lost
+	fill    *fill // waited for, nil for none
+	reader  *streamReader
+	leads   bool
+	unwatch func() bool // of the leader's own end
+	usable  bool        // what the fill brings answers this request
+	heir    bool        // a leader failed already
+	tries   int         // fills that were waited for
+	err     error
+	late    *lateHead // the header section of an answer whose content may be lost
 
 	coder   *coder // nil when nothing is encoded
 	encodes bool   // it has one of the coder's turns
@@ -69,15 +73,18 @@ func (c *client) Write(p []byte) (int, error) {
 //
 //	receive ─▶ lookup ─▶ serve                                        hit
 //	   │          │ ▲       ▲
-//	   │          ▼ │       └───────────────────────┐
-//	   │        fetch ─▶ await ─┬▶ serveUpdated      │              validated
-//	   │                   │    ├▶ serveStream       │              miss, collapsed
-//	   │                   │    ├▶ serveResponse     │              not to be stored
-//	   ▼                   │    └▶ fail ─▶ serve, stale or answer with an error
+//	   │          ▼ │       └────────────────────────┐
+//	   │        fetch ─┬▶ lead ──┬▶ serveUpdated      │             validated, or come at once
+//	   │               └▶ await ─┼▶ serveStream       │             miss, collapsed
+//	   │                   │     ├▶ serveResponse     │             not to be stored
+//	   ▼                   │     └▶ fail ─▶ serve, stale or answer with an error
 //	  pass ◀───────────────┘
 //
 // With a content in slices, serve and serveStream go back to lookup when it turns out that the origin has another one.
 type step func(*exchange) step
+
+// keyRoom holds most keys, in bytes.
+const keyRoom = 96
 
 // maxTries is how many fills a request waits for before it asks the origin by itself.
 const maxTries = 3
@@ -110,7 +117,7 @@ func receive(x *exchange) step {
 	case forOrigin(x.query.fields):
 		x.status.Fwd = FwdRequest
 	default:
-		x.key = x.policy.appendRequestKey(make([]byte, 0, 128), x.r)
+		x.key = x.policy.appendRequestKey(x.keyRoom[:0], x.r)
 		x.canonicalise()
 		x.hash = x.c.index.hash(x.key)
 		return lookup

@@ -17,14 +17,20 @@ type interim struct {
 	over bool
 }
 
-// newInterim returns one for a request; HTTP/1.0 knows no 1xx.
-func newInterim(w http.ResponseWriter, r *http.Request) *interim {
-	return &interim{w: w, over: !r.ProtoAtLeast(1, 1)}
+// awaitInterim begins to pass 1xx responses on to the client; HTTP/1.0 knows none.
+func (x *exchange) awaitInterim() *interim {
+	if x.interim != nil {
+		x.interim = new(interim) // the fill before may still have the first
+	} else {
+		x.interim = &x.firstInterim
+	}
+	x.interim.w, x.interim.over = x.w, !x.r.ProtoAtLeast(1, 1)
+	return x.interim
 }
 
-// traced returns a context whose requests tell i of 1xx responses.
-func (i *interim) traced(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: i.got})
+// trace returns the hook by which i hears of 1xx responses, together with the hooks of ctx.
+func (i *interim) trace(ctx context.Context) *httptrace.ClientTrace {
+	return httptrace.ContextClientTrace(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: i.got}))
 }
 
 // got is called on the transport's goroutine. 100 is the server's own to send, when the content is read; 101 never

@@ -33,7 +33,7 @@ func (s *openSlice) ready(x *exchange) error {
 		timeout = timer.C
 	}
 	select {
-	case <-s.fill.answered:
+	case <-s.fill.answered.heard():
 		return s.fill.err
 	case <-timeout:
 		return errSlow

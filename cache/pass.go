@@ -8,9 +8,8 @@ import (
 // pass sends the request on as it is. Nothing of it is stored, but it may change what is: an unsafe method invalidates,
 // and the response to a HEAD freshens.
 func pass(x *exchange) step {
-	x.interim = newInterim(x.w, x.r)
 	t := x.target()
-	r := x.r.WithContext(x.interim.traced(x.r.Context()))
+	r := x.r.WithContext(&traced{x.r.Context(), x.awaitInterim()})
 	r.Header = x.coder.originConditions(r.Header)
 	requested := time.Now()
 	response, err := x.next.RoundTrip(r)

@@ -43,9 +43,9 @@ func (c *Cache) freshened(t *target, stale *Response, r *received, h http.Header
 	}
 	merged["Age"], merged["Surrogate-Control"] = h["Age"], h["Surrogate-Control"] // they aren't stored
 	m := newReceived(c.options.Load().Targeted, stale.status, header(merged), r.requested, r.at)
-	m.assign(&t.policy)
+	m.assign(t.policy)
 	kept := storedFields(merged, m.control.PrivateFields, m.control.NoCacheFields)
-	fresh := newResponse(m, newBlock(merged, kept), header(t.client), t.policy)
+	fresh := newResponse(m, newBlock(merged, kept), header(t.client), *t.policy)
 	t.coder.codeVary(fresh.vary, header(t.client))
 	fresh = fresh.with(readAhead(stale.content), stale.trailer)
 	t.coder.enable(fresh)

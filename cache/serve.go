@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,10 +19,16 @@ func serve(x *exchange) step {
 	return x.serveStored(s)
 }
 
-// serveUpdated answers with the stored response that a 304 made fresh again.
+// serveUpdated answers with the stored response that the fill has brought: that a 304 made fresh again, or whose content came
+// at once.
 func serveUpdated(x *exchange) step {
 	defer x.leave()
-	return x.serveStored(x.fill.stored)
+	s := x.fill.stored
+	if x.leads && x.fill.atHand {
+		_ = x.answer(s, x.addOriginal, storedSource{s}) // what is in memory can't be lost
+		return nil
+	}
+	return x.serveStored(s)
 }
 
 // serveStored answers with a stored response. One whose content is in the store may turn out to be lost.
@@ -71,8 +76,6 @@ func (x *exchange) addOriginal(h http.Header) {
 // serveResponse passes the response on that only this request may have.
 func serveResponse(x *exchange) step {
 	defer x.leave()
-	stop := context.AfterFunc(x.r.Context(), x.fill.cancel)
-	defer stop()
 	x.forward(x.fill.response)
 	return nil
 }

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,7 +25,7 @@ func (c *Cache) sliceFill(t target, head *Response, index int64) *fill {
 	of := head.slices()
 	key := of.appendKey(nil, []byte(t.key), index)
 	f := &fill{
-		target: t, c: c, cancel: func() {}, answered: make(chan struct{}),
+		target: t, c: c,
 		slice: &slice{of: of, hash: t.hash, head: t.key, index: index},
 		stored: &Response{
 			status: statusSlice, length: of.span(index).Length, tags: head.tags, born: t.born, figures: head.figures,
@@ -39,19 +38,16 @@ func (c *Cache) sliceFill(t target, head *Response, index int64) *fill {
 // prepare makes room for what comes. Where there is none, only those who read it already get it.
 func (f *fill) prepare(length int64) {
 	f.shared = true
-	if !f.stream.prepay(length) {
-		f.stream.drop()
+	if !f.flow().prepay(length) {
+		f.flow().drop()
 	}
 }
 
 // newSliceFill prepares a fetch of one slice, which this request leads.
 func (x *exchange) newSliceFill(head *Response, index int64) *fill {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(x.r.Context()))
-	stop := context.AfterFunc(x.c.work.ctx, cancel)
 	f := x.c.sliceFill(x.target(), head, index)
-	f.next, f.stream = x.next, newStream(&x.c.fills)
-	f.cancel = func() { stop(); cancel() }
-	f.request = x.r.WithContext(ctx)
+	f.next, f.own.request, f.life = x.next, x.r.Context(), &f.own
+	f.request = x.r.WithContext(f.life)
 	f.request.Method, f.request.Body = http.MethodGet, http.NoBody
 	f.request.Header = fillHeader(x.r.Header, nil, nil)
 	f.coder.ask(f.request.Header, x.r.Header)
@@ -84,11 +80,11 @@ func (f *fill) runSlice() {
 	if err != nil {
 		f.cancel()
 		f.err = err
-		close(f.answered)
+		f.answered.tell()
 		return
 	}
 	f.prepare(f.stored.length)
-	close(f.answered)
+	f.answered.tell()
 	f.follow(response)
 }
 

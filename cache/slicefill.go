@@ -70,18 +70,16 @@ func rangeOf(r httpfield.Range) string {
 
 // unwrap makes a 206 that is what was asked for the response that it is a part of, RFC 9110 §15.3.7, and notes which
 // part. What is anything else stays as it came.
-func (f *fill) unwrap(r *received, response *http.Response) *received {
+func (f *fill) unwrap(r *received, response *http.Response) {
 	got, ok := partOf(r, response, f.asked)
 	if f.asked.Length == 0 || !ok {
-		return r
+		return
 	}
 	f.got = got
 	response.StatusCode, response.ContentLength = http.StatusOK, got.Length
 	delete(response.Header, "Content-Range")
 	delete(response.Header, "Content-Length")
-	w := *r
-	w.status = http.StatusOK
-	return &w
+	r.status = http.StatusOK
 }
 
 // partOf returns what a 206 says about itself; ok is false unless that is the range that was asked for, as far as the
@@ -135,7 +133,7 @@ func (f *fill) storeHead(s *Response, size int64, v validator) Reason {
 	if f.got.Size > 0 {
 		s.length, first = f.got.Size, f.got.Length
 	}
-	if !f.stream.prepay(first) {
+	if !f.flow().prepay(first) {
 		return ReasonNoRoom
 	}
 	of := newSliced(s.length, size, v, s.fields)
@@ -149,16 +147,18 @@ func (f *fill) storeHead(s *Response, size int64, v validator) Reason {
 }
 
 // keepPart stores the slice that came as the answer to a range.
-func (f *fill) keepPart(response *http.Response) {
+func (f *fill) keepPart(response *http.Response) (rest func()) {
 	s := f.c.sliceFill(f.target, f.stored, f.got.Start/f.stored.slices().slice)
-	s.request, s.stream, s.cancel, s.shared = f.request, f.stream, f.cancel, true
-	close(s.answered)
+	s.request, s.life, s.shared = f.request, f.life, true
+	s.stream.Store(f.flow())
+	s.answered.tell()
 	f.c.flights.share(s)
-	defer f.c.flights.remove(s)
-	defer s.recover()
 	f.c.flights.detach(f)
-	close(f.answered)
-	s.follow(response)
+	f.answered.tell()
+	return func() {
+		defer f.c.flights.remove(s)
+		s.takeRest(func() { s.follow(response) })
+	}
 }
 
 // wantsOther tells whether a response that isn't stored can't answer this request: it is a part, but not the one that

@@ -152,7 +152,7 @@ func (f *slicedSource) fetch(s *openSlice, alone bool) *openSlice {
 	begin := func() *fill { return x.newSliceFill(f.head, s.index) }
 	if alone {
 		s.fill, s.leads = begin(), true
-		s.reader = x.c.flights.enter(s.fill)
+		x.c.flights.enter(s.fill)
 	} else {
 		key := f.of.appendKey(nil, x.key, s.index)
 		fits := func(other *fill) bool { return !other.hasAnswered() || other.err == nil }
@@ -167,11 +167,14 @@ func (f *slicedSource) fetch(s *openSlice, alone bool) *openSlice {
 			x.c.flights.decided(s.fill) // the head decides
 		}
 	}
+	if s.leads {
+		s.reader = s.fill.flow().attach()
+	}
 	if s.leads && !x.c.work.start(s.fill.runSlice) {
 		s.fill.err = errClosing
 		s.fill.cancel()
 		x.c.flights.remove(s.fill)
-		close(s.fill.answered)
+		s.fill.answered.tell()
 	}
 	return s
 }

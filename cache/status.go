@@ -75,5 +75,6 @@ func floorSeconds(d time.Duration) int64 {
 
 // addTo adds the entry behind those of caches nearer to the origin.
 func (s *cacheStatus) addTo(h http.Header, name string) {
-	h["Cache-Status"] = append(h["Cache-Status"], string(s.append(nil, name)))
+	var room [160]byte
+	h["Cache-Status"] = append(h["Cache-Status"], string(s.append(room[:0], name)))
 }

@@ -48,14 +48,20 @@ type received struct {
 }
 
 func newReceived(targeted []string, status int, f FieldReader, requested, at time.Time) *received {
-	r := &received{status: status, fields: f, requested: requested, at: at, date: at}
+	r := new(received)
+	r.read(targeted, status, f, requested, at)
+	return r
+}
+
+// read makes r what came.
+func (r *received) read(targeted []string, status int, f FieldReader, requested, at time.Time) {
+	*r = received{status: status, fields: f, requested: requested, at: at, date: at}
 	r.control, r.targeted = controlOf(targeted, f)
 	if value, ok := singular(f, "Date"); ok {
 		if t, ok := httpfield.ParseDate(value, at); ok {
 			r.date, r.dated = t, true
 		}
 	}
-	return r
 }
 
 // controlOf returns the directives for us: the first valid targeted field's instead of Cache-Control's, RFC 9213 §2.2.
@@ -80,7 +86,7 @@ func (t *target) storable(p Preset, r *received) Reason {
 	if reason := storable(&t.query, r); reason != "" || p != Safe {
 		return reason
 	}
-	return guarded(t.key, &t.policy, &t.query, r)
+	return guarded(t.key, t.policy, &t.query, r)
 }
 
 // storable decides whether a shared cache may store the response to a GET, RFC 9111 §3.

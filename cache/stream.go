@@ -36,6 +36,7 @@ type stream struct {
 	held    int64  // bytes reserved of the budget
 	prepaid int64  // of them, not yet in chunks
 	readers map[*streamReader]struct{}
+	leader  *streamReader // of the request that leads the fill
 	done    bool
 	err     error // how it ended, nil when complete
 	trailer block // set by the writer before the end, read after it

@@ -20,6 +20,9 @@ type unstored struct {
 // recentUnstored is how many keys the last reason is known of; those that collide overwrite each other.
 const recentUnstored = 1 << 12
 
+// unstoredSpan is how old what is known may be before the same is noted again.
+const unstoredSpan = time.Second
+
 // Unstored is a response that wasn't stored.
 type Unstored struct {
 	Reason Reason    `json:"reason"`
@@ -36,7 +39,11 @@ func (u *unstored) add(hash uint64, status int, reason Reason) {
 			u.counts[i].Add(1)
 		}
 	}
-	u.recent[hash%recentUnstored].Store(&Unstored{Reason: reason, Status: status, At: time.Now(), hash: hash})
+	at, now := &u.recent[hash%recentUnstored], time.Now()
+	if last := at.Load(); last != nil && last.hash == hash && last.Reason == reason && last.Status == status && now.Sub(last.At) < unstoredSpan {
+		return
+	}
+	at.Store(&Unstored{Reason: reason, Status: status, At: now, hash: hash})
 }
 
 // last returns the last response for a key that wasn't stored; nil when none is known.

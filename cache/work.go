@@ -35,6 +35,18 @@ func (w *work) start(f func()) bool {
 	return true
 }
 
+// enter has close wait for leave; false when nothing new may begin.
+func (w *work) enter() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.over {
+		w.wg.Add(1)
+	}
+	return !w.over
+}
+
+func (w *work) leave() { w.wg.Done() }
+
 // sleep waits so long; false when the work shall end.
 func (w *work) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)

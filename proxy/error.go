@@ -21,7 +21,7 @@ func (c *Chain) fail(w http.ResponseWriter, r *http.Request, err error) {
 		ex.failure = &failure{status: statusClientGone, reason: "client_gone"}
 		panic(http.ErrAbortHandler)
 	}
-	if ex.recorder != nil && ex.recorder.status != 0 {
+	if ex.recorder.status != 0 {
 		panic(http.ErrAbortHandler)
 	}
 	if c.options.Unanswered != nil && ex.rule != nil && ex.failure.status >= http.StatusInternalServerError {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -15,17 +16,20 @@ import (
 
 // exchange is what the steps learn of one request and its response. Each field is written by the step that it is
 // commented with and read by later ones, all on the handler's goroutine but for the atomic ones: a fill may outlive
-// the request that began it.
+// the request that began it. It is the context of the request, too.
 type exchange struct {
+	context.Context // observe: the server's; nil outside of a chain
+
 	info     *listener.Info // observe
 	started  time.Time      // observe
 	inbound  *http.Request  // observe: the server's own request, in which it sets the trailers
-	recorder *recorder      // observe
+	recorder recorder       // observe
 	content  *clientContent // observe; nil: none
 	protocol string         // observe: of an extended CONNECT, as in "websocket"; cleanFields: of an H1 upgrade
 	id       string         // requestID
 
 	host    string             // readTarget: without a port
+	url     url.URL            // readTarget: where r.URL needn't be parsed anew
 	path    string             // readTarget: of the target, for matching
 	loose   string             // readTarget: the same as the loosest origin may read it
 	site    *site              // chooseSite
@@ -40,8 +44,19 @@ type exchange struct {
 
 type exchangeKey struct{}
 
+// Value returns the exchange, or what the server's context has.
+func (ex *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return ex
+	}
+	return ex.Context.Value(key)
+}
+
 // exchangeFrom returns the exchange in which ctx began; an empty one outside of a chain.
 func exchangeFrom(ctx context.Context) *exchange {
+	if ex, ok := ctx.(*exchange); ok {
+		return ex
+	}
 	if ex, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 		return ex
 	}

@@ -20,10 +20,11 @@ type ledger struct {
 	tally *tally // nil: nothing is counted
 }
 
-// tally are the metrics of hits of one kind, found once.
+// tally are the metrics of requests of one kind, found once.
 type tally struct {
 	requests prometheus.Counter
 	duration prometheus.Observer
+	received prometheus.Counter
 	sent     prometheus.Counter
 }
 
@@ -33,7 +34,8 @@ func (m *Metrics) tally(vip, site string, proto listener.Protocol, class string)
 	}
 	return &tally{
 		requests: m.requests.WithLabelValues(vip, site, string(proto), class),
-		duration: m.duration.WithLabelValues(vip, site), sent: m.sent.WithLabelValues(vip, site),
+		duration: m.duration.WithLabelValues(vip, site), received: m.received.WithLabelValues(vip, site),
+		sent: m.sent.WithLabelValues(vip, site),
 	}
 }
 
@@ -67,7 +69,7 @@ func (l *ledger) log(r *hitpath.Request, a *hitpath.Answer, took time.Duration) 
 	line.write(l.chain.options.AccessLog, (&exchange{}).appendFailure(attrs, a.Whole))
 }
 
-// ledgers are a rule's, by kind.
+// ledgers are a rule's, by kind. What goes the long way has their tallies alone.
 type ledgers struct {
 	chain *Chain
 	rule  *rule
@@ -75,11 +77,11 @@ type ledgers struct {
 	mu    sync.Mutex                       // of who replaces it
 }
 
-// kind is what hits are told apart by.
+// kind is what requests are told apart by.
 type kind struct {
 	vip      string
 	protocol string
-	status   int
+	class    int // of the status: its first digit
 }
 
 func newLedgers(c *Chain, r *rule) *ledgers {
@@ -90,7 +92,10 @@ func newLedgers(c *Chain, r *rule) *ledgers {
 
 // of returns the ledger of r's kind.
 func (l *ledgers) of(r *hitpath.Request, status int) *ledger {
-	k := kind{r.VIP, r.Protocol, status}
+	return l.ofKind(kind{r.VIP, r.Protocol, status / 100})
+}
+
+func (l *ledgers) ofKind(k kind) *ledger {
 	if one := (*l.known.Load())[k]; one != nil {
 		return one
 	}
@@ -105,7 +110,7 @@ func (l *ledgers) open(k kind) *ledger {
 		return one
 	}
 	one := &ledger{chain: l.chain, rule: l.rule}
-	one.tally = l.chain.options.Metrics.tally(k.vip, l.rule.site, listener.Protocol(k.protocol), statusClass(k.status))
+	one.tally = l.chain.options.Metrics.tally(k.vip, l.rule.site, listener.Protocol(k.protocol), statusClass(100*k.class))
 	more := make(map[kind]*ledger, len(known)+1)
 	maps.Copy(more, known)
 	more[k] = one

@@ -66,10 +66,19 @@ func (m *Metrics) end(ex *exchange, r *http.Request, complete bool) {
 	if m == nil {
 		return
 	}
-	vip, site := ex.info.VIP, ex.siteName()
+	took := time.Since(ex.started)
 	m.inFlight.Dec()
+	if ex.rule != nil {
+		t := ex.rule.ledgers.ofKind(kind{ex.info.VIP, string(httpVersion(r)), ex.status(complete) / 100}).tally
+		t.requests.Inc()
+		t.duration.Observe(took.Seconds())
+		t.received.Add(float64(ex.received()))
+		t.sent.Add(float64(ex.recorder.written))
+		return
+	}
+	vip, site := ex.info.VIP, ex.siteName()
 	m.requests.WithLabelValues(vip, site, string(httpVersion(r)), statusClass(ex.status(complete))).Inc()
-	m.duration.WithLabelValues(vip, site).Observe(time.Since(ex.started).Seconds())
+	m.duration.WithLabelValues(vip, site).Observe(took.Seconds())
 	m.received.WithLabelValues(vip, site).Add(float64(ex.received()))
 	m.sent.WithLabelValues(vip, site).Add(float64(ex.recorder.written))
 }

@@ -16,10 +16,10 @@ const statusClientGone = 499
 func (c *Chain) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ex := &exchange{
-			info: listener.InfoFrom(r.Context()), started: time.Now(), inbound: r,
-			recorder: &recorder{ResponseWriter: w, request: r}, protocol: extendedConnect(r),
+			Context: r.Context(), info: listener.InfoFrom(r.Context()), started: time.Now(), inbound: r,
+			recorder: recorder{ResponseWriter: w, request: r}, protocol: extendedConnect(r),
 		}
-		ctx := context.WithValue(r.Context(), exchangeKey{}, ex)
+		ctx := context.Context(ex)
 		if c.options.AccessLog != nil {
 			ctx = cache.WithOutcome(ctx, &ex.outcome)
 		}
@@ -37,7 +37,7 @@ func (c *Chain) observe(next http.Handler) http.Handler {
 			c.options.Metrics.end(ex, r, complete)
 			c.logAccess(ex, r, complete)
 		}()
-		next.ServeHTTP(ex.recorder, r)
+		next.ServeHTTP(&ex.recorder, r)
 		complete = true
 	})
 }

@@ -44,7 +44,7 @@ func readTarget(ex *exchange, r *http.Request) (reason string) {
 	if !ok {
 		return "target"
 	}
-	u, err := targetURL(target)
+	u, err := ex.targetURL(r, target)
 	if err != nil {
 		return "target"
 	}
@@ -89,6 +89,15 @@ func originForm(r *http.Request) (string, bool) {
 	return "", false
 }
 
+// targetURL is that of r's target. The server has mostly parsed the same already.
+func (ex *exchange) targetURL(r *http.Request, target string) (*url.URL, error) {
+	if u := r.URL; target == r.RequestURI && u != nil && u.Scheme == "" && u.Host == "" && u.User == nil && u.Fragment == "" && u.RequestURI() == target {
+		ex.url = *u
+		return &ex.url, nil
+	}
+	return targetURL(target)
+}
+
 // targetURL is target as a URL whose RequestURI is target, octet for octet. url.URL would encode characters that
 // RFC 3986 doesn't allow, as in /a|b, and origins may tell the two apart; then it is opaque.
 func targetURL(target string) (*url.URL, error) {
@@ -121,8 +130,10 @@ func splitHost(authority string) (host, port string, ok bool) {
 	} else {
 		port = authority[end+1:]
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); port != "" && err != nil {
-		return "", "", false
+	if port != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return "", "", false
+		}
 	}
 	host = strings.ToLower(strings.TrimSuffix(authority[:end], ".")) // allocates only for upper case
 	return host, port, validHost(host)

@@ -113,15 +113,14 @@ func (l *Limiter) admit(r *http.Request, o *Options) *Error {
 
 // guard wraps both directions. The content of a CONNECT is a tunnel, which has limits of its own.
 func (l *Limiter) guard(w http.ResponseWriter, r *http.Request, o *Options) (*sender, *http.Request) {
-	control := http.NewResponseController(w)
-	s := &sender{ResponseWriter: w, control: control, idle: o.SendIdle, refused: l.refused[ReasonSendIdle]}
+	s := &sender{ResponseWriter: w, control: *http.NewResponseController(w), idle: o.SendIdle, refused: l.refused[ReasonSendIdle]}
 	if r.ProtoMajor == 1 {
 		s.arm() // the deadline is the connection's: the last request's may have passed
 	}
 	if r.Body == nil || r.Body == http.NoBody || r.Method == http.MethodConnect {
 		return s, r
 	}
-	s.content = &content{body: r.Body, control: control, idle: o.ContentIdle, limit: o.Content, refused: l.refused}
+	s.content = &content{body: r.Body, control: &s.control, idle: o.ContentIdle, limit: o.Content, refused: l.refused}
 	guarded := new(http.Request)
 	*guarded = *r // the server looks at its own request's Body after the handler
 	guarded.Body = s.content

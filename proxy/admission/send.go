@@ -14,7 +14,7 @@ const sendChunk = 64 << 10
 // sender writes a response under a deadline that moves along as the client takes octets.
 type sender struct {
 	http.ResponseWriter
-	control *http.ResponseController
+	control http.ResponseController
 	idle    time.Duration
 	content *content // of the request; nil where it has none
 	refused prometheus.Counter
