@@ -114,6 +114,12 @@ func (s *section) literal(b []byte, bits uint) ([]byte, error) {
 		s.text = append(s.text, b[:n]...)
 		return b[n:], nil
 	}
+	start := len(s.text)
+	text, common := appendHuffman(s.text, b[:n])
+	if s.text = text; common {
+		return b[n:], nil
+	}
+	s.text = s.text[:start]
 	if _, err := hpack.HuffmanDecode(s, b[:n]); err != nil {
 		return nil, fmt.Errorf("%w: %w", errQPACK, err)
 	}
