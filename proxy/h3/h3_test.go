@@ -115,7 +115,7 @@ func ask(t *testing.T, c *quic.Conn, b string, end bool) *quic.Stream {
 	_, err = s.Write([]byte(b))
 	must(t, err)
 	if end {
-		must(t, s.Close())
+		_ = s.Close() // fails where it was answered before, and nothing more is wanted
 	}
 	return s
 }
