@@ -66,10 +66,4 @@ func (h *handler) AppendStatus(dst []byte, found *Found) []byte {
 }
 
 // Served counts a hit, of whose content so many octets were sent.
-func (h *handler) Served(octets int64) {
-	s := h.site
-	s.requests.Add(1)
-	s.sentBytes.Add(uint64(octets))
-	s.hits.Add(1)
-	s.hitBytes.Add(uint64(octets))
-}
+func (h *handler) Served(octets int64) { h.site.hit(octets) }

@@ -107,7 +107,7 @@ func parseMeta(b []byte) *Response {
 	if !r.ok || len(r.rest) > 0 || flags > metaFlags || s.status < 200 {
 		return nil
 	}
-	s.setValidators(f.received)
+	s.note(f.received)
 	return s
 }
 

@@ -46,14 +46,11 @@ var staleCauses = [...]string{"stale-while-revalidate", "stale-if-error", "disco
 func (x *exchange) note() {
 	*outcomeFrom(x.r.Context()) = x.status.Outcome
 	c, s := &x.c.figures, x.site
-	s.requests.Add(1)
-	s.sentBytes.Add(uint64(x.client.sent))
 	switch {
 	case x.status.Hit:
-		s.hits.Add(1)
-		s.hitBytes.Add(uint64(x.client.sent))
+		s.hit(x.client.sent)
 	default:
-		s.hitBytes.Add(uint64(min(x.fromStored, x.client.sent)))
+		s.miss(min(x.fromStored, x.client.sent), x.client.sent)
 		count(c.forwarded[:], fwds[:], x.status.Fwd)
 	}
 	if x.status.Hit && x.status.Disk {

@@ -36,16 +36,18 @@ type Response struct {
 	soft         atomic.Bool   // purged softly: stale whatever the figures say
 	revalidating atomic.Bool   // a validation behind a client's back is under way
 	kept         atomic.Bool   // the store has it, or has taken it to write it
-	keyLength    uint32
+	keyLength    uint8         // more than shortKey where the key is longer
+	hasType      bool          // the header section has Content-Type
+	hasHSTS      bool          // it has Strict-Transport-Security
 	figures      figures
 	key          [shortKey]byte        // its begin, see isFor
 	forms        atomic.Pointer[forms] // nil until an encoded form is wanted
 
 	fields       block   // the stored header section, without Age and Content-Length
 	content      Content // nil while it is still coming
-	length       int64   // of the content; -1 while it is still coming and unknown
-	status       int
 	trailer      block
+	length       int64 // of the content; -1 while it is still coming and unknown
+	status       int
 	etag         httpfield.ETag
 	lastModified moment // none as well for one that can't be compared
 	date         moment
@@ -57,7 +59,7 @@ type Response struct {
 // enter notes the slot that will hold the response, before others can find it there.
 func (s *Response) enter(in *slot, uses uint32) {
 	s.hash, s.slot, s.alone[0] = in.hash, in, s
-	s.keyLength = uint32(len(in.key))
+	s.keyLength = uint8(min(len(in.key), shortKey+1))
 	copy(s.key[:], in.key)
 	s.uses.Store(uses)
 }
@@ -96,6 +98,12 @@ func (s *Response) Status() int { return s.status }
 // Content-Length and Cache-Status. Of a content that may be encoded it has Accept-Encoding in Vary.
 func (s *Response) FieldBlock() string { return string(s.fields) }
 
+// HasType tells whether the header section has Content-Type. It doesn't read the section, which is memory of its own.
+func (s *Response) HasType() bool { return s.hasType }
+
+// HasHSTS tells whether the header section has Strict-Transport-Security, RFC 6797; as HasType does.
+func (s *Response) HasHSTS() bool { return s.hasHSTS }
+
 // TrailerBlock is the stored trailer section in the same form, empty for none.
 func (s *Response) TrailerBlock() string { return string(s.trailer) }
 
@@ -116,12 +124,13 @@ func newResponse(r *received, fields block, request FieldReader, p Policy) *Resp
 		status: r.status, fields: fields, figures: newFigures(r, p), date: momentOf(r.date),
 		vary: newVary(r.fields, request), length: -1,
 	}
-	s.setValidators(r.at)
+	s.note(r.at)
 	return s
 }
 
-// setValidators notes the validators, RFC 9110 §8.8. A malformed one is none.
-func (s *Response) setValidators(received time.Time) {
+// note notes what uses ask of the fields: which there are, and the validators, RFC 9110 §8.8. A malformed one is none.
+func (s *Response) note(received time.Time) {
+	s.hasType, s.hasHSTS = has(s.fields, "Content-Type"), has(s.fields, "Strict-Transport-Security")
 	if value, ok := singular(s.fields, "Etag"); ok {
 		s.etag, _ = httpfield.ParseETag(value)
 	}
@@ -150,7 +159,7 @@ func (s *Response) with(c Content, trailer block) *Response {
 	stored := &Response{
 		status: s.status, fields: s.fields, trailer: trailer, figures: s.figures, etag: s.etag,
 		lastModified: s.lastModified, date: s.date, vary: s.vary, tags: s.tags, born: s.born,
-		content: c, length: c.Size(),
+		content: c, length: c.Size(), hasType: s.hasType, hasHSTS: s.hasHSTS,
 	}
 	stored.inherit(s)
 	return stored

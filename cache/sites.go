@@ -12,7 +12,21 @@ type site struct {
 	name string
 	tags []uint64 // of all that comes to be stored by its configuration: its own alone
 
-	requests, hits, sentBytes, hitBytes atomic.Uint64 // see SiteStats
+	hits, misses         atomic.Uint64 // requests
+	hitBytes, otherBytes atomic.Uint64 // of contents: from what is stored, and not
+}
+
+// hit counts a hit, of whose content so many octets were sent.
+func (s *site) hit(octets int64) {
+	s.hits.Add(1)
+	s.hitBytes.Add(uint64(octets))
+}
+
+// miss counts a request that is no hit: octets were sent, some of them from what is stored.
+func (s *site) miss(fromStored, octets int64) {
+	s.misses.Add(1)
+	s.hitBytes.Add(uint64(fromStored))
+	s.otherBytes.Add(uint64(octets - fromStored))
 }
 
 // SiteStats is how one site's requests fared. Octets are of contents, as they were sent.
@@ -32,9 +46,8 @@ func (s SiteStats) ByteHitRatio() float64 { return ratio(s.HitBytes, s.SentBytes
 func ratio(part, whole uint64) float64 { return float64(part) / float64(max(whole, 1)) }
 
 func (s *site) stats() SiteStats {
-	// Parts before wholes, so that no ratio is over 1.
 	hits, hitBytes := s.hits.Load(), s.hitBytes.Load()
-	return SiteStats{Hits: hits, HitBytes: hitBytes, Requests: s.requests.Load(), SentBytes: s.sentBytes.Load()}
+	return SiteStats{Hits: hits, HitBytes: hitBytes, Requests: hits + s.misses.Load(), SentBytes: hitBytes + s.otherBytes.Load()}
 }
 
 // sites are those that handlers were made for.

@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/anyedge/anyedge/cache"
 	"github.com/anyedge/anyedge/cache/memory"
@@ -23,9 +26,10 @@ import (
 )
 
 // BenchmarkGrowth is what the chain takes to find a stored response, and to account for it, on a node that has more and more
-// of one thing: stored responses, sites, VIPs with sites of their own. Each request is for any of them, as likely as another.
+// of one thing: stored responses, sites, VIPs with sites of their own. Each request is for any of them, as likely as another,
+// or by popularity (zipf). More responses than a million are for who asks for them, in $GROWTH: ten million take 9 GiB.
 func BenchmarkGrowth(b *testing.B) {
-	for _, g := range []growth{
+	list := []growth{
 		{1000, 1, 1},
 		{100_000, 1, 1},
 		{1_000_000, 1, 1},
@@ -33,15 +37,19 @@ func BenchmarkGrowth(b *testing.B) {
 		{10_000, 100, 1},
 		{10_000, 10_000, 1},
 		{10_000, 1000, 1000},
-	} {
-		var s *proxy.Server
+	}
+	if n, err := strconv.Atoi(os.Getenv("GROWTH")); err == nil {
+		list = []growth{{n, 1, 1}}
+	}
+	for _, g := range list {
 		b.Run(fmt.Sprintf("objects=%d/sites=%d/vips=%d", g.objects, g.sites, g.vips), func(b *testing.B) {
-			if s == nil {
-				s = g.node(b)
-				g.fill(s)
-				runtime.GC()
-			}
-			g.ask(b, s)
+			s := g.node(b)
+			g.fill(s)
+			runtime.GC()
+			b.Run("uniform", func(b *testing.B) { g.ask(b, s, func() int { return rand.IntN(g.objects) }) })
+			popular := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.1, 1, uint64(g.objects-1))
+			const apart = 7919 // those that are asked for often were not stored one after the other
+			b.Run("zipf", func(b *testing.B) { g.ask(b, s, func() int { return int(popular.Uint64()) * apart % g.objects }) })
 		})
 	}
 }
@@ -57,11 +65,11 @@ func (g growth) node(b *testing.B) *proxy.Server {
 	b.Helper()
 	var options cache.Options
 	options.SetDefaults()
-	options.Memory = 4 << 30
+	options.Memory = 16 << 30
 	stored := cache.New(options, "ams-1", memory.New(options.Memory), slog.New(slog.DiscardHandler))
 	b.Cleanup(func() { _ = stored.Close(context.Background()) })
 	content := strings.Repeat("x", 100)
-	o := proxy.ChainOptions{Node: "ams-1", Cache: stored, Sites: map[string]*proxy.SiteOptions{}, Pools: map[string]proxy.Pool{
+	o := proxy.ChainOptions{Node: "ams-1", Metrics: proxy.NewMetrics(prometheus.NewRegistry()), Cache: stored, Sites: map[string]*proxy.SiteOptions{}, Pools: map[string]proxy.Pool{
 		"backend": roundTripper(func(*http.Request) (*http.Response, error) {
 			header := http.Header{"Cache-Control": {"max-age=3600"}, "Content-Type": {"text/plain"}}
 			return &http.Response{StatusCode: 200, Header: header, Body: io.NopCloser(strings.NewReader(content)), ContentLength: int64(len(content))}, nil
@@ -93,7 +101,7 @@ func (g growth) fill(s *proxy.Server) {
 }
 
 // ask asks for objects that are stored, in a request that is made anew each time, as one that has just been read.
-func (g growth) ask(b *testing.B, s *proxy.Server) {
+func (g growth) ask(b *testing.B, s *proxy.Server, next func() int) {
 	vips := make([]string, g.vips) // a connection has its VIP's
 	for i := range vips {
 		vips[i] = g.vip(i)
@@ -102,7 +110,7 @@ func (g growth) ask(b *testing.B, s *proxy.Server) {
 	a := hitpath.Answer{Scratch: make([]byte, 0, 256)}
 	var text [64]byte
 	for b.Loop() {
-		i := rand.IntN(g.objects)
+		i := next()
 		r.VIP = vips[i%g.vips]
 		r.Target = string(strconv.AppendInt(append(text[:0], '/'), int64(i), 10))
 		r.Host = string(append(strconv.AppendInt(append(text[:0], "site-"...), int64(i%g.sites), 10), ".example.com"...))

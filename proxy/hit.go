@@ -49,7 +49,10 @@ func (c *Chain) find(r *hitpath.Request, a *hitpath.Answer) bool {
 	if !ok || found.Answer.Length() > r.Room && r.Method != http.MethodHead {
 		return false
 	}
-	if block := found.Answer.FieldBlock(); !strings.Contains(block, typeField) || rule.hsts != "" && hasHSTS(block) {
+	if !found.Answer.HasType() { // net/http finds out which it is
+		return false
+	}
+	if rule.hsts != "" && found.Answer.HasHSTS() { // from before the site was given its own
 		return false
 	}
 	if !c.admitHit(r.Client) {
@@ -62,9 +65,6 @@ func (c *Chain) find(r *hitpath.Request, a *hitpath.Answer) bool {
 	a.Account = rule.ledgers.of(r, found.Answer.Status())
 	return true
 }
-
-// typeField is what a response without goes the long way: net/http finds out its media type.
-const typeField = "Content-Type: "
 
 func (c *Chain) admitHit(client netip.Addr) bool {
 	return c.options.Admission == nil || c.options.Admission.Enter(client)

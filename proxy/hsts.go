@@ -3,7 +3,6 @@ package proxy
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -56,9 +55,6 @@ func hstsLine(value string) string {
 	}
 	return hstsField + ": " + value + "\r\n"
 }
-
-// hasHSTS tells whether a stored field block has the field: from before the site was given its own.
-func hasHSTS(block string) bool { return strings.Contains(block, hstsField+": ") }
 
 // addHSTS puts the site's field into a response that begins, in the place of the origin's.
 func (w *recorder) addHSTS() {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"maps"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,12 +16,13 @@ import (
 
 // ledger is where the hits of one kind are counted and logged, the way observe does it for what goes the long way.
 type ledger struct {
+	kind  kind
 	chain *Chain
 	rule  *rule
-	tally *tally // nil: nothing is counted
+	tally tally
 }
 
-// tally are the metrics of requests of one kind, found once.
+// tally are the metrics of requests of one kind, found once; the zero one has none.
 type tally struct {
 	requests prometheus.Counter
 	duration prometheus.Observer
@@ -28,11 +30,11 @@ type tally struct {
 	sent     prometheus.Counter
 }
 
-func (m *Metrics) tally(vip, site string, proto listener.Protocol, class string) *tally {
+func (m *Metrics) tally(vip, site string, proto listener.Protocol, class string) tally {
 	if m == nil {
-		return nil
+		return tally{}
 	}
-	return &tally{
+	return tally{
 		requests: m.requests.WithLabelValues(vip, site, string(proto), class),
 		duration: m.duration.WithLabelValues(vip, site), received: m.received.WithLabelValues(vip, site),
 		sent: m.sent.WithLabelValues(vip, site),
@@ -46,7 +48,7 @@ func (l *ledger) Served(r *hitpath.Request, a *hitpath.Answer) {
 	if limiter := l.chain.options.Admission; limiter != nil {
 		limiter.Leave(a.Stalled)
 	}
-	if t := l.tally; t != nil {
+	if t := &l.tally; t.requests != nil {
 		l.chain.options.Metrics.inFlight.Dec()
 		t.requests.Inc()
 		t.duration.Observe(took.Seconds())
@@ -71,6 +73,7 @@ func (l *ledger) log(r *hitpath.Request, a *hitpath.Answer, took time.Duration) 
 
 // ledgers are a rule's, by kind. What goes the long way has their tallies alone.
 type ledgers struct {
+	usual [3]atomic.Pointer[ledger] // the first of each protocol's that says 2xx: found without a map
 	chain *Chain
 	rule  *rule
 	known atomic.Pointer[map[kind]*ledger] // a map never changes, a new one replaces it
@@ -84,10 +87,20 @@ type kind struct {
 	class    int // of the status: its first digit
 }
 
-func newLedgers(c *Chain, r *rule) *ledgers {
-	l := &ledgers{chain: c, rule: r}
+func (l *ledgers) init(c *Chain, r *rule) {
+	l.chain, l.rule = c, r
 	l.known.Store(new(map[kind]*ledger))
-	return l
+}
+
+// place is the protocol's in usual.
+func (k kind) place() int {
+	switch listener.Protocol(k.protocol) {
+	case listener.H1:
+		return 0
+	case listener.H2:
+		return 1
+	}
+	return 2
 }
 
 // of returns the ledger of r's kind.
@@ -96,6 +109,9 @@ func (l *ledgers) of(r *hitpath.Request, status int) *ledger {
 }
 
 func (l *ledgers) ofKind(k kind) *ledger {
+	if one := l.usual[k.place()].Load(); one != nil && one.kind == k {
+		return one
+	}
 	if one := (*l.known.Load())[k]; one != nil {
 		return one
 	}
@@ -109,11 +125,14 @@ func (l *ledgers) open(k kind) *ledger {
 	if one := known[k]; one != nil {
 		return one
 	}
-	one := &ledger{chain: l.chain, rule: l.rule}
+	one := &ledger{kind: k, chain: l.chain, rule: l.rule}
 	one.tally = l.chain.options.Metrics.tally(k.vip, l.rule.site, listener.Protocol(k.protocol), statusClass(100*k.class))
 	more := make(map[kind]*ledger, len(known)+1)
 	maps.Copy(more, known)
 	more[k] = one
 	l.known.Store(&more)
+	if k.class == http.StatusOK/100 {
+		l.usual[k.place()].CompareAndSwap(nil, one)
+	}
 	return one
 }

@@ -20,17 +20,18 @@ type site struct {
 	earlyData bool               // requests that may be replays are answered
 	hsts      string             // the field's value; empty: it isn't ours to set
 	clients   *clientauth.Policy // nil: clients show no certificate
+	own       rule               // the root, unless the paths have one: where there are many sites, a hit waits once for both
 }
 
-// rule says what becomes of the requests below a path prefix.
+// rule says what becomes of the requests below a path prefix. What a hit needs comes first.
 type rule struct {
-	site      string // its name
+	hits      hitter  // the handler for what needs no forwarder; nil: it can't
+	hsts      string  // the line that hits have besides their own; empty: none
+	ledgers   ledgers // of hits
+	site      string  // its name
 	origin    string
 	forwarder *Forwarder
 	handler   http.Handler // the cache before the forwarder
-	hits      hitter       // the same for what needs no forwarder; nil: it can't
-	ledgers   *ledgers     // of hits
-	hsts      string       // the line that hits have besides their own; empty: none
 }
 
 // match returns the rule with the longest prefix of path, which has no empty or dot segments but may end in a slash.
@@ -164,16 +165,16 @@ func (t *siteTable) add(s *site, o *SiteOptions) error {
 func (c *Chain) newSite(name string, o *SiteOptions) (*site, error) {
 	s := &site{name: name, rules: map[string]*rule{}, earlyData: o.EarlyData, hsts: o.HSTS.value(), clients: c.options.ClientAuth[name]}
 	var errs []error
-	var err error
 	if o.ClientCertificates != nil && s.clients == nil {
 		errs = append(errs, fmt.Errorf("sites.%s.client_certificates: the files aren't loaded", name))
 	}
-	if s.root, err = c.newRule(name, o, PathOptions{}); err != nil {
+	s.root = &s.own
+	if err := c.setUp(s.root, name, o, PathOptions{}); err != nil {
 		errs = append(errs, fmt.Errorf("sites.%s: %w", name, err))
 	}
 	for _, key := range slices.Sorted(maps.Keys(o.Paths)) {
-		r, err := c.newRule(name, o, o.Paths[key])
-		if err != nil {
+		r := new(rule)
+		if err := c.setUp(r, name, o, o.Paths[key]); err != nil {
 			errs = append(errs, fmt.Errorf("sites.%s.paths.%s: %w", name, key, err))
 			continue
 		}
