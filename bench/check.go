@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,19 +9,18 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/anyedge/anyedge/bench/report"
-	"github.com/anyedge/anyedge/bench/target"
 )
 
 // checked are the scenarios of a check that names none.
-var checked = []string{"hit", "hit-100k", "handshake", "miss"}
+var checked = []string{"hit", "hit-100k", "handshake", "miss", "hit-steady"}
+
+// instances is how many processes of each build take turns: one may be luckier than another with its memory.
+const instances = 3
 
 type checkFlags struct {
+	shared
 	scenarios []string
-	protocols []string
-	runs      int
-	window    time.Duration
+	builds    []string
 }
 
 func newCheck() *cobra.Command {
@@ -30,42 +28,62 @@ func newCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check OLD [NEW]",
 		Short: "Says what got worse between two commits",
-		Long: `check builds anyedge of two commits, and measures both, interleaved, in one run. NEW is this checkout, as it is, unless a
-commit is named. A row is worse when every run of the new one is below every run of the old one, and the median by at least
-3 %: then the exit code is 1.`,
+		Long: fmt.Sprintf(`check builds anyedge of two commits, and measures both in one run, in pairs: one after the other, now this one first and
+now that. NEW is this checkout, as it is, unless a commit is named; --edge names programs instead.
+
+%s
+Where something is worse, the exit code is 1.`, rule()),
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args) },
 	}
 	c.Flags().StringSliceVar(&f.scenarios, "scenarios", checked, "what is measured")
-	c.Flags().StringSliceVar(&f.protocols, "protocols", nil, "only these of h1, h2, h3")
-	c.Flags().IntVar(&f.runs, "runs", 5, "how often each row is measured; with fewer than 4, chance looks like a loss")
-	c.Flags().DurationVar(&f.window, "window", time.Second, "how long each time")
+	c.Flags().StringArrayVar(&f.builds, "edge", nil, "NAME=PROGRAM of anyedge, twice, the old one first: instead of commits")
+	f.add(c)
+	f.addRuns(c, 30, 200*time.Millisecond)
 	return c
 }
 
 func (f *checkFlags) run(c *cobra.Command, args []string) error {
-	if len(args) < 1 || len(args) > 2 {
+	switch {
+	case len(f.builds) == 2 && len(args) == 0:
+	case len(f.builds) > 0:
+		return usage("name two programs, and no commits")
+	case len(args) < 1 || len(args) > 2:
 		return usage("name the commit to compare with, and, unless it is this checkout, the one that is compared")
+	}
+	if f.runs < fewest {
+		return usage("--runs must be at least %d: with fewer, chance looks like a loss", fewest)
 	}
 	if err := known(f.scenarios); err != nil {
 		return err
 	}
-	dir, remove, err := work()
+	j, remove, err := f.job("check", f.scenarios)
 	if err != nil {
 		return err
 	}
 	defer remove()
-	j := &job{Kind: "check", Dir: dir, Scenarios: f.scenarios, Runs: max(f.runs, 1), Window: f.window, Cores: target.Pin()}
-	if j.Protocols, err = protocols(f.protocols); err != nil {
+	both, err := f.both(c, j.Dir, args)
+	if err != nil {
 		return err
 	}
-	for i, commit := range append(args, "")[:2] {
-		b, err := buildCommit(c, dir, [...]string{"old", "new"}[i], commit)
-		if err != nil {
-			return err
-		}
-		j.Edges = append(j.Edges, b)
+	for range instances {
+		j.Edges = append(j.Edges, both...)
 	}
 	return j.inside(c)
+}
+
+// both are the old and the new build.
+func (f *checkFlags) both(c *cobra.Command, dir string, commits []string) (both []build, err error) {
+	if len(f.builds) > 0 {
+		return edges(c, dir, f.builds)
+	}
+	for i, commit := range append(commits, "")[:2] {
+		b, err := buildCommit(c, dir, [...]string{"old", "new"}[i], commit)
+		if err != nil {
+			return nil, err
+		}
+		both = append(both, b)
+	}
+	return both, nil
 }
 
 // buildCommit builds anyedge of a commit, or of this checkout where none is named.
@@ -103,51 +121,4 @@ func buildCommit(c *cobra.Command, dir, name, commit string) (build, error) {
 		return b, fmt.Errorf("unpack %s: %w", commit, err)
 	}
 	return b, buildEdge(c, checkout, b.Binary)
-}
-
-// worst is how much a median must fall to be a loss: less is nobody's concern.
-const worst = 0.97
-
-// worse says whether every run of the new one is below every run of the old one, and by enough.
-func worse(before, after report.Sample) bool {
-	return after.High() < before.Low() && after.Median() < before.Median()*worst
-}
-
-// check measures both builds and says which rows got worse.
-func (s *session) check(out io.Writer) error {
-	all, missing, err := s.measureAll()
-	if err != nil {
-		return err
-	}
-	if len(s.servers) != 2 {
-		return fmt.Errorf("%d servers run, not the old and the new", len(s.servers))
-	}
-	before, after := s.servers[0], s.servers[1]
-	t := report.Table{Head: []string{"requests per CPU-second", "old", "new", "new to old", ""}}
-	var lost []string
-	for _, r := range s.rows {
-		a, b := all.of(r, before, perCPU), all.of(r, after, perCPU)
-		word := ""
-		switch {
-		case len(a) > len(b):
-			word = "worse: " + missing[key(r, after)]
-		case worse(a, b):
-			word = "worse"
-		case worse(b, a):
-			word = "better"
-		}
-		if strings.HasPrefix(word, "worse") {
-			lost = append(lost, r.name())
-		}
-		t.Add(r.name(), a.Format(report.Count), b.Format(report.Count), ratio(b.Median()/a.Median()), word)
-	}
-	s.printMethod(out)
-	if err := t.Write(out); err != nil {
-		return err
-	}
-	if len(lost) > 0 {
-		return fmt.Errorf("worse by more than the spread of %d runs: %s", s.job.Runs, strings.Join(lost, ", "))
-	}
-	fmt.Fprintln(out, "\nNothing got worse by more than the spread.")
-	return nil
 }

@@ -23,14 +23,10 @@ import (
 var compared = []string{"hit", "hit-100k", "large", "handshake", "resumption", "miss"}
 
 type compareFlags struct {
-	edges     []string
-	peers     []string
-	protocols []string
-	runs      int
-	window    time.Duration
-	caddy     bool
-	confirm   bool
-	out       string
+	shared
+	edges []string
+	peers []string
+	caddy bool
 }
 
 func newCompare() *cobra.Command {
@@ -47,12 +43,10 @@ Those that aren't installed are left out. Caddy, with its cache handler, is buil
 	}
 	c.Flags().StringArrayVar(&f.edges, "edge", nil, "NAME=PROGRAM of anyedge, again for each; none: this checkout is built")
 	c.Flags().StringSliceVar(&f.peers, "peers", nil, "only these; none: all that are installed")
-	c.Flags().StringSliceVar(&f.protocols, "protocols", nil, "only these of h1, h2, h3")
-	c.Flags().IntVar(&f.runs, "runs", 3, "how often each row is measured")
-	c.Flags().DurationVar(&f.window, "window", 2*time.Second, "how long each time")
 	c.Flags().BoolVar(&f.caddy, "caddy", false, "build Caddy with its cache handler, too, unless that has been done before")
-	c.Flags().StringVar(&f.out, "out", "", "a directory for plots, and the figures of each run for benchstat; empty: none are written")
-	c.Flags().BoolVar(&f.confirm, "confirm", false, "measure with h2load and wrk too, where they are installed")
+	f.add(c)
+	f.addRuns(c, 3, 2*time.Second)
+	f.addOut(c, "")
 	return c
 }
 
@@ -63,21 +57,12 @@ func (f *compareFlags) run(c *cobra.Command, args []string) error {
 	if err := known(args); err != nil {
 		return err
 	}
-	dir, remove, err := work()
+	j, remove, err := f.job("compare", args)
 	if err != nil {
 		return err
 	}
 	defer remove()
-	j := &job{Kind: "compare", Dir: dir, Scenarios: args, Runs: max(f.runs, 1), Window: f.window, Confirm: f.confirm, Cores: target.Pin()}
-	if f.out != "" {
-		if j.Out, err = filepath.Abs(f.out); err != nil {
-			return err
-		}
-	}
-	if j.Protocols, err = protocols(f.protocols); err != nil {
-		return err
-	}
-	if j.Edges, err = edges(c, dir, f.edges); err != nil {
+	if j.Edges, err = edges(c, j.Dir, f.edges); err != nil {
 		return err
 	}
 	if f.caddy {
@@ -142,6 +127,9 @@ func (j *job) choosePeers(c *cobra.Command, names []string) error {
 		}
 		j.Peers = append(j.Peers, p.Name)
 	}
+	if len(j.Peers) == 0 {
+		c.PrintErrln("No peer is there: anyedge is measured alone.")
+	}
 	for _, n := range names {
 		if !known[n] {
 			return usage("there is no peer %s", n)
@@ -157,12 +145,16 @@ type results map[string][]*figures
 
 func key(r row, c *contestant) string { return r.name() + " " + c.Name }
 
-// measureAll measures each row over each server, as often as the job says, interleaved.
+// measureAll measures each row over each server, as often as the job says, interleaved, and forth and back.
 func (s *session) measureAll() (results, map[string]string, error) {
 	all, missing := results{}, map[string]string{}
 	for n := range s.job.Runs {
 		for _, r := range s.rows {
-			for _, c := range s.servers {
+			for i := range s.servers {
+				if n%2 == 1 {
+					i = len(s.servers) - 1 - i
+				}
+				c := s.servers[i]
 				if why := c.applies(r); why != "" {
 					missing[key(r, c)] = why
 					continue
@@ -194,23 +186,44 @@ func (all results) of(r row, c *contestant, get func(*figures) float64) report.S
 	return s
 }
 
-// part is a figure that has a table.
-type part struct {
-	title string
-	get   func(*figures) float64
-	unit  func(float64) string
+// pairs are a row's figures over one server and another one, of the runs in which both have some.
+func (all results) pairs(r row, a, b *contestant) (pairs []pair) {
+	for _, x := range all[key(r, a)] {
+		for _, y := range all[key(r, b)] {
+			if x.Run == y.Run {
+				pairs = append(pairs, pair{x, y})
+			}
+		}
+	}
+	return pairs
 }
 
+// part is a figure that has a table.
+type part struct {
+	title   string
+	get     func(*figures) float64
+	unit    func(float64) string
+	applies func(row) bool // the rows that it says something of
+}
+
+func always(row) bool { return true }
+
+// steady tells a row whose requests are due at fixed times.
+func steady(r row) bool { return r.scenario.Rate > 0 }
+
 func perCPU(f *figures) float64 { return f.PerCPU }
+func p99(f *figures) float64    { return f.P99 }
+func memory(f *figures) float64 { return f.Memory }
 
 // parts are the figures that have one.
 func parts() []part {
 	return []part{
-		{"requests per CPU-second", perCPU, report.Count},
-		{"p50", func(f *figures) float64 { return f.P50 }, report.Nanoseconds},
-		{"p99", func(f *figures) float64 { return f.P99 }, report.Nanoseconds},
-		{"requests a second", func(f *figures) float64 { return f.Rate }, report.Count},
-		{"peak memory", func(f *figures) float64 { return f.Memory }, report.Octets},
+		{"requests per CPU-second", perCPU, report.Count, always},
+		{"p50", func(f *figures) float64 { return f.P50 }, report.Nanoseconds, always},
+		{"p99", p99, report.Nanoseconds, always},
+		{"how late the load was, p99", func(f *figures) float64 { return f.Late }, report.Nanoseconds, steady},
+		{"requests a second", func(f *figures) float64 { return f.Rate }, report.Count, always},
+		{"peak memory", memory, report.Octets, always},
 	}
 }
 
@@ -241,16 +254,18 @@ func (s *session) printTables(out io.Writer, all results, missing map[string]str
 			t.Head = append(t.Head, c.Name)
 		}
 		for _, r := range s.rows {
+			if !part.applies(r) {
+				continue
+			}
 			cells := []string{r.name()}
 			for _, c := range s.servers {
 				cells = append(cells, cell(all.of(r, c, part.get), part.unit, missing[key(r, c)]))
 			}
 			t.Add(cells...)
 		}
-		if err := t.Write(out); err != nil {
+		if err := t.WriteAny(out); err != nil {
 			return err
 		}
-		fmt.Fprintln(out)
 	}
 	return nil
 }
@@ -306,18 +321,34 @@ func (s *session) printRatios(out io.Writer, all results) error {
 		return nil
 	}
 	first := s.servers[0]
-	t := report.Table{Head: []string{first.Name + " to"}}
+	cost, latency := report.Table{Head: []string{first.Name + " to"}}, report.Table{Head: []string{"p99, " + first.Name + " to"}}
 	for _, c := range s.servers[1:] {
-		t.Head = append(t.Head, c.Name)
+		cost.Head, latency.Head = append(cost.Head, c.Name), append(latency.Head, c.Name)
 	}
 	for _, r := range s.rows {
-		cells := []string{r.name()}
+		costs, latencies := []string{r.name()}, []string{r.name()}
 		for _, c := range s.servers[1:] {
-			cells = append(cells, ratio(all.of(r, first, perCPU).Median()/all.of(r, c, perCPU).Median()))
+			costs = append(costs, ratio(all.of(r, first, perCPU).Median()/all.of(r, c, perCPU).Median()))
+			latencies = append(latencies, judgeLatency(all.pairs(r, c, first)))
 		}
-		t.Add(cells...)
+		cost.Add(costs...)
+		if steady(r) {
+			latency.Add(latencies...)
+		}
 	}
-	return t.Write(out)
+	if err := cost.WriteAny(out); err != nil {
+		return err
+	}
+	return latency.WriteAny(out)
+}
+
+// judgeLatency is the median of the ratios of both p99 in each run, and, with enough runs, between which it is but by chance.
+func judgeLatency(pairs []pair) string {
+	_, v := judgeP99().row(pairs)
+	if math.IsNaN(v.low) {
+		return ratio(v.ratio)
+	}
+	return fmt.Sprintf("%s (%s to %s)", ratio(v.ratio), ratio(v.low), ratio(v.high))
 }
 
 func ratio(v float64) string {

@@ -48,7 +48,9 @@ type figures struct {
 	P50    float64 // ns
 	P99    float64 // ns
 	Memory float64 // octets
+	Late   float64 // ns: for 99 % of the requests the load itself was late by that at most; 0 in a closed loop
 	Origin int64   // requests that went to the origin
+	Run    int
 	result *load.Result
 }
 
@@ -97,7 +99,7 @@ func (s *session) measure(c *contestant, r row, seed int) (*figures, error) {
 	f := &figures{
 		Rate: float64(result.Requests) / result.Elapsed.Seconds(), Origin: s.asked() - asked,
 		P50: float64(result.Latency.ValueAtQuantile(50)), P99: float64(result.Latency.ValueAtQuantile(99)),
-		Memory: float64(after.Memory), result: result,
+		Late: float64(result.Lateness.ValueAtQuantile(99)), Memory: float64(after.Memory), Run: seed, result: result,
 	}
 	used := after.CPU - before.CPU
 	switch {

@@ -18,9 +18,9 @@ import (
 )
 
 type runFlags struct {
-	edge, host, origin, path, out string
-	edges, protocols              []string
-	confirm                       bool
+	shared
+	edge, host, origin, path string
+	edges                    []string
 }
 
 func newRun() *cobra.Command {
@@ -42,9 +42,8 @@ Scenarios: ` + strings.Join(scenarios.Names(), ", ") + `, and any file that ends
 	c.Flags().StringVar(&f.origin, "origin", "", "HOST:PORT where this command is its origin, over H1 without TLS")
 	c.Flags().StringVar(&f.path, "path", "", "the path of something that it has, in place of the scenario's contents")
 	c.Flags().StringArrayVar(&f.edges, "build", nil, "NAME=PROGRAM of anyedge to start; none: this checkout is built")
-	c.Flags().StringSliceVar(&f.protocols, "protocols", nil, "only these of h1, h2, h3")
-	c.Flags().StringVar(&f.out, "out", "bench-out", "the directory for plots and figures; empty: none are written")
-	c.Flags().BoolVar(&f.confirm, "confirm", false, "measure hits with h2load and wrk too, where they are installed")
+	f.add(c)
+	f.addOut(c, "bench-out")
 	return c
 }
 
@@ -59,28 +58,17 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 	if err := f.check(scenario); err != nil {
 		return err
 	}
-	dir, remove, err := work()
+	j, remove, err := f.job("run", args)
 	if err != nil {
 		return err
 	}
 	defer remove()
-	j := &job{
-		Kind: "run", Dir: dir, Scenarios: args, Runs: 1, Confirm: f.confirm, Cores: target.Pin(),
-		Address: f.edge, Host: f.host, Origin: f.origin, Path: f.path,
-	}
-	if j.Protocols, err = protocols(f.protocols); err != nil {
-		return err
-	}
-	if f.out != "" {
-		if j.Out, err = filepath.Abs(f.out); err != nil {
-			return err
-		}
-	}
+	j.Address, j.Host, j.Origin, j.Path = f.edge, f.host, f.origin, f.path
 	if f.edge != "" {
 		return j.do(c)
 	}
 	c.PrintErrln("Building anyedge.")
-	if j.Edges, err = edges(c, dir, f.edges); err != nil {
+	if j.Edges, err = edges(c, j.Dir, f.edges); err != nil {
 		return err
 	}
 	return j.inside(c)

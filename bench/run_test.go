@@ -168,6 +168,8 @@ func TestUsage(t *testing.T) {
 		"there is no peer iis":          {"compare", "hit", "--peers", "iis", "--edge", "a=/dev/null"},
 		"it must be NAME=PROGRAM":       {"compare", "hit", "--edge", "a"},
 		"name the commit":               {"check"},
+		"name two programs":             {"check", "--edge", "a=/dev/null"},
+		"--runs must be at least 10":    {"check", "HEAD", "--runs", "5"},
 		"unknown flag":                  {"compare", "--fast"},
 		"unknown command":               {"measure"},
 		"no such file or directory":     {"compare", "hit", "--edge", "a=/nowhere/at/all"},
@@ -177,24 +179,6 @@ func TestUsage(t *testing.T) {
 	} {
 		if code, out, errOut := bench(t, args...); code == exitGood || !strings.Contains(errOut, want) {
 			t.Errorf("%v: exit code %d: %s%s\nwants %q", args, code, out, errOut, want)
-		}
-	}
-}
-
-func TestWorse(t *testing.T) {
-	for _, c := range []struct {
-		name          string
-		before, after report.Sample
-		want          bool
-	}{
-		{"below all", report.Sample{100, 110, 105}, report.Sample{80, 90, 85}, true},
-		{"overlapping", report.Sample{100, 110, 105}, report.Sample{80, 101, 85}, false},
-		{"below all, by little", report.Sample{100, 100.5, 101}, report.Sample{99, 99.5, 99.8}, false},
-		{"better", report.Sample{80, 90}, report.Sample{100, 110}, false},
-		{"not measured", nil, report.Sample{100}, false},
-	} {
-		if got := worse(c.before, c.after); got != c.want {
-			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }

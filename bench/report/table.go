@@ -16,6 +16,18 @@ type Table struct {
 // Add adds a row. Cells that are missing are empty.
 func (t *Table) Add(cells ...string) { t.Rows = append(t.Rows, cells) }
 
+// WriteAny writes the table and an empty line, or nothing where it has no rows.
+func (t *Table) WriteAny(w io.Writer) error {
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	if err := t.Write(w); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
 // Write writes the table.
 func (t *Table) Write(w io.Writer) error {
 	widths := make([]int, len(t.Head))

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // process is a program and all that it starts.
@@ -75,7 +77,7 @@ func usage(pid int) (u Usage, err error) {
 		if err != nil {
 			continue // it has ended meanwhile, and its parent has its time
 		}
-		u.CPU += s.cpu
+		u.CPU += s.waited + own(pid, s.own)
 		u.Memory += peak(pid)
 	}
 	return u, nil
@@ -106,7 +108,8 @@ func peak(pid int) int64 {
 // stat is a part of /proc/PID/stat (proc_pid_stat(5)).
 type stat struct {
 	parent int
-	cpu    time.Duration // its own, and that of the children it has waited for
+	own    time.Duration // its processor time
+	waited time.Duration // that of the children it has waited for
 }
 
 const tick = time.Second / 100 // USER_HZ is 100 wherever Go runs
@@ -132,14 +135,27 @@ func parseStat(text string) (s stat, err error) {
 	if s.parent, err = strconv.Atoi(fields[parent]); err != nil {
 		return s, err
 	}
-	for _, f := range fields[utime : cstime+1] {
-		n, err := strconv.ParseInt(f, 10, 64)
+	var times [cstime + 1 - utime]time.Duration
+	for i := range times {
+		n, err := strconv.ParseInt(fields[utime+i], 10, 64)
 		if err != nil {
 			return s, err
 		}
-		s.cpu += time.Duration(n) * tick
+		times[i] = time.Duration(n) * tick
 	}
+	s.own, s.waited = times[0]+times[1], times[2]+times[3]
 	return s, nil
+}
+
+// own is a process's processor time by its clock (clock_getcpuclockid(3)), to the nanosecond; what its stat says, to a tick
+// of 10 ms, where it has none. A tick is a tenth of what a server at 30 % takes in a window of 300 ms.
+func own(pid int, ticks time.Duration) time.Duration {
+	const scheduler = 2 // CPUCLOCK_SCHED of the kernel
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|scheduler), &t); err != nil {
+		return ticks
+	}
+	return time.Duration(t.Nano())
 }
 
 // tree lists a process and its descendants.

@@ -107,7 +107,7 @@ func TestFilesAreWhatTheOriginHas(t *testing.T) {
 
 func TestParseStat(t *testing.T) {
 	s, err := parseStat("42 (a) b (c)) S 7 42 42 0 -1 4194560 100 0 0 0 150 50 20 30 20 0 1 0 1000 1 1\n")
-	if err != nil || s.parent != 7 || s.cpu != 2500*time.Millisecond {
+	if err != nil || s.parent != 7 || s.own+s.waited != 2500*time.Millisecond {
 		t.Errorf("%+v, %v", s, err)
 	}
 	for _, bad := range []string{"", "42 (a", "42 (a) S 7", "42 (a) S x 42 42 0 -1 4194560 100 0 0 0 150 50 20 30 20 0 1", "42 (a) S 7 42 42 0 -1 4194560 100 0 0 0 x 50 20 30 20 0 1"} {
@@ -118,6 +118,24 @@ func TestParseStat(t *testing.T) {
 }
 
 // A process's use is that of all its descendants, those that have ended and those that are there.
+// The clock of a process, ours or another's, says what its stat says, only finer.
+func TestOwnClock(t *testing.T) {
+	for _, pid := range []int{os.Getpid(), os.Getppid()} {
+		before, err := readStat(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := own(pid, -1)
+		after, err := readStat(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got < before.own-2*tick || got > after.own+2*tick {
+			t.Errorf("process %d: %v, and its stat says %v to %v", pid, got, before.own, after.own)
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		t.Skip("there is no /proc")
