@@ -2,7 +2,6 @@ package cache
 
 import (
 	"iter"
-	"maps"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -47,7 +46,14 @@ func newBlock(h http.Header, keep func(name string) bool) block {
 	if len(h) == 0 {
 		return ""
 	}
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(h)), func(name string) bool { return !keep(name) })
+	var room [32]string
+	names := room[:0]
+	for name := range h {
+		if keep(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
 	var b strings.Builder
 	b.Grow(sizeOf(h, names)) // exactly: what is stored stays
 	for _, name := range names {

@@ -202,6 +202,7 @@ func (f *fill) confirm(r *received) bool {
 func (f *fill) update(r *received, response *http.Response) {
 	response.Body.Close()
 	f.cancel()
+	r.readDate()
 	f.stored, f.reason = f.c.refresh(&f.target, f.confirmed, r, response.Header)
 	f.c.figures.validated.Add(1)
 	f.c.figures.fillTime.Observe(time.Since(f.began).Seconds())
@@ -244,6 +245,7 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 	if reason := f.storable(o.Preset, r); reason != "" {
 		return reason
 	}
+	r.readDate()
 	size, v, reason := f.slicing(r, response)
 	if reason != "" {
 		return reason

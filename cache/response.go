@@ -130,11 +130,12 @@ func newResponse(r *received, fields block, request FieldReader, p Policy) *Resp
 
 // note notes what uses ask of the fields: which there are, and the validators, RFC 9110 §8.8. A malformed one is none.
 func (s *Response) note(received time.Time) {
-	s.hasType, s.hasHSTS = has(s.fields, "Content-Type"), has(s.fields, "Strict-Transport-Security")
-	if value, ok := singular(s.fields, "Etag"); ok {
+	var fields FieldReader = s.fields
+	s.hasType, s.hasHSTS = has(fields, "Content-Type"), has(fields, "Strict-Transport-Security")
+	if value, ok := singular(fields, "Etag"); ok {
 		s.etag, _ = httpfield.ParseETag(value)
 	}
-	if value, ok := singular(s.fields, "Last-Modified"); ok {
+	if value, ok := singular(fields, "Last-Modified"); ok {
 		t, _ := httpfield.ParseDate(value, received)
 		s.lastModified = momentOf(t)
 	}

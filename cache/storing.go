@@ -50,15 +50,19 @@ type received struct {
 func newReceived(targeted []string, status int, f FieldReader, requested, at time.Time) *received {
 	r := new(received)
 	r.read(targeted, status, f, requested, at)
+	r.readDate()
 	return r
 }
 
-// read makes r what came.
+// read makes r what came, but for its date, which what isn't stored needs not.
 func (r *received) read(targeted []string, status int, f FieldReader, requested, at time.Time) {
 	*r = received{status: status, fields: f, requested: requested, at: at, date: at}
 	r.control, r.targeted = controlOf(targeted, f)
-	if value, ok := singular(f, "Date"); ok {
-		if t, ok := httpfield.ParseDate(value, at); ok {
+}
+
+func (r *received) readDate() {
+	if value, ok := singular(r.fields, "Date"); ok {
+		if t, ok := httpfield.ParseDate(value, r.at); ok {
 			r.date, r.dated = t, true
 		}
 	}
