@@ -184,7 +184,7 @@ func TestMissAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	for kind, most := range map[string]float64{"unstored": 30, "stored": 60} {
+	for kind, most := range map[string]float64{"unstored": 28, "stored": 52} {
 		m := newMisses(t, kind)
 		m.ask() // connects
 		if n := testing.AllocsPerRun(200, m.ask); n > most {

@@ -7,16 +7,19 @@ import (
 
 // candidates are the servers to choose from: the usable ones, or all where too few are; without failed, where another
 // is left; and of those the ones with a free place. The pool's mutex is held.
-func (p *Pool) candidates(now time.Time, failed *server) []*server {
-	usable := filter(p.servers, func(s *server) bool { return s.usable(now) })
+func (p *Pool) candidates(room *choices, now time.Time, failed *server) []*server {
+	usable := filter(room.usable[:0], p.servers, func(s *server) bool { return s.usable(now) })
 	if float64(len(usable)) < p.options.Ejection.Panic*float64(len(p.servers)) || len(usable) == 0 {
 		usable = p.servers
 	}
-	if others := filter(usable, func(s *server) bool { return s != failed }); len(others) > 0 {
+	if others := filter(room.others[:0], usable, func(s *server) bool { return s != failed }); len(others) > 0 {
 		usable = others
 	}
-	return filter(usable, func(s *server) bool { return s.inFlight < p.options.Concurrency.Max })
+	return filter(room.free[:0], usable, func(s *server) bool { return s.inFlight < p.options.Concurrency.Max })
 }
+
+// choices have room for the servers of most origins, so that choosing allocates nothing.
+type choices struct{ usable, others, free [8]*server }
 
 // pick returns the less loaded of two random candidates, or nil where none has a place: two choices spread load almost
 // as well as looking at all, without everybody running to the same server. The pool's mutex is held.
@@ -27,7 +30,8 @@ func (p *Pool) pick(now time.Time, failed *server) *server {
 		}
 		return nil
 	}
-	c := p.candidates(now, failed)
+	var room choices
+	c := p.candidates(&room, now, failed)
 	switch len(c) {
 	case 0:
 		return nil
@@ -45,8 +49,7 @@ func (p *Pool) pick(now time.Time, failed *server) *server {
 	return c[i]
 }
 
-func filter(list []*server, keep func(*server) bool) []*server {
-	kept := make([]*server, 0, len(list))
+func filter(kept, list []*server, keep func(*server) bool) []*server {
 	for _, s := range list {
 		if keep(s) {
 			kept = append(kept, s)

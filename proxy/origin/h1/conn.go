@@ -16,10 +16,10 @@ var errHeader = errors.New("server response headers exceeded the limit")
 // conn is a connection. It belongs to one exchange at a time, or is idle.
 type conn struct {
 	net.Conn
-	raw   syscall.RawConn // nil: it has none
-	in    *bufio.Reader   // nil while it is idle
-	abort func()
-	poll  poll
+	raw    syscall.RawConn // nil: it has none
+	in     *bufio.Reader   // nil while it is idle
+	abort  func()
+	asking asking
 
 	idle    time.Duration // how long the server may send nothing of a content; 0: for ever
 	limit   time.Time     // when what is written and read now must be over; zero: never
@@ -27,6 +27,7 @@ type conn struct {
 	bounded bool          // a header section is being read
 	room    int64         // for it, in octets
 	begun   bool          // an octet has come since the request
+	used    bool          // it has been idle
 	since   time.Time
 }
 

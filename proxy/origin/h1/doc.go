@@ -2,7 +2,7 @@
 // Transport does, on the goroutine of whoever asks: there is none that reads and none that writes for a connection, and
 // nothing is handed from one to another.
 //
-//	Client.RoundTrip ─► an idle connection that is still quiet, else a new one     client.go, idle.go
+//	Client.RoundTrip ─► an idle connection that is still quiet, else a new one     client.go, idle.go, ask_unix.go
 //	                     └► one write ─► 1xx …, the header section ─► *http.Response  exchange.go, request.go, answer.go
 //	                                                                    └ Body ─► its end: idle again; else closed   body.go
 //

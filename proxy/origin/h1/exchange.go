@@ -48,7 +48,7 @@ func atEnd(ctx context.Context, f func()) (stop func() bool) {
 func (c *Client) ask(n *conn, r *http.Request, head []byte) (*http.Response, *body, error) {
 	now := time.Now()
 	n.await(now, now.Add(c.FirstByte))
-	if _, err := n.Write(head); err != nil {
+	if err := n.say(head, n.used); err != nil {
 		return nil, nil, fmt.Errorf("write the request: %w", err)
 	}
 	n.bounded, n.room = true, c.MaxHeader

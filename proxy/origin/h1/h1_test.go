@@ -348,6 +348,25 @@ func (c *impatientConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
+// TestLargeRequest sends more at once than there is room for on the way.
+func TestLargeRequest(t *testing.T) {
+	s := serve(t, ok, ok)
+	c := s.client()
+	for i := range 2 {
+		r := newRequest(t.Context(), t, "GET")
+		r.Header = http.Header{"X": {strings.Repeat("x", 8<<20)}}
+		var again bool
+		resp, err := send(c, r, func(reused bool) { again = reused })
+		must(t, err)
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil || again != (i > 0) {
+			t.Errorf("%v, over an old connection: %v", err, again)
+		}
+		if lines := <-s.heads; len(lines) != 3 || len(lines[2]) != len("X: ")+8<<20 {
+			t.Errorf("%d lines", len(lines))
+		}
+	}
+}
+
 // TestIdleContent has a content stand still.
 func TestIdleContent(t *testing.T) {
 	s := serve(t, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok")

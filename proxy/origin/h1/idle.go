@@ -2,11 +2,11 @@ package h1
 
 import "time"
 
-// take returns an idle connection on which nothing has come; nil: there is none.
+// take returns an idle connection; nil: there is none. Whether anything has come on it, say finds out.
 func (c *Client) take() *conn {
 	for {
 		last := c.pop()
-		if last == nil || time.Since(last.since) < c.KeepAlive && last.quiet() {
+		if last == nil || time.Since(last.since) < c.KeepAlive {
 			return last
 		}
 		_ = last.Close()
@@ -34,7 +34,7 @@ func (c *Client) put(idle *conn) {
 		_ = idle.Close()
 		return
 	}
-	idle.since = time.Now()
+	idle.since, idle.used = time.Now(), true
 	c.idle = append(c.idle, idle)
 	if c.prune == nil {
 		c.prune = time.AfterFunc(c.KeepAlive, c.pruneIdle)
