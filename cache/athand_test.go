@@ -30,6 +30,9 @@ func respondAtOnce(text string, length int, fields ...string) (*http.Response, *
 	return respond(content, int64(length), fields...), content
 }
 
+// noBody stands for http.NoBody.
+const noBody = "nobody"
+
 // TestContentAtHand has contents that come with their header sections, or claim to.
 func TestContentAtHand(t *testing.T) {
 	for _, tt := range []struct {
@@ -41,6 +44,7 @@ func TestContentAtHand(t *testing.T) {
 	}{
 		{"whole", "hello", 5, true, "hello", true},
 		{"empty", "", 0, true, "", true},
+		{"nothing", noBody, 0, true, "", true},
 		{"no room", "hello", 5, false, "hello", false},
 		{"too long", "hello, world", 5, true, "failed", false},
 	} {
@@ -48,6 +52,9 @@ func TestContentAtHand(t *testing.T) {
 			c := newCache(t)
 			c.SetMemory(64<<20, tt.store)
 			response, content := respondAtOnce(tt.text, tt.length, "Cache-Control: max-age=60", "X: y")
+			if tt.text == noBody {
+				response.Body, content.closed = http.NoBody, true
+			}
 			o := &originFunc{answer: func(*http.Request) (*http.Response, error) { return response, nil }}
 			h := c.Handler("site", cache.Policy{}, o, func(w http.ResponseWriter, _ *http.Request, _ error) { fmt.Fprint(w, "failed") })
 			w := get(h, "http://example.com/")
@@ -56,6 +63,9 @@ func TestContentAtHand(t *testing.T) {
 			}
 			if status := w.Header().Get("Cache-Status"); strings.Contains(status, "stored") != tt.stored {
 				t.Errorf("Cache-Status: %s", status)
+			}
+			if stats := c.Stats(); stats.HitBytes != 0 {
+				t.Errorf("%d octets of hits", stats.HitBytes)
 			}
 			if !tt.stored {
 				return

@@ -20,12 +20,22 @@ func (f *fill) follow(response *http.Response) {
 // reserveAtHand tells whether the whole content has come together with the header section, and there is room for it.
 func (f *fill) reserveAtHand(response *http.Response) bool {
 	n := f.stored.length
-	b, ok := response.Body.(interface{ Buffered() int })
-	if !ok || n < 0 || int64(b.Buffered()) < n || len(response.Trailer) > 0 || !f.c.fills.reserve(n) {
+	if n < 0 || buffered(response.Body) < n || len(response.Trailer) > 0 || !f.c.fills.reserve(n) {
 		return false
 	}
 	f.atHand = true
 	return true
+}
+
+// buffered is how much of a content can be read at once; -1 where that isn't known.
+func buffered(content io.Reader) int64 {
+	if content == http.NoBody {
+		return 0
+	}
+	if b, ok := content.(interface{ Buffered() int }); ok {
+		return int64(b.Buffered())
+	}
+	return -1
 }
 
 // takeAtHand stores a content that has come. Nobody sees anything of it before.

@@ -24,6 +24,9 @@ func serve(x *exchange) step {
 func serveUpdated(x *exchange) step {
 	defer x.leave()
 	s := x.fill.stored
+	if x.fill.atHand {
+		defer func() { x.fromStored = 0 }() // it came for this
+	}
 	if x.leads && x.fill.atHand {
 		_ = x.answer(s, x.addOriginal, storedSource{s}) // what is in memory can't be lost
 		return nil
