@@ -25,7 +25,7 @@
 // comes by the steps above; over H1 hitpath is its server too, unless it has content.
 //
 //	cache ─ hit ────────────────────────────────────────────────► response
-//	  └─ miss ─► Forwarder.RoundTrip ─► outgoing ─► Pool ─► origin
+//	  └─ miss ─► Forwarder.RoundTrip ─► announced, or outgoing for what has content ─► Pool ─► origin
 //	                   │ cleanResponse ◄──────────────┘
 //	                   └─ on an error ─► Chain.fail ─► a page with Proxy-Status (RFC 9209)
 //
