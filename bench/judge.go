@@ -35,13 +35,13 @@ func judgeP99() figure { return figure{part{"p99", p99, report.Nanoseconds, stea
 
 // rule says how check judges.
 func rule() string {
-	text := "Judged is the median of the pairs' ratios. A row is worse where it shows a loss of more than"
+	text := "Judged is the median of the pairs' ratios. A row is worse where it shows a loss of more than\n"
 	for i, f := range judged() {
-		text += fmt.Sprintf("%s %.0f %% of %s", [...]string{"", ",", " or"}[i], f.margin*100, f.title)
+		text += fmt.Sprintf("%s%.0f %% of %s", [...]string{"", ", ", " or "}[i], f.margin*100, f.title)
 	}
-	return text + fmt.Sprintf(`
-(latency at a fixed rate alone), and where so many pairs agree that chance does it to one row in %.0f. Where pairs
-differ by more than that, nothing is told: more --runs tell more.`, 1/chance)
+	return text + fmt.Sprintf(` (latency at a fixed rate alone),
+and where so many pairs agree that chance does it to one row in %.0f. Where pairs differ by more than that, nothing is
+told: more --runs tell more.`, 1/chance)
 }
 
 // verdict is what pairs say of one figure of one row.

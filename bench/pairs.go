@@ -58,7 +58,7 @@ func (s *session) pair(r row, n int) (p pair, err error) {
 }
 
 func (s *session) printCheck(out io.Writer, pairs map[string][]pair, broken map[string][]error) error {
-	fmt.Fprintf(out, "%d pairs, %v each, %d processes of each build by turns. %s\n\n", s.job.Runs, s.job.Window, instances, rule())
+	fmt.Fprintf(out, "%d pairs, %v each, %d processes of each build by turns.\n%s\n\n", s.job.Runs, s.job.Window, instances, rule())
 	var lost []string
 	for _, f := range judged() {
 		t := report.Table{Head: []string{f.title, "old", "new", "new to old", "within", ""}}
