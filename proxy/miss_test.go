@@ -45,7 +45,6 @@ type misses struct {
 	count   int
 	request http.Request
 	header  http.Header
-	target  []byte
 	answer  discard
 }
 

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -40,9 +41,9 @@ func (c *content) Read(b []byte) (int, error) {
 		return 0, c.err
 	}
 	n, err := c.read(b)
-	switch err {
-	case nil:
-	case io.EOF:
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
 		c.err = io.EOF
 		_ = c.exchange.end(nil)
 	default:
