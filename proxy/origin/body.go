@@ -1,7 +1,6 @@
 package origin
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -43,7 +42,7 @@ func (c *content) Read(b []byte) (int, error) {
 	n, err := c.read(b)
 	switch {
 	case err == nil:
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: //nolint:errorlint // io.Reader returns io.EOF itself; one that is wrapped may be a content that isn't whole
 		c.err = io.EOF
 		_ = c.exchange.end(nil)
 	default:
