@@ -2,6 +2,7 @@
 // of the process, or its neighbours, need it.
 //
 //	cgroup, machine ──▶ limit ──▶ GOMEMLIMIT                   limit.go
+//	                      │  └── live heap ──▶ GOGC              pace.go
 //	                      │
 //	                      ▼
 //	cache.memory ──▶ the cache's whole budget                  options.go
@@ -12,6 +13,8 @@
 // What counts is what a collection can't free. When that nears the limit, collections follow each other ever faster,
 // long before memory runs out; so the budget shrinks from 80 % of the limit on, by as much as there is too much, and no
 // content is stored from 90 % on. It grows back slowly below 70 %.
+//
+// Where there is plenty, and little is live, collections are kept apart by the garbage that comes between them.
 //
 // The package imports nothing of anyedge.
 package governor

@@ -35,12 +35,13 @@ type Governor struct {
 	state   State
 	last    Reading
 	shrinks uint64
+	percent int // GOGC as it was last set
 }
 
-// New reads the process's limits, and sets GOMEMLIMIT by them unless the environment does.
+// New reads the process's limits, and sets GOMEMLIMIT by them unless the environment does. Run sets GOGC in the same way.
 func New(log *slog.Logger) *Governor {
 	root := os.DirFS("/")
-	g := &Governor{root: root, group: find(root), log: log}
+	g := &Governor{root: root, group: find(root), log: log, percent: usualPace}
 	g.limit = setMemoryLimit(g.group.limit)
 	g.read = func() Reading { return g.group.read(g.root) }
 	return g
@@ -99,6 +100,7 @@ func (g *Governor) step() {
 		g.log.Warn("memory", "stored", next.Store, "live", r.Live, "limit", g.limit, "budget", next.Budget)
 	}
 	g.apply(next)
+	g.setPace(pace(g.limit, r))
 }
 
 func (g *Governor) apply(next State) {
