@@ -135,11 +135,8 @@ func (b *batch) flush(c *sender) error {
 	if len(b.served) == 0 {
 		return nil
 	}
-	c.wire.Hold()
-	err := c.send(b.out)
-	if released := c.wire.Release(); err == nil {
-		err = released
-	}
+	c.arm(time.Now())
+	err := c.sendTogether(b.out, nil)
 	b.account(c, err)
 	return err
 }

@@ -12,8 +12,8 @@ import (
 const (
 	// early is how much of a content without Content-Length is kept back, in octets, since one that ends there gets one.
 	early = 2 << 10
-	// gathered is how much waits for the handler to flush or to end, in octets: a TLS record.
-	gathered = 16 << 10
+	// gathered is how much waits for the handler to flush or to end, in octets.
+	gathered = maxRecord
 )
 
 // errOver is what a ResponseWriter gets to hear after its handler has returned.
@@ -249,13 +249,9 @@ func (w *response) send(p []byte) error {
 		return w.err
 	}
 	if !w.timed {
-		c.arm()
+		c.arm(time.Now())
 	}
-	if len(p) == 0 && len(b.out) <= gathered {
-		_, w.err = c.Write(b.out)
-	} else {
-		w.err = c.writeBoth(b.out, p)
-	}
+	w.err = c.sendTogether(b.out, p)
 	b.out = b.out[:0]
 	if w.err != nil {
 		w.turn.cancel()
