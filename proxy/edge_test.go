@@ -104,6 +104,9 @@ func withPool(p proxy.Pool) proxy.ChainOptions {
 
 func (e *edge) serveTCP(t *testing.T) {
 	s := httptest.NewUnstartedServer(e.Server)
+	_ = s.Listener.Close()
+	var udp net.PacketConn
+	s.Listener, udp = listenBoth(t)
 	s.EnableHTTP2 = true
 	info := &listener.Info{VIP: vip, TLS: true, HTTPSPort: 443}
 	s.Config.BaseContext = func(net.Listener) context.Context { return listener.WithInfo(context.Background(), info) }
@@ -112,13 +115,32 @@ func (e *edge) serveTCP(t *testing.T) {
 	t.Cleanup(s.Close)
 	e.addr = s.Listener.Addr().String()
 	e.roots.AddCert(s.Certificate())
-	e.serveQUIC(t, e.addr, nil, s.TLS.Certificates, info)
+	e.serveQUIC(t, udp, nil, s.TLS.Certificates, info)
 	e.serveLoop(t, s.TLS.Certificates, info)
 }
 
-func (e *edge) serveQUIC(t *testing.T, addr string, hits *hitpath.Server, certs []tls.Certificate, info *listener.Info) {
+// listenBoth binds one port for TCP and UDP. The test ends the latter.
+func listenBoth(t *testing.T) (net.Listener, net.PacketConn) {
+	t.Helper()
+	for range 100 { // others have ports of UDP
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		udp, err := net.ListenPacket("udp", ln.Addr().String())
+		if err == nil {
+			t.Cleanup(func() { _ = udp.Close() })
+			return ln, udp
+		}
+		_ = ln.Close()
+	}
+	t.Fatal("no port is free for both TCP and UDP")
+	return nil, nil
+}
+
+func (e *edge) serveQUIC(t *testing.T, udp net.PacketConn, hits *hitpath.Server, certs []tls.Certificate, info *listener.Info) {
 	config := &quic.Config{RequireStreamCreditRelease: true, MaxIncomingStreams: 100, MaxIncomingUniStreams: 10}
-	ln, err := quic.ListenAddrEarly(addr, http3.ConfigureTLSConfig(&tls.Config{Certificates: certs}), config)
+	ln, err := quic.ListenEarly(udp, http3.ConfigureTLSConfig(&tls.Config{Certificates: certs}), config)
 	if err != nil {
 		t.Fatal(err)
 	}

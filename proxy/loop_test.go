@@ -42,10 +42,7 @@ func (f *countingFinder) Find(r *hitpath.Request, a *hitpath.Answer) bool {
 // serveLoop serves H1 and H2 the way listener does with Hits.
 func (e *edge) serveLoop(t *testing.T, certs []tls.Certificate, info *listener.Info) {
 	e.hits = &countingFinder{Finder: e.Server}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln, udp := listenBoth(t)
 	e.loop = ln.Addr().String()
 	s := &http.Server{
 		Handler: e.Server, DisableGeneralOptionsHandler: true,
@@ -57,7 +54,7 @@ func (e *edge) serveLoop(t *testing.T, certs []tls.Certificate, info *listener.I
 		Handler: e.Server, Context: listener.WithInfo(context.Background(), info),
 	}
 	hits.ServeH2(s, func(*tls.Conn) hitpath.Wire { return unheld{} })
-	e.serveQUIC(t, e.loop, hits, certs, info)
+	e.serveQUIC(t, udp, hits, certs, info)
 	config := &tls.Config{Certificates: certs, NextProtos: []string{"h2", "http/1.1"}}
 	l := &loopListener{Listener: ln, config: config, server: hits, given: make(chan net.Conn), closed: make(chan struct{})}
 	var serving sync.WaitGroup
