@@ -83,8 +83,8 @@ func (c *Conn) await() bool {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(newGrace))
 	}
 	n, err := c.Conn.Read(c.in.space(c.server))
-	if err != nil || !c.phase.CompareAndSwap(waiting, answering) {
-		return false
+	if n == 0 && err != nil || !c.phase.CompareAndSwap(waiting, answering) {
+		return false // an end that came together with octets comes again
 	}
 	c.in.have = n
 	if !c.used.Load() {
@@ -117,6 +117,9 @@ func (c *Conn) readOn() (form, error) {
 	c.armRead(true)
 	n, err := c.Conn.Read(space)
 	c.in.have += n
+	if n > 0 {
+		return partial, nil // an end that came together with octets comes again
+	}
 	return partial, err // of a head that doesn't come to its end, net/http would make a 400
 }
 
@@ -127,6 +130,9 @@ func (c *Conn) answerSome() (next form, err error) {
 	used, next, t, err := b.answer(c, string(c.in.octets()))
 	c.server.release(b)
 	c.in.drop(c.server, used)
+	if used > 0 && c.heading {
+		c.heading, c.readArmed = false, time.Time{} // the next head has a time of its own
+	}
 	switch {
 	case t != nil && err != nil:
 		t.cancel()

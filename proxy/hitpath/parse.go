@@ -165,7 +165,7 @@ func (r *Request) setConnection(value string) form {
 // hasToken reports whether list, of tokens, has token, which is in lower case.
 func hasToken(list, token string) bool {
 	for one := range strings.SplitSeq(list, ",") {
-		if strings.EqualFold(strings.Trim(one, " \t"), token) {
+		if one = strings.Trim(one, " \t"); len(one) == len(token) && strings.EqualFold(one, token) { // of ASCII alone
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"io"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -81,6 +82,9 @@ func (t *turn) serve(c *Conn) error {
 	ahead, gone := b.watch.end()
 	c.in.add(c.server, ahead)
 	c.server.putBuffers(b)
+	if gone == io.EOF && c.in.have > 0 { //nolint:errorlint // crypto/tls returns io.EOF itself
+		gone = nil // what came before the end is answered, as by net/http; the end comes again
+	}
 	return cmp.Or(err, gone)
 }
 
