@@ -297,7 +297,7 @@ var answers = map[string]http.HandlerFunc{
 	"what it is told": func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprint(w, r.Method, r.URL, r.RequestURI, r.Host, r.Proto, r.Header, r.ContentLength, r.Close, r.TransferEncoding, r.TLS.Version, r.TLS.HandshakeComplete)
 		content, err := io.ReadAll(r.Body)
-		_, _ = fmt.Fprint(w, content, err, r.RemoteAddr != "", r.Context().Err())
+		_, _ = fmt.Fprint(w, len(content), err, r.RemoteAddr != "", r.Context().Err())
 	},
 }
 

@@ -45,7 +45,7 @@ func (c *Conn) Serve() net.Conn {
 	given := false
 	defer func() {
 		if !given { // a handler may have ended the goroutine
-			_ = c.Conn.Close()
+			_ = c.Close()
 		}
 	}()
 	for c.await() {
@@ -66,9 +66,9 @@ func (c *Conn) Leave() {
 	c.leaving.Store(true)
 	switch {
 	case !c.used.Load():
-		_ = c.Conn.SetReadDeadline(time.Now().Add(newGrace))
+		_ = c.SetReadDeadline(time.Now().Add(newGrace))
 	case c.phase.CompareAndSwap(waiting, closed):
-		_ = c.Conn.Close()
+		_ = c.Close()
 	}
 }
 
@@ -80,9 +80,9 @@ func (c *Conn) await() bool {
 		if c.used.Load() {
 			return false
 		}
-		_ = c.Conn.SetReadDeadline(time.Now().Add(newGrace))
+		_ = c.SetReadDeadline(time.Now().Add(newGrace))
 	}
-	n, err := c.Conn.Read(c.in.space(c.server))
+	n, err := c.Read(c.in.space(c.server))
 	if n == 0 && err != nil || !c.phase.CompareAndSwap(waiting, answering) {
 		return false // an end that came together with octets comes again
 	}
@@ -115,7 +115,7 @@ func (c *Conn) readOn() (form, error) {
 		return odd, nil
 	}
 	c.armRead(true)
-	n, err := c.Conn.Read(space)
+	n, err := c.Read(space)
 	c.in.have += n
 	if n > 0 {
 		return partial, nil // an end that came together with octets comes again
@@ -153,7 +153,7 @@ func (c *Conn) give() net.Conn {
 	c.in.drop(c.server, c.in.have)
 	_ = c.SetWriteDeadline(time.Time{}) // net/http and admission have deadlines of their own
 	if !c.heading {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(c.server.HeaderTimeout)) // the head may be incomplete
+		_ = c.SetReadDeadline(time.Now().Add(c.server.HeaderTimeout)) // the head may be incomplete
 	}
 	return g
 }
@@ -185,9 +185,9 @@ func (c *Conn) armRead(begun bool) {
 	switch {
 	case begun || !c.used.Load():
 		c.heading = true
-		_ = c.Conn.SetReadDeadline(now.Add(c.server.HeaderTimeout))
+		_ = c.SetReadDeadline(now.Add(c.server.HeaderTimeout))
 	case c.heading || now.Sub(c.readArmed) >= c.server.IdleTimeout/rearm:
 		c.heading, c.readArmed = false, now
-		_ = c.Conn.SetReadDeadline(now.Add(c.server.IdleTimeout))
+		_ = c.SetReadDeadline(now.Add(c.server.IdleTimeout))
 	}
 }

@@ -46,10 +46,10 @@ func (c *Conn) turnOf(q *Request, head string, read int) *turn {
 	return &turn{r, cancel}
 }
 
-// header is q's fields as a map, with Connection and without Host.
-func (q *Request) header() http.Header {
-	h := make(http.Header, len(q.Fields)+1)
-	lines := make([]string, 0, len(q.Fields)+1) // of all fields; capacities keep them apart
+// header is r's fields as a map, with Connection and without Host.
+func (r *Request) header() http.Header {
+	h := make(http.Header, len(r.Fields)+1)
+	lines := make([]string, 0, len(r.Fields)+1) // of all fields; capacities keep them apart
 	add := func(name, value string) {
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		if before, ok := h[name]; ok {
@@ -59,11 +59,11 @@ func (q *Request) header() http.Header {
 		lines = append(lines, value)
 		h[name] = lines[len(lines)-1:][:1:1]
 	}
-	for _, f := range q.Fields {
+	for _, f := range r.Fields {
 		add(f.Name, f.Value)
 	}
-	if q.connection != "" {
-		add("Connection", q.connection)
+	if r.connection != "" {
+		add("Connection", r.connection)
 	}
 	if pragma := h["Pragma"]; len(pragma) > 0 && pragma[0] == "no-cache" && h["Cache-Control"] == nil {
 		h["Cache-Control"] = []string{"no-cache"} // RFC 9111 §5.4, as net/http does

@@ -67,7 +67,7 @@ func (w *watch) look() {
 		return
 	}
 	for {
-		n, err := w.conn.Conn.Read(w.room[len(w.ahead):w.limit])
+		n, err := w.conn.Read(w.room[len(w.ahead):w.limit])
 		if !w.note(n, err) {
 			return
 		}
@@ -83,7 +83,7 @@ func (w *watch) start() bool {
 		return false
 	}
 	w.state, w.moved = watchReading, true
-	_ = w.conn.Conn.SetReadDeadline(w.deadline)
+	_ = w.conn.SetReadDeadline(w.deadline)
 	return true
 }
 
@@ -95,7 +95,7 @@ func (w *watch) note(n int, err error) bool {
 	if err == nil && len(w.ahead) < w.limit && !w.closing {
 		return true
 	}
-	if err != nil && !(w.closing && errors.Is(err, os.ErrDeadlineExceeded)) {
+	if err != nil && (!w.closing || !errors.Is(err, os.ErrDeadlineExceeded)) {
 		w.gone = err
 		w.cancel()
 	}
@@ -112,7 +112,7 @@ func (w *watch) setDeadline(t time.Time) error {
 		return errOver
 	}
 	w.deadline, w.moved = t, true
-	return w.conn.Conn.SetReadDeadline(t)
+	return w.conn.SetReadDeadline(t)
 }
 
 // end ends the watch, and returns what came meanwhile, valid until the next begin; err ends the connection.
@@ -122,7 +122,7 @@ func (w *watch) end() (ahead []byte, err error) {
 	defer w.mu.Unlock()
 	if w.state == watchReading {
 		w.closing = true
-		_ = w.conn.Conn.SetReadDeadline(time.Unix(1, 0))
+		_ = w.conn.SetReadDeadline(time.Unix(1, 0))
 		for w.state == watchReading {
 			w.ended.Wait()
 		}
