@@ -398,7 +398,9 @@ func TestTooLargeForMemory(t *testing.T) {
 	}
 	h := handle(c, o)
 	get(h, "http://example.com/l")
-	waitFor(t, func() bool { return c.Stats().Responses == 0 })
+	waitFor(t, func() bool { // whoever comes before the fill is over shares it
+		return c.Stats().Responses == 0 && hit(get(h, "http://example.com/l").Header().Get("Cache-Status")) == "disk"
+	})
 	expect(t, h, "http://example.com/l", "disk", content)
 	if n := o.requests.Load(); n != 1 {
 		t.Errorf("%d requests", n)

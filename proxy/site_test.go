@@ -144,7 +144,7 @@ func TestSplitHost(t *testing.T) {
 	f("a_b.example", "a_b.example", "", true)
 	for _, bad := range []string{
 		"", ".", ":443", "a:b:c", "a b", "a/b", "a@b", "a,b", "a..b", ".a", "[::1", "::1", "[fe80::1%25eth0]", "[1.2.3.4]",
-		"a:65536", "a:-1", "a:+1", "café.example", "a%41", "*", "*.example.com", strings.Repeat("a.", 127) + "aa",
+		"a:65536", "a:-1", "a:+1", "café.example", "\u212a.example", "a%41", "*", "*.example.com", strings.Repeat("a.", 127) + "aa",
 	} {
 		f(bad, "", "", false)
 	}

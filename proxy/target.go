@@ -135,8 +135,11 @@ func splitHost(authority string) (host, port string, ok bool) {
 			return "", "", false
 		}
 	}
-	host = strings.ToLower(strings.TrimSuffix(authority[:end], ".")) // allocates only for upper case
-	return host, port, validHost(host)
+	host = strings.TrimSuffix(authority[:end], ".")
+	if !validHost(host) { // before others than ASCII letters could become such
+		return "", "", false
+	}
+	return strings.ToLower(host), port, true // allocates only for upper case
 }
 
 // validHost reports whether host is a name of letters, digits, - and _, or an IP literal.

@@ -382,7 +382,7 @@ func TestFields(t *testing.T) {
 	s := serve(t, ok)
 	r := newRequest(t.Context(), t, "GET")
 	r.Header = http.Header{"Via": {"1.1 a", "1.1 b"}, "X": {"y"}}
-	resp, err := s.client().RoundTrip(&h1.Request{Request: r, Host: "other.example", Fields: []h1.Field{{Name: "Via", Value: "1.1 c"}}})
+	resp, err := s.client().RoundTrip(&h1.Request{Request: r, Host: "other.example", Fields: []h1.Field{{Name: "Via", Value: "1.1 c"}, {Name: "User-Agent"}}})
 	must(t, err)
 	must(t, resp.Body.Close())
 	lines := <-s.heads

@@ -88,6 +88,9 @@ func writeFields(b *bytes.Buffer, r *Request) error {
 		}
 	}
 	for _, f := range r.Fields {
+		if f.Name == "User-Agent" && f.Value == "" {
+			continue // as net/http, which is told by that not to send its own
+		}
 		if err := writeField(b, f.Name, f.Value); err != nil {
 			return err
 		}
