@@ -26,7 +26,7 @@ func (c *Chain) cleanFields(next http.Handler) http.Handler {
 			return
 		}
 		cleanRequest(r.Header, r.Method)
-		w = continueForH3(w, r)
+		w = continueAtRead(w, r)
 		if err := findContent(r); err != nil {
 			c.fail(w, r, err)
 			return

@@ -34,7 +34,7 @@
 //   - The origin gets the target as the client wrote it, octet for octet, or the request is refused. What is matched
 //     is read apart from that: path.go has the reasons.
 //   - The cache sees the fields that the origin will see: nothing is dropped behind its key.
-//   - Framing is never copied. hitpath takes no request with content; net/http and h3 parse a message and the pool
+//   - Framing is never copied. hitpath takes no request with content; net/http, h2 and h3 parse a message and the pool
 //     writes a new one, so that nothing ambiguous gets through. Content streams both ways in buffers of 32 KiB.
 //   - Clients are the public: what they say in Forwarded and X-Forwarded-* is replaced, not appended to.
 //   - A response that has begun and can't be completed is broken off, never ended as if it were whole.

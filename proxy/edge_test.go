@@ -111,6 +111,7 @@ func (e *edge) serveTCP(t *testing.T) {
 	info := &listener.Info{VIP: vip, TLS: true, HTTPSPort: 443}
 	s.Config.BaseContext = func(net.Listener) context.Context { return listener.WithInfo(context.Background(), info) }
 	s.Config.DisableGeneralOptionsHandler = true
+	e.serveH2(t, s.Config, nil, info)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	e.addr = s.Listener.Addr().String()

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// continueForH3 sends 100 (Continue) once the origin, through the pool, begins to ask for the content (RFC 9110
-// §10.1.1). net/http does so on H1 and H2; quic-go leaves it to the handler.
-func continueForH3(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
-	if r.ProtoMajor != 3 || r.Header.Get("Expect") == "" {
+// continueAtRead sends 100 (Continue) once the origin, through the pool, begins to ask for the content (RFC 9110
+// §10.1.1). net/http does so on H1; H2 and H3 leave it to the handler.
+func continueAtRead(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
+	if r.ProtoMajor == 1 || r.Header.Get("Expect") == "" {
 		return w
 	}
 	cw := &continueWriter{ResponseWriter: w}

@@ -10,7 +10,7 @@ import (
 )
 
 // hopByHop are the fields that are between neighbours (RFC 9110 §7.6.1) or of a proxy's own authentication; they are
-// dropped in both directions. Trailer and Transfer-Encoding are net/http's and quic-go's to write.
+// dropped in both directions. Trailer and Transfer-Encoding are the servers' to write.
 var hopByHop = [...]string{
 	"Connection", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings",
 	"Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization",
@@ -94,7 +94,6 @@ func cleanRequest(h http.Header, method string) {
 	trailers := httpguts.HeaderValuesContainsToken(h["Te"], "trailers")
 	dropHopByHop(h)
 	delete(h, "Host")
-	delete(h, ":protocol") // how net/http has an extended CONNECT's
 	for key := range h {
 		if isSpoofed(key) {
 			delete(h, key)
@@ -113,7 +112,7 @@ func cleanRequest(h http.Header, method string) {
 // isPlainHeader reports whether all of h may stay: mostly.
 func isPlainHeader(h http.Header) bool {
 	for key := range h {
-		if key == "" || key[0] == ':' || !isPlainField(key) {
+		if key == "" || !isPlainField(key) {
 			return false
 		}
 	}

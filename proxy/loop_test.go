@@ -49,11 +49,11 @@ func (e *edge) serveLoop(t *testing.T, certs []tls.Certificate, info *listener.I
 		BaseContext: func(net.Listener) context.Context { return listener.WithInfo(context.Background(), info) },
 	}
 	hits := &hitpath.Server{
-		Finder: e.hits, VIP: info.VIP, Header: 64 << 10, Block: 256 << 10,
+		Finder: e.hits, VIP: info.VIP, Header: 64 << 10,
 		HeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, SendIdle: time.Minute,
 		Handler: e.Server, Context: listener.WithInfo(context.Background(), info),
 	}
-	hits.ServeH2(s, func(*tls.Conn) hitpath.Wire { return unheld{} })
+	e.serveH2(t, s, hits, info)
 	e.serveQUIC(t, udp, hits, certs, info)
 	config := &tls.Config{Certificates: certs, NextProtos: []string{"h2", "http/1.1"}}
 	l := &loopListener{Listener: ln, config: config, server: hits, given: make(chan net.Conn), closed: make(chan struct{})}

@@ -9,16 +9,13 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// extendedConnect returns the :protocol of an extended CONNECT, in lower case, or "". net/http keeps it among the
-// fields (RFC 8441, H2), quic-go in place of the version (RFC 9220, H3).
+// extendedConnect returns the :protocol of an extended CONNECT (RFC 8441, RFC 9220), in lower case, or "". It is in place of
+// the version.
 func extendedConnect(r *http.Request) string {
 	if r.Method != http.MethodConnect {
 		return ""
 	}
-	if p := r.Header[":protocol"]; len(p) > 0 {
-		return strings.ToLower(p[0])
-	}
-	if r.ProtoMajor == 3 && !strings.HasPrefix(r.Proto, "HTTP/") {
+	if r.ProtoMajor > 1 && !strings.HasPrefix(r.Proto, "HTTP/") {
 		return strings.ToLower(r.Proto)
 	}
 	return ""

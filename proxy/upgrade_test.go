@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	_ "github.com/anyedge/anyedge/proxy/xconnect" // extended CONNECT of net/http's client
 )
 
 // wsOrigin agrees to every upgrade, whatever the frames: it greets in the same write as the 101, echoes what comes,

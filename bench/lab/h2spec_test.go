@@ -13,7 +13,7 @@ import (
 	"github.com/anyedge/anyedge/bench/lab"
 )
 
-// Every test of h2spec holds over what answers from memory before the H2 server, and over the server.
+// Every test of h2spec holds over what is answered from memory, and over what a handler answers.
 func TestH2Spec(t *testing.T) {
 	l := lab.New(t)
 	host := l.Host("edge")
@@ -31,7 +31,7 @@ sites:
   www: {hosts: ["*"], origin: site}
 `, cert, key))
 	h2spec := buildH2Spec(t)
-	for name, path := range map[string]string{"from memory": "/bytes/1000", "through the server": "/fresh/1000"} {
+	for name, path := range map[string]string{"from memory": "/bytes/1000", "by the handler": "/fresh/1000"} {
 		t.Run(name, func(t *testing.T) {
 			if out, err := host.Exec(within(t, 10*time.Second), "curl", "--silent", "--fail", "--insecure", "https://localhost"+path); err != nil {
 				t.Fatalf("%v: %s", err, out)

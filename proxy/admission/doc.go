@@ -5,8 +5,8 @@
 //	next reads the content  ─► content guard: size (413), idle (408)
 //	next writes the response ─► send guard: a client that takes nothing is cut off
 //
-// Every refusal is counted with its [Reason]. The limits on header sections and connections are net/http's and
-// quic-go's to hold; the listener sets them from the same [Options].
+// Every refusal is counted with its [Reason]. The limits on header sections and connections are the servers' to
+// hold; the listener sets them from the same [Options].
 //
 // It imports nothing of anyedge: how a refusal looks is the caller's business.
 package admission

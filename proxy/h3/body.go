@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/anyedge/anyedge/proxy/message"
 )
 
 // body is the content of a request.
@@ -70,7 +72,7 @@ func (b *body) trailers(length uint64) error {
 	if err := b.stream.readSection(length); err != nil {
 		return err
 	}
-	t, err := readTrailers(b.stream.section.list)
+	t, err := message.ReadTrailers(b.stream.section.list)
 	if err != nil {
 		return &streamError{codeMessage, err}
 	}

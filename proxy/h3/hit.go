@@ -13,6 +13,7 @@ import (
 	"github.com/quic-go/quic-go/quicvarint"
 
 	"github.com/anyedge/anyedge/proxy/hitpath"
+	"github.com/anyedge/anyedge/proxy/message"
 )
 
 const (
@@ -95,7 +96,7 @@ func (c *Conn) sendNow(s *quic.Stream, x *hitpath.Exchange) bool {
 // sendHit sends an answer from where it is stored. The client has a time for each part of it.
 func (c *Conn) sendHit(s *quic.Stream, x *hitpath.Exchange, head []byte) {
 	if value, ok := x.Request().Line("priority", 0); ok {
-		s.SetPriority(priority(value))
+		s.SetPriority(message.Priority(value))
 	}
 	send := func(b []byte) (int, error) {
 		_ = s.SetWriteDeadline(time.Now().Add(c.config.SendIdle))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -16,13 +15,11 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/anyedge/anyedge/proxy/hitpath"
+	"github.com/anyedge/anyedge/proxy/message"
 )
 
 // maxBlock is how much longer than its limit a field section may be as it comes.
 const maxBlock = 2
-
-// chainStack is what a stack is made for, in octets: with it one has 8 KiB. 16 were no better.
-const chainStack = 5 << 10
 
 // requestStream is a request that isn't answered at once. It belongs to one goroutine, but for what a handler shares with
 // others, reading the content and writing the answer.
@@ -85,27 +82,16 @@ func (c *Conn) leave(s *quic.Stream) {
 // serve answers the request.
 func (r *requestStream) serve() {
 	defer r.conn.leave(r.Stream)
-	growStack(false)
+	message.GrowStack(false)
 	if !r.asked && !r.ask() {
 		return
 	}
-	req, err := newRequest(r.section.list)
+	req, err := message.NewRequest(3, r.section.list)
 	if err != nil {
 		r.fail(err)
 		return
 	}
 	r.handle(req)
-}
-
-// growStack makes the stack as large as the chain needs it, before there is anything on it: else it grows with the chain,
-// again and again, and each time all that is on it is copied.
-//
-//go:noinline
-func growStack(never bool) {
-	if never { // or it would be cleared
-		var room [chainStack]byte
-		runtime.KeepAlive(&room)
-	}
 }
 
 // ask reads the header section, and answers it if there is a hit. False: nothing is left to do.
@@ -231,7 +217,7 @@ func (r *requestStream) handle(req *http.Request) {
 	c := r.conn
 	req.TLS, req.RemoteAddr = c.state(), c.quic.RemoteAddr().String()
 	if p, ok := req.Header["Priority"]; ok {
-		r.SetPriority(priority(p[0]))
+		r.SetPriority(message.Priority(p[0]))
 	}
 	req = req.WithContext(requestContext{r.Context(), c.config.Context})
 	if r.asked && req.ContentLength <= 0 {
@@ -239,8 +225,8 @@ func (r *requestStream) handle(req *http.Request) {
 	} else {
 		req.Body = &body{stream: r, request: req, left: req.ContentLength}
 	}
-	w := newResponse(r.Stream, req.Method == http.MethodHead)
-	if !r.call(w, req) || w.finish() != nil {
+	w := message.NewResponse(&answer{Stream: r.Stream}, req.Method == http.MethodHead)
+	if !r.call(w, req) || w.Finish() != nil {
 		cancel(r.Stream, codeInternal)
 		return
 	}

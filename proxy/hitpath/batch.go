@@ -24,7 +24,6 @@ const (
 // batch are the answers that one write carries. It belongs to one connection for the length of one read.
 type batch struct {
 	out    []byte
-	text   []byte // of a header block
 	fields []Field
 	served []exchange
 }

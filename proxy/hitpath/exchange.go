@@ -10,8 +10,8 @@ import (
 	"github.com/anyedge/anyedge/cache"
 )
 
-// Exchange is a plain request that came over H3, and its answer. H3 has its own package, which reads and writes; what is
-// plain, and what answers it, is decided here. It isn't safe for concurrent use.
+// Exchange is a plain request that came over H2 or H3, and its answer. They have their own packages, which read and write;
+// what is plain, and what answers it, is decided here. It isn't safe for concurrent use.
 type Exchange struct {
 	server *Server
 	exchange
@@ -20,16 +20,22 @@ type Exchange struct {
 // maxRoom is the room where flow control is another's.
 const maxRoom = 1<<63 - 1
 
-// Find returns what answers a request without content, by its header section: fields of before the handshake was complete
-// aren't for it. With nil the request is another's. Account must follow.
+// Find returns what answers a request without content that came over H3, by its header section: fields of before the
+// handshake was complete aren't for it. With nil the request is another's. Account must follow.
 func (s *Server) Find(list []hpack.HeaderField, client netip.Addr, tls Security) *Exchange {
+	return s.FindFor(list, Request{Protocol: "h3", Client: client, TLS: tls, At: time.Now()})
+}
+
+// FindFor is Find for a request of which the fields are known that its header section doesn't tell.
+func (s *Server) FindFor(list []hpack.HeaderField, known Request) *Exchange {
 	x, ok := s.exchanges.Get().(*Exchange)
 	if !ok {
 		x = &Exchange{server: s}
 		x.answer.Scratch = make([]byte, 0, scratch)
 	}
 	q := &x.request
-	q.VIP, q.Protocol, q.Client, q.TLS, q.At, q.Room = s.VIP, "h3", client, tls, time.Now(), maxRoom
+	known.VIP, known.Room, known.Fields = s.VIP, maxRoom, q.Fields
+	*q = known
 	if !q.decode(list) || q.size() > s.Header || !s.Finder.Find(q, &x.answer) {
 		x.release()
 		return nil

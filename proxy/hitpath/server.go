@@ -19,7 +19,6 @@ type Server struct {
 	Handler http.Handler
 	Context context.Context // of its requests
 
-	Block         int64         // a header section over H2 as it may come at most, in octets
 	Header        int64         // a request's target and fields, in octets, as RFC 9113 §6.5.2 counts them
 	HeaderTimeout time.Duration // from a head's first octet to its last
 	IdleTimeout   time.Duration // between requests
@@ -29,7 +28,6 @@ type Server struct {
 	MoreFields func() string
 
 	batches   sync.Pool // of *batch
-	inputs    sync.Pool // of *input
 	rooms     sync.Pool // of *[moreRoom]byte
 	buffers   sync.Pool // of *buffers
 	exchanges sync.Pool // of *Exchange

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-
-	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
 // conn is a client's TCP connection: it holds a place in the gate and is counted until it is closed, by whoever has it
@@ -18,10 +16,10 @@ import (
 type conn struct {
 	*net.TCPConn
 	set      *connSet
-	protocol Protocol      // empty until the handshake is done
-	front    *hitpath.Conn // what serves it; nil: net/http alone. connSet.mu guards it
-	writing  sync.Mutex    // guards held: who reads may have to write, too, as TLS wants
-	held     *[]byte       // see Hold; nil: nothing is held
+	protocol Protocol   // empty until the handshake is done
+	front    leaver     // what serves it; nil: net/http alone. connSet.mu guards it
+	writing  sync.Mutex // guards held: who reads may have to write, too, as TLS wants
+	held     *[]byte    // see Hold; nil: nothing is held
 	lost     sync.Once
 	gone     atomic.Bool // closed, or about to be
 	closed   sync.Once
@@ -76,6 +74,9 @@ func (c *conn) note(err error) {
 		c.lost.Do(func() { c.set.losses.note(c.protocol, lostTimeout) })
 	}
 }
+
+// leaver is what serves a connection, and can be asked to come to an end.
+type leaver interface{ Leave() }
 
 // connSet are the open TCP connections of a listener.
 type connSet struct {
@@ -139,13 +140,13 @@ func (s *connSet) none() <-chan struct{} {
 }
 
 // front notes what serves c.
-func (s *connSet) front(c *conn, f *hitpath.Conn) {
+func (s *connSet) front(c *conn, f leaver) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.front = f
 }
 
-// leave asks those connections to close that net/http doesn't know.
+// leave asks those connections to come to an end that net/http doesn't know.
 func (s *connSet) leave() {
 	for _, c := range s.all() {
 		if f := s.frontOf(c); f != nil {
@@ -154,7 +155,7 @@ func (s *connSet) leave() {
 	}
 }
 
-func (s *connSet) frontOf(c *conn) *hitpath.Conn {
+func (s *connSet) frontOf(c *conn) leaver {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return c.front

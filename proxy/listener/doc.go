@@ -1,8 +1,9 @@
 // Package listener binds the sockets of a VIP and serves H1, H2 and H3 on them.
 //
-//	TCP https ─► accept ─► gate ─► TLS handshake ─┬─► hitpath: H1 ─────┐
-//	                                              ▼      │ odd         │
-//	TCP http  ─► accept ─► gate ─────────────────────► net/http: H1, H2 ─┤
+//	TCP https ─► accept ─► gate ─► TLS handshake ─┬─► h2.Conn: H2 ───────┐
+//	                                              └─► hitpath: H1 ───────┤
+//	                                                     ▼ odd           │
+//	TCP http  ─► accept ─► gate ─────────────────────► net/http: H1 ─────┤
 //	                                                                     ├─► Info, Alt-Svc ─► Config.Handler
 //	UDP https ─► quic.Transport ─► connection ───────► h3.Conn: H3 ──────┘
 //
@@ -30,10 +31,10 @@
 // from [Inherited], the one that goes stops accepting by [Listener.PauseAccept], and by what its Steering does for QUIC.
 //
 // What a client may take is limited before a handler runs: the header's size (431) and time, concurrent streams, idle
-// time, and, shared by all listeners through a [Gate], TCP connections. Where the libraries differ:
+// time, and, shared by all listeners through a [Gate], TCP connections. Where the protocols differ:
 //
 //   - A header that is too large: 431, where each field counts 32 octets more than it has (RFC 9113, section 6.5.2;
-//     RFC 9114, section 4.2.2). One of four times the limit ends an H2 connection with an error.
+//     RFC 9114, section 4.2.2). An H2 connection ends with an error where four times the limit come in one block.
 //   - A header that doesn't come in time: H1 is closed without an answer; an H2 connection without a complete request is
 //     idle, and closed as such; an H3 request is reset.
 //
@@ -41,6 +42,6 @@
 // prove its address first, by Retry. Early data is taken by [Listener.SetEarlyData] alone, and Info.Early tells a handler of
 // requests in it. Tokens, and sessions with early data, hold at every node that has the same keys.
 //
-// It is the home of quic-go's server side. It imports admission for its limits, hitpath for what answers hits, h3, and
+// It is the home of quic-go's server side. It imports admission for its limits, hitpath for H1 and what answers hits, h2, h3, and
 // health for the journal.
 package listener

@@ -5,8 +5,8 @@ import "net/http"
 // fieldOverhead is what each field counts beyond its octets (RFC 9113, section 6.5.2).
 const fieldOverhead = 32
 
-// headroom is how many times Limits.Header net/http may read. Beyond its own limit its HTTP/2 ends the connection, with
-// every other request on it, where a status would do; so the limit proper is looked at afterwards.
+// headroom is how many times Limits.Header the servers of H1 and H2 may read. Beyond their own limit they end the
+// connection, with H2 every other request on it, where a status would do; so the limit proper is looked at afterwards.
 const headroom = 4
 
 // fieldsFit answers 431 to a request whose target and fields are larger than the limit, and says whether it may go on.

@@ -78,15 +78,15 @@ func getBlock(t *testing.T, enc *hpack.Encoder, block *bytes.Buffer, path string
 	return block.Bytes()
 }
 
-// TestH2HitsOfEverySize asks for contents below and above what is answered before net/http.
+// TestH2HitsOfEverySize asks for contents below and above what is written at once.
 func TestH2HitsOfEverySize(t *testing.T) {
-	for _, size := range []int{0, 1, 1000, 16 << 10, 16<<10 + 1, 100_000, 128 << 10} {
+	for _, size := range []int{0, 1, 1000, 16 << 10, 16<<10 + 1, 100_000, 300_000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			h := newHits(t, size)
 			e := serve(t, notFound, withHits(h))
 			c := e.h2()
 			must(t, c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}))
-			must(t, c.WriteWindowUpdate(0, 16<<20))
+			must(t, c.WriteWindowUpdate(0, 64<<20))
 			const streams = 40
 			for i := range streams {
 				c.request(uint32(2*i + 1))
@@ -105,29 +105,50 @@ func TestH2HitsOfEverySize(t *testing.T) {
 	}
 }
 
-// TestH2HitsKeepToWindows leaves to net/http what doesn't fit into the windows that the client gives.
+// TestH2HitsKeepToWindows sends no more than the client's windows allow, and the rest when they do.
 func TestH2HitsKeepToWindows(t *testing.T) {
 	for name, tt := range map[string]struct {
-		size, stream int
-		more         uint32
-		hit          bool
+		size, stream, most int
+		more               uint32 // of the connection's window
 	}{
-		"there is room":         {size: 50_000, stream: 50_000, more: 1 << 20, hit: true},
-		"not in the stream":     {size: 50_001, stream: 50_000, more: 1 << 20},
-		"not in the connection": {size: 1, stream: 50_000},
-		"larger than is shared": {size: 128<<10 + 1, stream: 1 << 20, more: 8 << 20},
-		"nothing to be sent":    {hit: true},
+		"there is room":         {size: 50_000, stream: 50_000, more: 1 << 20, most: 50_000},
+		"not in the stream":     {size: 50_001, stream: 50_000, more: 1 << 20, most: 50_000},
+		"not in the connection": {size: 100_000, stream: 1 << 20, most: 65_535},
+		"no window at all":      {size: 1, more: 1 << 20},
+		"large":                 {size: 10_000_000, stream: 9_000_000, more: 1 << 24, most: 9_000_000},
+		"nothing to be sent":    {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := serve(t, notFound, withHits(newHits(t, tt.size)))
-			c := e.h2()
+			h := newHits(t, tt.size)
+			c := serve(t, notFound, withHits(h)).h2()
 			must(t, c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: uint32(tt.stream)}))
 			if tt.more > 0 {
 				must(t, c.WriteWindowUpdate(0, tt.more))
 			}
 			c.request(1)
-			if a := c.answers(1)[1]; a.isHit() != tt.hit {
-				t.Errorf("%v", a.fields)
+			sent := 0
+			for sent < tt.most {
+				d, _ := next[*http2.DataFrame](c)
+				sent += len(d.Data())
+			}
+			must(t, c.WritePing(false, [8]byte{1}))
+			for pinged := false; !pinged; {
+				f, err := c.ReadFrame()
+				must(t, err)
+				if d, ok := f.(*http2.DataFrame); ok && len(d.Data()) > 0 {
+					t.Fatalf("%d octets more", len(d.Data()))
+				}
+				_, pinged = f.(*http2.PingFrame)
+			}
+			if sent < tt.size {
+				must(t, errors.Join(c.WriteWindowUpdate(0, 1<<20), c.WriteWindowUpdate(1, 1<<20)))
+			}
+			for sent < tt.size {
+				d, _ := next[*http2.DataFrame](c)
+				sent += len(d.Data())
+			}
+			if a := h.wait(t, 1); sent != tt.size || !a.Whole || a.Sent != int64(tt.size) {
+				t.Errorf("%d octets, %+v", sent, a)
 			}
 		})
 	}
@@ -237,8 +258,12 @@ func TestH2HeaderTable(t *testing.T) {
 		t.Errorf("%v", a.fields)
 	}
 	must(t, c.WriteSettings(http2.Setting{ID: http2.SettingHeaderTableSize, Val: 0}))
-	if a := ask(9, "/"); a.isHit() {
-		t.Error("a hit without the table's new size before it")
+	c.ReadMetaHeaders = nil
+	for i, path := range []string{"/", "/miss"} {
+		must(t, c.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(9 + 2*i), BlockFragment: getBlock(t, enc, &table, path), EndStream: true, EndHeaders: true}))
+		if f, ok := next[*http2.HeadersFrame](c); !ok || f.HeaderBlockFragment()[0] != 0x20 {
+			t.Errorf("%s: %x, without the table's new size before it", path, f.HeaderBlockFragment())
+		}
 	}
 }
 
@@ -394,4 +419,97 @@ func rootBlock() []byte {
 		_ = enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}) // into a buffer
 	}
 	return block.Bytes()
+}
+
+// TestH2StoredInTurn asks for large contents that share the connection's window: those of a urgency take turns, and none of a
+// lower one is sent before.
+func TestH2StoredInTurn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		priorities [3]string
+		none       uint32 // the stream that nothing is sent of
+	}{
+		"in turn":    {},
+		"by urgency": {priorities: [3]string{"u=5", "u=1", "u=1, i"}, none: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const size, window = 1_000_000, 600_000
+			c := serve(t, notFound, withHits(newHits(t, size))).h2()
+			must(t, c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 10 * size}))
+			var ask bytes.Buffer // in one write, so that none is alone
+			fr := http2.NewFramer(&ask, nil)
+			for i, priority := range tt.priorities {
+				must(t, fr.WriteHeaders(http2.HeadersFrameParam{
+					StreamID: uint32(2*i + 1), EndStream: true, EndHeaders: true, BlockFragment: blockOf([2]string{":path", "/"}, [2]string{"priority", priority}),
+				}))
+			}
+			must(t, fr.WriteWindowUpdate(0, window-65_535))
+			_, err := c.conn.Write(ask.Bytes())
+			must(t, err)
+			got := map[uint32]int{}
+			for sum := 0; sum < window; {
+				d, _ := next[*http2.DataFrame](c)
+				got[d.StreamID] += len(d.Data())
+				sum += len(d.Data())
+			}
+			for id := uint32(1); id <= 5; id += 2 {
+				switch n := got[id]; {
+				case id == tt.none && n > 0:
+					t.Errorf("stream %d has got %d octets", id, n)
+				case id != tt.none && n < window/4:
+					t.Errorf("stream %d has got %d octets only", id, n)
+				}
+			}
+			must(t, c.WriteWindowUpdate(0, 4*size))
+			for sum := window; sum < 3*size; {
+				d, _ := next[*http2.DataFrame](c)
+				sum += len(d.Data())
+			}
+		})
+	}
+}
+
+// TestH2StoredWithoutAWindow holds a client that gives no window to the limit: its stream ends, and its connection doesn't.
+func TestH2StoredWithoutAWindow(t *testing.T) {
+	h := newHits(t, 100_000)
+	c := serve(t, notFound, withHits(h), func(c *listener.Config) { c.Limits.SendIdle = 100 * time.Millisecond }).h2()
+	c.request(1)
+	if f, ok := next[*http2.RSTStreamFrame](c); !ok || f.StreamID != 1 || f.ErrCode != http2.ErrCodeCancel {
+		t.Errorf("%v", f)
+	}
+	if a := h.wait(t, 1); !a.Stalled || a.Whole || a.Sent != 65_535 {
+		t.Errorf("%+v", a)
+	}
+	must(t, c.WriteWindowUpdate(0, 1<<20))
+	must(t, c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}))
+	c.request(3)
+	if !c.answers(1)[3].isHit() {
+		t.Error("the connection doesn't go on")
+	}
+}
+
+// TestH2StoredIsReset ends large answers on their way.
+func TestH2StoredIsReset(t *testing.T) {
+	h := newHits(t, 1_000_000)
+	e := serve(t, notFound, withHits(h))
+	c := e.h2()
+	c.request(1)
+	for window := 65_535; window > 0; {
+		d, _ := next[*http2.DataFrame](c)
+		window -= len(d.Data())
+	}
+	must(t, c.WriteRSTStream(1, http2.ErrCodeCancel))
+	if a := h.wait(t, 1); a.Whole || a.Stalled || a.Sent != 65_535 {
+		t.Errorf("%+v", a)
+	}
+	must(t, c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}))
+	c.request(3) // waits for the connection's window
+	c.request(5)
+	must(t, c.WritePing(false, [8]byte{1}))
+	next[*http2.PingFrame](c)
+	must(t, c.conn.Close())
+	for i := range 2 {
+		if a := h.wait(t, i+2); a.Whole || a.Sent != 0 {
+			t.Errorf("%+v", a)
+		}
+	}
 }

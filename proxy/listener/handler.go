@@ -10,7 +10,7 @@ import (
 // request, and its stack is logged.
 func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer l.contain(r)
-	if r.ProtoMajor < 3 { // http3 has looked at the fields
+	if r.ProtoMajor < 3 { // h3 has looked at the fields
 		if r.TLS != nil {
 			l.altSvc.add(w.Header())
 		}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/anyedge/anyedge/proxy/h2"
 	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
@@ -39,8 +40,9 @@ type tlsListener struct {
 	timeout time.Duration
 	ready   chan net.Conn
 	hits    *hitpath.Server // nil: net/http answers everything
+	h2      *h2.Server
 	shakes  sync.WaitGroup
-	answers sync.WaitGroup // connections that hits serves
+	answers sync.WaitGroup // connections that hits and h2 serve
 	shaking atomic.Int64   // how many there are
 }
 
@@ -88,12 +90,16 @@ func (l *tlsListener) shake(c *conn) {
 		_ = t.Close()
 		return
 	}
-	l.set.serve(c, protocolOf(&state))
-	if p := state.NegotiatedProtocol; l.hits != nil && (p == "" || p == "http/1.1") {
-		l.answers.Go(func() { l.answer(c, t) }) // the stack of a handshake is large
-		return
+	protocol := protocolOf(&state)
+	l.set.serve(c, protocol)
+	switch { // in other goroutines: the stack of a handshake is large
+	case protocol == H2:
+		l.answers.Go(func() { l.answerH2(c, t) })
+	case l.hits != nil:
+		l.answers.Go(func() { l.answer(c, t) })
+	default:
+		l.hand(t)
 	}
-	l.hand(t)
 }
 
 // hand leaves a connection to net/http.
@@ -117,6 +123,16 @@ func (l *tlsListener) answer(c *conn, t *tls.Conn) {
 	if rest != nil {
 		l.hand(rest)
 	}
+}
+
+// answerH2 serves an H2 connection.
+func (l *tlsListener) answerH2(c *conn, t *tls.Conn) {
+	served := l.h2.NewConn(t, c)
+	l.set.front(c, served)
+	if l.ctx.Err() != nil { // all may have been asked before
+		served.Leave()
+	}
+	served.Serve()
 }
 
 func (l *tlsListener) refuse(c *conn, err error) {

@@ -1,4 +1,4 @@
-package hitpath
+package h2
 
 import "encoding/binary"
 
@@ -16,6 +16,7 @@ const (
 	frameGoAway       frameKind = 0x7
 	frameWindowUpdate frameKind = 0x8
 	frameContinuation frameKind = 0x9
+	frameReprioritise frameKind = 0x10 // PRIORITY_UPDATE, RFC 9218 §7.1
 )
 
 // The flags, each of the frames that have it.
@@ -27,15 +28,19 @@ const (
 	flagPriority   = 0x20
 )
 
-// errorCode is why a connection ends, RFC 9113 §7.
+// errorCode is why a stream or a connection ends, RFC 9113 §7.
 type errorCode uint32
 
 const (
 	codeNone           errorCode = 0x0
 	codeProtocol       errorCode = 0x1
+	codeInternal       errorCode = 0x2
 	codeFlowControl    errorCode = 0x3
 	codeStreamClosed   errorCode = 0x5
 	codeFrameSize      errorCode = 0x6
+	codeRefused        errorCode = 0x7
+	codeCancel         errorCode = 0x8
+	codeCompression    errorCode = 0x9
 	codeEnhanceYouCalm errorCode = 0xb
 )
 
@@ -51,12 +56,15 @@ const (
 	tableSize = 4 << 10
 )
 
-// The settings, RFC 9113 §6.5.2.
+// The settings, RFC 9113 §6.5.2, and RFC 8441 §3.
 const (
 	settingHeaderTableSize   = 0x1
+	settingEnablePush        = 0x2
 	settingMaxStreams        = 0x3
 	settingInitialWindowSize = 0x4
+	settingMaxFrameSize      = 0x5
 	settingMaxHeaderList     = 0x6
+	settingExtendedConnect   = 0x8
 
 	settingSize = 6 // octets
 )
@@ -114,24 +122,24 @@ func appendGoAway(dst []byte, last uint32, code errorCode) []byte {
 	return binary.BigEndian.AppendUint32(dst, uint32(code))
 }
 
-// fragment is the part of a header block that HEADERS carries, without padding; priority are its five octets of priority,
-// nil for none. It isn't ok where they aren't whole, and where the padding is longer than what there is.
-func fragment(f frame, payload []byte) (priority, block []byte, ok bool) {
-	pad := 0
-	if f.has(flagPadded) {
-		if len(payload) == 0 {
-			return nil, nil, false
-		}
-		pad, payload = int(payload[0]), payload[1:]
+// appendUpdate appends WINDOW_UPDATE, RFC 9113 §6.9.
+func appendUpdate(dst []byte, stream uint32, more int64) []byte {
+	dst = appendFrame(dst, frame{length: 4, kind: frameWindowUpdate, stream: stream})
+	return binary.BigEndian.AppendUint32(dst, uint32(more))
+}
+
+// appendSetting appends one setting of a SETTINGS frame.
+func appendSetting(dst []byte, id uint16, value uint32) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(dst, id), value)
+}
+
+// unpad is a payload without its padding; ok is false where that is longer than what there is.
+func unpad(f frame, payload []byte) (rest []byte, ok bool) {
+	if !f.has(flagPadded) {
+		return payload, true
 	}
-	if f.has(flagPriority) {
-		if len(payload) < 5 {
-			return nil, nil, false
-		}
-		priority, payload = payload[:5], payload[5:]
+	if len(payload) == 0 || int(payload[0]) >= len(payload) {
+		return nil, false
 	}
-	if pad > len(payload) {
-		return nil, nil, false
-	}
-	return priority, payload[:len(payload)-pad], true
+	return payload[1 : len(payload)-int(payload[0])], true
 }

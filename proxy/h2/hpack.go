@@ -1,14 +1,19 @@
-package hitpath
+package h2
 
 import (
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/anyedge/anyedge/proxy/hitpath"
+	"github.com/anyedge/anyedge/proxy/message"
 )
 
-// What the loop of H2 sends is written without the header table that it shares with net/http on this connection: as
-// literals without indexing (RFC 7541 §6.2.2), with names from the static table where that has them.
+// What is sent uses no header table of the connection's, but literals without indexing (RFC 7541 §6.2.2), with names from the
+// static table where that has them: so it can be written beforehand, and by many at a time.
 
 // appendInt appends an integer with a prefix of so many bits, of which first has the rest, RFC 7541 §5.1.
 func appendInt(dst []byte, first byte, bits uint, n int) []byte {
@@ -27,18 +32,12 @@ func appendString(dst []byte, s string) []byte {
 	return append(appendInt(dst, 0, 7, len(s)), s...)
 }
 
-// literal are the first bits of a literal, RFC 7541 §6.2: one that no table takes up, now or at any hop.
 const (
+	// literalPlain are the first bits of a literal that no table takes up, RFC 7541 §6.2.2.
 	literalPlain = 0x00
-	literalNever = 0x10
+	// noTable says that the table of what is sent has no octet, RFC 7541 §6.3.
+	noTable = 0x20
 )
-
-// appendLiteral appends a field whose name is in lower case.
-func appendLiteral(dst []byte, kind byte, name, value string) []byte {
-	dst = append(dst, kind)
-	dst = appendString(dst, name)
-	return appendString(dst, value)
-}
 
 // appendName appends the beginning of a literal whose name is in canonical form.
 func appendName(dst []byte, name string) []byte {
@@ -64,7 +63,7 @@ func appendLines(dst []byte, lines string) []byte {
 		end := colon + strings.IndexByte(lines[colon:], '\r')
 		dst = appendName(dst, lines[:colon])
 		dst = appendString(dst, lines[colon+len(": "):end])
-		lines = lines[end+len(lineEnd):]
+		lines = lines[end+len("\r\n"):]
 	}
 	return dst
 }
@@ -85,11 +84,13 @@ func appendStatus(dst []byte, status int) []byte {
 	case http.StatusNotFound:
 		return append(dst, 0x80|13)
 	}
-	return appendString(appendInt(dst, literalPlain, 4, 8), strconv.Itoa(status))
+	dst = appendInt(dst, literalPlain, 4, 8)
+	return append(dst, 3, byte('0'+status/100), byte('0'+status/10%10), byte('0'+status%10))
 }
 
-// appendBlock appends the header section of the answer as HPACK has it; more are further field lines.
-func (a *Answer) appendBlock(dst []byte, more string) []byte {
+// appendAnswer appends the header section of a stored answer.
+func appendAnswer(dst []byte, x *hitpath.Exchange) []byte {
+	a := x.Answer()
 	s := a.Found.Answer
 	dst = appendStatus(dst, s.Status())
 	dst = appendLines(dst, s.FieldBlock())
@@ -97,7 +98,39 @@ func (a *Answer) appendBlock(dst []byte, more string) []byte {
 	dst = appendName(dst, "Cache-Status")
 	dst = append(appendInt(dst, 0, 7, len(a.Status)), a.Status...)
 	dst = appendNumber(dst, "Content-Length", s.Length())
-	return appendLines(appendLines(dst, a.Fields), more)
+	return appendLines(appendLines(dst, a.Fields), x.More())
+}
+
+// appendSection appends the header section of a part.
+func appendSection(dst []byte, p *message.Part) []byte {
+	dst = appendStatus(dst, p.Status)
+	for name, values := range p.Header() {
+		if !p.Omits(name) {
+			dst = appendField(dst, name, values)
+		}
+	}
+	return dst
+}
+
+// appendTrailers appends a trailer section.
+func appendTrailers(dst []byte, trailers http.Header) []byte {
+	for name, values := range trailers {
+		dst = appendField(dst, name, values)
+	}
+	return dst
+}
+
+// appendField appends the lines of a field, without those that can't be (RFC 9113 §8.2.1).
+func appendField(dst []byte, name string, values []string) []byte {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return dst
+	}
+	for _, v := range values {
+		if httpguts.ValidHeaderFieldValue(v) {
+			dst = appendString(appendName(dst, name), v)
+		}
+	}
+	return dst
 }
 
 // staticName is the index of a name in canonical form in the static table, RFC 7541 Appendix A; 0: it isn't there. Of the

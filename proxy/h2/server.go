@@ -1,0 +1,74 @@
+package h2
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/anyedge/anyedge/proxy/hitpath"
+)
+
+// Server is what the connections of one socket have in common. Its fields are set before the first connection and not
+// changed afterwards; all but Hits must be.
+type Server struct {
+	Handler http.Handler
+	Hits    *hitpath.Server // answers what it can before Handler; nil: nothing
+	Context context.Context // has values for requests
+	Log     *slog.Logger
+
+	// Header is a header section at most, in octets as RFC 9113, section 6.5.2, counts them, and as it comes. What is above
+	// gets 431, or ends the connection.
+	Header      int64
+	Streams     int           // that a client may have open at a time
+	IdleTimeout time.Duration // without a request
+	SendIdle    time.Duration // a client that takes nothing for that long is cut off
+
+	inputs  sync.Pool // of *input
+	outputs sync.Pool // of *output
+}
+
+// NewConn returns a connection whose handshake is done, and whose protocol is H2. Below TLS it is w. Serve must follow.
+func (s *Server) NewConn(t *tls.Conn, w hitpath.Wire) *Conn {
+	state := t.ConnectionState()
+	c := &Conn{
+		server: s, tls: t, wire: w, security: hitpath.SecurityOf(&state), client: addressOf(t),
+		open: map[uint32]*stream{}, touched: time.Now(),
+		initial: initialWindow, window: initialWindow, receive: uploadWindow,
+	}
+	_ = t.SetReadDeadline(c.touched.Add(s.IdleTimeout))
+	c.changed.L = &c.mu
+	c.table = hpack.NewDecoder(tableSize, c.addField)
+	c.table.SetMaxStringLength(int(s.Header))
+	o := c.output()
+	o.octets = s.appendGreeting(o.octets)
+	return c
+}
+
+// appendGreeting appends what a connection begins with: this side's SETTINGS, and the window for uploads.
+func (s *Server) appendGreeting(dst []byte) []byte {
+	settings := make([]byte, 0, 5*settingSize)
+	settings = appendSetting(settings, settingMaxFrameSize, maxFrame)
+	settings = appendSetting(settings, settingMaxStreams, uint32(s.Streams))
+	settings = appendSetting(settings, settingMaxHeaderList, uint32(s.Header))
+	settings = appendSetting(settings, settingInitialWindowSize, uploadWindow)
+	settings = appendSetting(settings, settingExtendedConnect, 1)
+	dst = appendFrame(dst, frame{length: len(settings), kind: frameSettings})
+	dst = append(dst, settings...)
+	return appendUpdate(dst, 0, uploadWindow-initialWindow)
+}
+
+// addressOf is where a connection comes from.
+func addressOf(c net.Conn) netip.Addr {
+	a, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap().WithZone("")
+}
