@@ -256,3 +256,24 @@ func TestHitsOfLargeHeader(t *testing.T) {
 		t.Errorf("status %d", resp.StatusCode)
 	}
 }
+
+// A request of a client that has sent so much ahead that nobody reads any more ends when the listener is cut off.
+func TestCutEndsRequests(t *testing.T) {
+	began, ended := make(chan struct{}), make(chan struct{})
+	e := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-r.Context().Done()
+		close(ended)
+	}), withHits(noHits{}))
+	c := e.dialH1(t)
+	_, err := io.WriteString(c, askRoot+"GET / HTTP/1.1\r\nX: ")
+	must(t, err)
+	wait(t, "the handler runs", began)
+	for err == nil { // until the other side's buffers are full
+		must(t, c.SetWriteDeadline(time.Now().Add(100*time.Millisecond)))
+		_, err = c.Write(make([]byte, 64<<10))
+	}
+	e.cut()
+	wait(t, "its context ends", ended)
+	e.ended()
+}

@@ -35,7 +35,7 @@ func (l *Listener) newHTTPServer() *http.Server {
 func (l *Listener) newH2() *h2.Server {
 	limits := l.config.Limits
 	return &h2.Server{
-		Handler: l, Hits: l.newHits(), Context: WithInfo(context.Background(), l.secure), Log: l.log,
+		Handler: l, Hits: l.newHits(), Context: l.requests, Log: l.log,
 		Header: headroom * limits.Header, Streams: int(limits.Streams), IdleTimeout: limits.IdleTimeout, SendIdle: limits.SendIdle,
 	}
 }
@@ -55,7 +55,7 @@ func (l *Listener) newHits() *hitpath.Server {
 	limits := l.config.Limits
 	return &hitpath.Server{
 		Finder: l.config.Hits, VIP: l.config.VIP, MoreFields: l.altSvc.line,
-		Handler: l, Context: WithInfo(context.Background(), l.secure),
+		Handler: l, Context: l.requests,
 		Header: limits.Header, HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, SendIdle: limits.SendIdle,
 	}
 }

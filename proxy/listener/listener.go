@@ -28,6 +28,8 @@ type Listener struct {
 
 	accepting  context.Context // ends with the first Shutdown, or with Serve's
 	stopAccept context.CancelFunc
+	requests   context.Context // of those over TLS: ends when what is left is cut off
+	cutOff     context.CancelFunc
 	http       *http.Server
 	https      []*tlsListener
 	plain      []*acceptor
@@ -70,6 +72,7 @@ func Open(c Config) (*Listener, error) {
 	}
 	l.conns = newConnSet(c.Gate, m, l.losses)
 	l.accepting, l.stopAccept = context.WithCancel(context.Background())
+	l.requests, l.cutOff = context.WithCancel(WithInfo(context.Background(), l.secure))
 	l.http = l.newHTTPServer()
 	if err := errors.Join(l.rescue(), l.build()); err != nil {
 		l.endRescue()

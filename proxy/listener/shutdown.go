@@ -56,6 +56,7 @@ func (l *Listener) leave(ctx context.Context) {
 func (l *Listener) close() int {
 	defer close(l.closed)
 	cut := l.conns.abort()
+	l.cutOff() // nobody may be reading who would see that the client is gone
 	for _, s := range l.quic {
 		cut += s.abort()
 		_ = s.close() // a socket that can't be closed is no use to anyone
