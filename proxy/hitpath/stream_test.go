@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -138,7 +139,7 @@ func (w *ways) sends(t testing.TB, l *pipeListener, pieces [][]byte, together bo
 	got, err := io.ReadAll(c)
 	_ = client.Close()
 	<-sent
-	if err != nil && err != io.ErrUnexpectedEOF && !strings.Contains(err.Error(), "closed pipe") {
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !strings.Contains(err.Error(), "closed pipe") {
 		t.Fatalf("%v after %q", err, got)
 	}
 	return got

@@ -40,9 +40,9 @@ func (c *content) Read(b []byte) (int, error) {
 		return 0, c.err
 	}
 	n, err := c.read(b)
-	switch {
-	case err == nil:
-	case err == io.EOF: //nolint:errorlint // io.Reader returns io.EOF itself; one that is wrapped may be a content that isn't whole
+	switch err { //nolint:errorlint // io.Reader returns io.EOF itself; one that is wrapped may be a content that isn't whole
+	case nil:
+	case io.EOF:
 		c.err = io.EOF
 		_ = c.exchange.end(nil)
 	default:
