@@ -40,12 +40,13 @@ func (c *content) Read(b []byte) (int, error) {
 		return 0, c.err
 	}
 	n, err := c.read(b)
-	switch err { //nolint:errorlint // io.Reader returns io.EOF itself; one that is wrapped may be a content that isn't whole
-	case nil:
-	case io.EOF:
+	if err == nil {
+		return n, nil
+	}
+	if err == io.EOF { //nolint:errorlint // io.Reader returns io.EOF itself; one that is wrapped may be a content that isn't whole
 		c.err = io.EOF
 		_ = c.exchange.end(nil)
-	default:
+	} else {
 		c.err = c.exchange.end(err)
 	}
 	return n, c.err
