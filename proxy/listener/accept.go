@@ -41,8 +41,9 @@ func (a *acceptor) Accept() (net.Conn, error) {
 
 func (a *acceptor) accept() (*conn, error) {
 	for {
-		a.rests.wait(a.ctx)
+		a.rests.begin(a.ctx)
 		tcp, err := a.AcceptTCP()
+		a.rests.end()
 		switch {
 		case err == nil:
 			a.pause = 0

@@ -12,6 +12,7 @@ func (l *Listener) PauseAccept() {
 	for _, a := range l.acceptors() {
 		a.rests.pause()
 		_ = a.SetDeadline(time.Unix(1, 0)) // ends the wait in accept(2); fails only for a closed socket
+		a.rests.settle()
 	}
 }
 
@@ -69,8 +70,10 @@ func (l *Listener) acceptors() (list []*acceptor) {
 
 // rests lets an accept loop stop and go on.
 type rests struct {
-	mu    sync.Mutex    // guards the following field
+	mu    sync.Mutex    // guards the following fields
 	until chan struct{} // closed at the end of the pause; nil: there is none
+	at    bool          // the loop is in accept(2), or about to be
+	left  chan struct{} // closed when it no longer is; nil: nobody waits for that
 }
 
 func (r *rests) pause() {
@@ -88,18 +91,53 @@ func (r *rests) resume() {
 		close(r.until)
 		r.until = nil
 	}
+	r.leave()
 }
 
-// wait waits for the end of a pause, or of ctx.
-func (r *rests) wait(ctx context.Context) {
+// begin waits for the end of a pause, or of ctx. What follows is accept(2), and then end.
+func (r *rests) begin(ctx context.Context) {
+	for {
+		r.mu.Lock()
+		until := r.until
+		r.at = until == nil || ctx.Err() != nil
+		begun := r.at
+		r.mu.Unlock()
+		if begun {
+			return
+		}
+		select {
+		case <-until:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (r *rests) end() {
 	r.mu.Lock()
-	until := r.until
-	r.mu.Unlock()
-	if until == nil {
+	defer r.mu.Unlock()
+	r.at = false
+	r.leave()
+}
+
+// leave wakes who waits in settle. mu is held.
+func (r *rests) leave() {
+	if r.left != nil {
+		close(r.left)
+		r.left = nil
+	}
+}
+
+// settle waits until the loop is out of accept(2), whose wait has been ended: it may have been about to begin. A resume ends that, too.
+func (r *rests) settle() {
+	r.mu.Lock()
+	if !r.at {
+		r.mu.Unlock()
 		return
 	}
-	select {
-	case <-until:
-	case <-ctx.Done():
+	if r.left == nil {
+		r.left = make(chan struct{})
 	}
+	left := r.left
+	r.mu.Unlock()
+	<-left
 }
