@@ -145,7 +145,7 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 }
 
 func TestIdleConnectionsClose(t *testing.T) {
-	e := serve(t, http.HandlerFunc(describe), func(c *listener.Config) { c.Limits.IdleTimeout = 100 * time.Millisecond })
+	e := serve(t, http.HandlerFunc(describe), func(c *listener.Config) { c.Limits.IdleTimeout = 500 * time.Millisecond })
 	for _, v := range versions {
 		e.get(v)
 		eventually(t, string(v)+" is closed", func() bool { return e.metric("connections", "protocol="+string(v)) == 0 })
