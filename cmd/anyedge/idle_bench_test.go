@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -21,7 +22,8 @@ import (
 )
 
 // BenchmarkIdle is what a node keeps for each connection that is idle, after one request of each kind: for what is stored,
-// and for what isn't. The node is a process of its own, so that the clients' memory isn't in it.
+// and for what isn't. The node is a process of its own, so that the clients' memory isn't in it. IDLE is how many there are,
+// 1,000 if it isn't set.
 func BenchmarkIdle(b *testing.B) {
 	for _, path := range []string{"/stored", "/passed"} {
 		for _, c := range []struct {
@@ -34,7 +36,14 @@ func BenchmarkIdle(b *testing.B) {
 }
 
 func benchmarkIdle(b *testing.B, dial func(*idleNode) (http.RoundTripper, io.Closer), path string) {
-	const connections = 1000
+	connections := 1000
+	if s := os.Getenv("IDLE"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		connections = n
+	}
 	for b.Loop() {
 		n := startIdleNode(b)
 		open := func(connections int) {
@@ -49,7 +58,7 @@ func benchmarkIdle(b *testing.B, dial func(*idleNode) (http.RoundTripper, io.Clo
 		open(connections)
 		after := n.memory()
 		for name, octets := range after {
-			b.ReportMetric((octets-before[name])/connections/1024, name+"-KiB/connection")
+			b.ReportMetric((octets-before[name])/float64(connections)/1024, name+"-KiB/connection")
 		}
 	}
 }
@@ -60,6 +69,7 @@ type idleNode struct {
 	process        *os.Process
 	address, admin string
 	udp            *quic.Transport // of all H3 clients
+	dialed         int             // connections over TCP
 }
 
 const idleConfig = `node: {name: test-1, metro: lab, address: 127.0.0.1}
@@ -71,6 +81,7 @@ origins:
 sites:
   shop: {hosts: [shop.example.com], origin: shop}
 admin: {listen: "%[4]s"}
+limits: {connections: 1000000, idle_timeout: 1h}
 log: {level: error, access: off}
 `
 
@@ -122,9 +133,20 @@ func (n *idleNode) clientTLS(protocol string) *tls.Config {
 }
 
 func (n *idleNode) dialH1() (http.RoundTripper, io.Closer) {
-	c, err := tls.Dial("tcp", n.address, n.clientTLS("http/1.1"))
-	n.must(err)
+	c := tls.Client(n.dial(), n.clientTLS("http/1.1"))
+	n.must(c.Handshake())
 	return oneH1{c}, c
+}
+
+// dial connects over TCP, from another address where one has no more ports.
+func (n *idleNode) dial() net.Conn {
+	n.b.Helper()
+	const ports = 20000
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+n.dialed/ports))}}
+	n.dialed++
+	c, err := d.DialContext(n.b.Context(), "tcp", n.address)
+	n.must(err)
+	return c
 }
 
 // oneH1 asks over one connection, and keeps nothing else of it.
@@ -138,7 +160,10 @@ func (c oneH1) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (n *idleNode) dialH2() (http.RoundTripper, io.Closer) {
-	t := &http.Transport{TLSClientConfig: n.clientTLS("h2"), Protocols: new(http.Protocols)}
+	t := &http.Transport{
+		DialContext:     func(context.Context, string, string) (net.Conn, error) { return n.dial(), nil },
+		TLSClientConfig: n.clientTLS("h2"), Protocols: new(http.Protocols),
+	}
 	t.Protocols.SetHTTP2(true)
 	c, err := t.NewClientConn(n.b.Context(), "https", n.address)
 	n.must(err)

@@ -59,8 +59,11 @@ func TestConnectionStaysWithItsWorker(t *testing.T) {
 		if n, err := say(t.Context(), c, 1<<20); n != 1<<20 || err != nil {
 			t.Fatalf("by worker %d: %d octets came back: %v", to.worker, n, err)
 		}
-		if n := all[0].Verdicts()[vip][steer.OtherWorker] - before; (n > 700) != (to != all[1]) {
-			t.Errorf("by worker %d: %d datagrams were handed over", to.worker, n)
+		handed := func() bool { return all[0].Verdicts()[vip][steer.OtherWorker]-before > 700 }
+		if to != all[1] {
+			eventually(t, "the datagrams count as handed over", handed) // after they were
+		} else if handed() {
+			t.Errorf("datagrams are handed over by worker %d, which has the connection", to.worker)
 		}
 	}
 	if n := all[0].Detours()[vip]; n != 0 {
@@ -87,9 +90,9 @@ func TestTunnelLeadsToTheWorker(t *testing.T) {
 		if n, err := say(t.Context(), c, 100_000); n != 100_000 || err != nil {
 			t.Fatalf("worker %d: %d octets came back: %v", owner.worker, n, err)
 		}
-		if n := b.Verdicts()[vip][steer.Forwarded] - forwarded; n < 70 {
-			t.Errorf("worker %d: %d datagrams were forwarded", owner.worker, n)
-		}
+		eventually(t, "the datagrams count as forwarded", func() bool { // after they have gone
+			return b.Verdicts()[vip][steer.Forwarded]-forwarded >= 70
+		})
 		eventually(t, "the owner knows of the detour", func() bool {
 			for _, w := range all {
 				if n := len(w.conn.Detoured()); n > 0 != (w == owner) {
