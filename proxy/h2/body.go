@@ -160,38 +160,38 @@ func (c *Conn) data(f frame, payload []byte) error {
 	if s == nil {
 		return c.stray(f)
 	}
+	b := &s.body
+	b.receive -= int64(f.length)
 	c.credit(s, int64(f.length-len(content)))
-	switch b := &s.body; {
+	switch {
 	case s.clientEnd:
 		c.credit(nil, int64(len(content)))
 		c.reset(s, codeStreamClosed)
-	case b.receive < int64(len(content)):
+	case b.receive < 0:
 		c.credit(nil, int64(len(content)))
 		c.reset(s, codeFlowControl)
-	case !b.put(content) || f.has(flagEndStream) && !b.complete():
+	case !b.put(content):
 		c.credit(nil, int64(len(content)))
 		c.reset(s, codeProtocol)
-	default:
-		b.receive -= int64(len(content))
-		if f.has(flagEndStream) {
-			c.clientEnds(s)
-		}
+	case f.has(flagEndStream) && !b.complete():
+		c.reset(s, codeProtocol) // which gives back the room of what was put
+	case f.has(flagEndStream):
+		c.clientEnds(s)
 	}
 	return nil
 }
 
 // stray deals with DATA on a stream that isn't open. c.mu is held.
 func (c *Conn) stray(f frame) error {
-	_, cut := c.cut[f.stream]
 	switch {
 	case c.isIdle(f.stream):
 		return &connectionError{codeProtocol, "DATA on a stream that wasn't opened"}
-	case !cut && f.stream <= c.last:
+	case !c.wasCut(f.stream) && f.stream <= c.last:
 		return &connectionError{codeStreamClosed, "DATA on a stream that is over"}
 	}
 	c.credit(nil, int64(f.length))
 	if f.has(flagEndStream) {
-		delete(c.cut, f.stream)
+		c.forgetCut(f.stream)
 	}
 	return nil
 }

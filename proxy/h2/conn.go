@@ -44,15 +44,16 @@ type Conn struct {
 	mu sync.Mutex // guards the following fields
 
 	// What the client has opened.
-	open    map[uint32]*stream
-	last    uint32              // the highest stream
-	ignored uint32              // the highest that came after GOAWAY
-	cut     map[uint32]struct{} // that were ended here while the client went on
-	running int                 // handlers
-	queue   []*stream           // that wait for handlers to end
-	touched time.Time           // when a stream was opened or has ended
-	left    bool                // GOAWAY is sent, or about to be
-	err     error               // why no stream goes on; nil: they do
+	open      map[uint32]*stream
+	last      uint32              // the highest stream
+	ignored   uint32              // the highest that came after GOAWAY
+	cut       map[uint32]struct{} // that were ended here while the client went on
+	cutBefore map[uint32]struct{} // of before cut was full
+	running   int                 // handlers
+	queue     []*stream           // that wait for handlers to end
+	touched   time.Time           // when a stream was opened or has ended
+	left      bool                // GOAWAY is sent, or about to be
+	err       error               // why no stream goes on; nil: they do
 
 	// What is received.
 	receive  int64 // octets that the client may send
@@ -66,6 +67,7 @@ type Conn struct {
 	armed    time.Time            // when the deadline for writing was last moved
 	changed  sync.Cond            // with mu: something was written
 	window   int64                // octets of contents that may be sent
+	widened  time.Time            // when that was more last; not kept while nothing stored is sent
 	initial  int64                // of a new stream
 	noTable  bool                 // to be said in each header block, see setting
 	blocked  [resources][]*stream // whose handlers wait for it

@@ -156,16 +156,16 @@ func (c *Conn) writeAll(p []byte) error {
 	return err
 }
 
-// breakOff ends all writing. c.mu is held.
+// breakOff ends all writing, and drops what waits, even if it was broken off before. c.mu is held.
 func (c *Conn) breakOff() {
+	if o := c.out; o != nil {
+		c.out = nil
+		c.server.release(o, os.ErrClosed, c.stalled)
+	}
 	if c.broken {
 		return
 	}
 	c.broken = true
-	if o := c.out; o != nil {
-		c.out = nil
-		c.server.release(o, os.ErrClosed, false)
-	}
 	c.changed.Broadcast()
 	for _, list := range c.blocked {
 		for _, s := range list {

@@ -200,6 +200,9 @@ func (c *Conn) windowUpdate(stream uint32, more int64) error {
 		return &connectionError{codeFlowControl, "a window that is too large"}
 	case stream == 0:
 		c.window += more
+		if c.patience != nil {
+			c.widened = time.Now()
+		}
 		c.wake()
 	case c.isIdle(stream):
 		return &connectionError{codeProtocol, "WINDOW_UPDATE of a stream that wasn't opened"}
@@ -224,7 +227,7 @@ func (c *Conn) wasReset(stream uint32) error {
 	if c.isIdle(stream) {
 		return &connectionError{codeProtocol, "RST_STREAM of a stream that wasn't opened"}
 	}
-	delete(c.cut, stream)
+	c.forgetCut(stream)
 	if s := c.open[stream]; s != nil {
 		s.clientEnd = true
 		s.stop(errReset)

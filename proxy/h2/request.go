@@ -3,6 +3,7 @@ package h2
 import (
 	"cmp"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -100,15 +101,16 @@ const (
 func (c *Conn) enter(f frame, now time.Time) (entry, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, cut := c.cut[f.stream]
 	switch {
 	case f.stream%2 == 0:
 		return ignored, &connectionError{codeProtocol, "a stream that clients don't open"}
+	case c.broken: // what waits grows no more
+		return ignored, os.ErrClosed
 	case c.open[f.stream] != nil:
 		return known, nil
-	case cut || f.stream <= c.ignored && f.stream > c.last:
+	case c.wasCut(f.stream) || f.stream <= c.ignored && f.stream > c.last:
 		if f.has(flagEndStream) {
-			delete(c.cut, f.stream)
+			c.forgetCut(f.stream)
 		}
 		return ignored, nil
 	case f.stream <= c.last:

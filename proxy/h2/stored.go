@@ -163,7 +163,7 @@ func (c *Conn) loseIdle() {
 		if s.stored == nil {
 			continue
 		}
-		left := c.server.SendIdle - now.Sub(s.stored.moved)
+		left := c.server.SendIdle - now.Sub(c.waitsSince(s.stored))
 		if left <= 0 && (!s.stored.queued || c.window <= 0) {
 			s.stored.cancel(true)
 			c.reset(s, codeCancel)
@@ -180,6 +180,15 @@ func (c *Conn) loseIdle() {
 		return
 	}
 	c.patience.Reset(next)
+}
+
+// waitsSince tells since when the client has let nothing of t be sent. Where it is another stream's turn that isn't the
+// client's doing. c.mu is held.
+func (c *Conn) waitsSince(t *stored) time.Time {
+	if t.queued && c.widened.After(t.moved) {
+		return c.widened
+	}
+	return t.moved
 }
 
 // sends are streams with stored contents, in the order of their turns, by urgency: RFC 9218, section 10.

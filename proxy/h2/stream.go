@@ -17,7 +17,7 @@ import (
 // what it has begun faster than that can end.
 const maxQueue = 4
 
-// maxCut is how many streams are remembered that were ended here while the client went on.
+// maxCut is how many streams are remembered at least that were ended here while the client went on.
 const maxCut = 1 << 10
 
 var (
@@ -327,9 +327,22 @@ func (c *Conn) cutOff(id uint32, code errorCode, goesOn bool) {
 		return
 	}
 	if c.cut == nil || len(c.cut) >= maxCut {
-		c.cut = map[uint32]struct{}{}
+		c.cut, c.cutBefore = map[uint32]struct{}{}, c.cut
 	}
 	c.cut[id] = struct{}{}
+}
+
+// wasCut tells whether a stream was ended here while the client went on. c.mu is held.
+func (c *Conn) wasCut(id uint32) bool {
+	_, late := c.cut[id]
+	_, early := c.cutBefore[id]
+	return late || early
+}
+
+// forgetCut notes that the client goes on no more. c.mu is held.
+func (c *Conn) forgetCut(id uint32) {
+	delete(c.cut, id)
+	delete(c.cutBefore, id)
 }
 
 // stop ends what is done on a stream. conn.mu is held.
