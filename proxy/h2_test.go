@@ -10,6 +10,7 @@ import (
 
 	"github.com/anyedge/anyedge/proxy/h2"
 	"github.com/anyedge/anyedge/proxy/hitpath"
+	"github.com/anyedge/anyedge/proxy/hitpath/hitpathtest"
 	"github.com/anyedge/anyedge/proxy/listener"
 )
 
@@ -21,7 +22,7 @@ func (e *edge) serveH2(t *testing.T, s *http.Server, hits *hitpath.Server, info 
 	}
 	s.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
 		"h2": func(_ *http.Server, c *tls.Conn, _ http.Handler) {
-			served := server.NewConn(c, unheld{})
+			served := server.NewConn(c, hitpathtest.Unheld{})
 			t.Cleanup(served.Leave)
 			served.Serve()
 		},

@@ -22,6 +22,7 @@ import (
 	"github.com/anyedge/anyedge/proxy"
 	"github.com/anyedge/anyedge/proxy/admission"
 	"github.com/anyedge/anyedge/proxy/hitpath"
+	"github.com/anyedge/anyedge/proxy/hitpath/hitpathtest"
 	"github.com/anyedge/anyedge/proxy/listener"
 )
 
@@ -101,7 +102,7 @@ func (l *loopListener) serve(c *tls.Conn) {
 	}
 	rest := net.Conn(c)
 	if c.ConnectionState().NegotiatedProtocol != "h2" {
-		if rest = l.server.NewConn(c, unheld{}).Serve(); rest == nil {
+		if rest = l.server.NewConn(c, hitpathtest.Unheld{}).Serve(); rest == nil {
 			return
 		}
 	}
@@ -128,12 +129,6 @@ func (l *loopListener) cut() {
 		_ = c.Close()
 	}
 }
-
-// unheld is a wire that holds nothing back.
-type unheld struct{}
-
-func (unheld) Hold()          {}
-func (unheld) Release() error { return nil }
 
 // stored is an origin that lets everything be stored; the path says what comes: /SIZE/... octets, or a page.
 func stored(t *testing.T, hits *atomic.Int64) string {

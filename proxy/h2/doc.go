@@ -1,7 +1,7 @@
 // Package h2 serves H2 (RFC 9113) on TLS connections. What hitpath can answer is answered where it is read; all else gets an
 // http.Request and an http.ResponseWriter, as with any server.
 //
-//	tls.Conn ─► Conn.Serve ─► frames ─ HEADERS and the end? ─► hitpath.Server.FindFor ─ hit ───────┐
+//	tls.Conn ─► Conn.Serve ─► frames ─ HEADERS and the end? ─► hitpath.Server.Find ─ hit ──────────┐
 //	   ▲                        │                                      │                           │
 //	   │                        ├ DATA ─► body ──┐                     └ anything else             │
 //	   │                        │                ▼                     ▼                           │

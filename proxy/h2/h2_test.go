@@ -25,6 +25,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/anyedge/anyedge/proxy/h2"
+	"github.com/anyedge/anyedge/proxy/hitpath/hitpathtest"
 )
 
 // patience is for what should come at once.
@@ -36,11 +37,6 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
-
-type unheld struct{}
-
-func (unheld) Hold()          {}
-func (unheld) Release() error { return nil }
 
 // server serves H2 on a port of loopback.
 type server struct {
@@ -81,7 +77,7 @@ func serve(t *testing.T, h http.HandlerFunc, adjust ...func(*h2.Server)) *server
 				if c.(*tls.Conn).Handshake() != nil {
 					return
 				}
-				conn := served.NewConn(c.(*tls.Conn), unheld{})
+				conn := served.NewConn(c.(*tls.Conn), hitpathtest.Unheld{})
 				s.conns <- conn
 				if s.leaves.Load() {
 					conn.Leave()

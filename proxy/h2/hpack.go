@@ -3,7 +3,6 @@ package h2
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -15,23 +14,6 @@ import (
 // What is sent uses no header table of the connection's, but literals without indexing (RFC 7541 §6.2.2), with names from the
 // static table where that has them: so it can be written beforehand, and by many at a time.
 
-// appendInt appends an integer with a prefix of so many bits, of which first has the rest, RFC 7541 §5.1.
-func appendInt(dst []byte, first byte, bits uint, n int) []byte {
-	limit := 1<<bits - 1
-	if n < limit {
-		return append(dst, first|byte(n))
-	}
-	dst = append(dst, first|byte(limit))
-	for n -= limit; n >= 0x80; n >>= 7 {
-		dst = append(dst, byte(n)|0x80)
-	}
-	return append(dst, byte(n))
-}
-
-func appendString(dst []byte, s string) []byte {
-	return append(appendInt(dst, 0, 7, len(s)), s...)
-}
-
 const (
 	// literalPlain are the first bits of a literal that no table takes up, RFC 7541 §6.2.2.
 	literalPlain = 0x00
@@ -42,28 +24,18 @@ const (
 // appendName appends the beginning of a literal whose name is in canonical form.
 func appendName(dst []byte, name string) []byte {
 	if i := staticName(name); i > 0 {
-		return appendInt(dst, literalPlain, 4, i)
+		return message.AppendInteger(dst, literalPlain, 4, i)
 	}
-	dst = append(dst, literalPlain)
-	dst = appendInt(dst, 0, 7, len(name))
-	for i := range len(name) {
-		c := name[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
-	}
-	return dst
+	dst = message.AppendInteger(append(dst, literalPlain), 0, 7, len(name))
+	return message.AppendLower(dst, name)
 }
 
 // appendLines appends field lines of the form "Name: value\r\n", names in canonical form.
 func appendLines(dst []byte, lines string) []byte {
 	for lines != "" {
-		colon := strings.IndexByte(lines, ':')
-		end := colon + strings.IndexByte(lines[colon:], '\r')
-		dst = appendName(dst, lines[:colon])
-		dst = appendString(dst, lines[colon+len(": "):end])
-		lines = lines[end+len("\r\n"):]
+		var name, value string
+		name, value, lines = hitpath.CutLine(lines)
+		dst = message.AppendString(appendName(dst, name), value)
 	}
 	return dst
 }
@@ -71,10 +43,7 @@ func appendLines(dst []byte, lines string) []byte {
 // appendNumber appends a field whose value is a number.
 func appendNumber(dst []byte, name string, n int64) []byte {
 	var digits [20]byte
-	d := strconv.AppendInt(digits[:0], n, 10)
-	dst = appendName(dst, name)
-	dst = append(dst, byte(len(d)))
-	return append(dst, d...)
+	return message.AppendString(appendName(dst, name), strconv.AppendInt(digits[:0], n, 10))
 }
 
 func appendStatus(dst []byte, status int) []byte {
@@ -84,7 +53,7 @@ func appendStatus(dst []byte, status int) []byte {
 	case http.StatusNotFound:
 		return append(dst, 0x80|13)
 	}
-	dst = appendInt(dst, literalPlain, 4, 8)
+	dst = message.AppendInteger(dst, literalPlain, 4, 8)
 	return append(dst, 3, byte('0'+status/100), byte('0'+status/10%10), byte('0'+status%10))
 }
 
@@ -95,8 +64,7 @@ func appendAnswer(dst []byte, x *hitpath.Exchange) []byte {
 	dst = appendStatus(dst, s.Status())
 	dst = appendLines(dst, s.FieldBlock())
 	dst = appendNumber(dst, "Age", int64(a.Found.Age/time.Second))
-	dst = appendName(dst, "Cache-Status")
-	dst = append(appendInt(dst, 0, 7, len(a.Status)), a.Status...)
+	dst = message.AppendString(appendName(dst, "Cache-Status"), a.Status)
 	dst = appendNumber(dst, "Content-Length", s.Length())
 	return appendLines(appendLines(dst, a.Fields), x.More())
 }
@@ -127,7 +95,7 @@ func appendField(dst []byte, name string, values []string) []byte {
 	}
 	for _, v := range values {
 		if httpguts.ValidHeaderFieldValue(v) {
-			dst = appendString(appendName(dst, name), v)
+			dst = message.AppendString(appendName(dst, name), v)
 		}
 	}
 	return dst

@@ -133,7 +133,7 @@ func (c *Conn) hit(f frame, now time.Time) bool {
 	if c.server.Hits == nil || !f.has(flagEndStream) || c.size > c.server.Header {
 		return false
 	}
-	x := c.server.Hits.FindFor(c.fields, hitpath.Request{Protocol: "h2", Client: c.client, TLS: c.security, At: now})
+	x := c.server.Hits.Find(c.fields, hitpath.Request{Protocol: "h2", Client: c.client, TLS: c.security, At: now})
 	if x == nil {
 		return false
 	}

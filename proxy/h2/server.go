@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -38,7 +36,7 @@ type Server struct {
 func (s *Server) NewConn(t *tls.Conn, w hitpath.Wire) *Conn {
 	state := t.ConnectionState()
 	c := &Conn{
-		server: s, tls: t, wire: w, security: hitpath.SecurityOf(&state), client: addressOf(t),
+		server: s, tls: t, wire: w, security: hitpath.SecurityOf(&state), client: hitpath.AddressOf(t.RemoteAddr()),
 		open: map[uint32]*stream{}, touched: time.Now(),
 		initial: initialWindow, window: initialWindow, receive: uploadWindow,
 	}
@@ -62,13 +60,4 @@ func (s *Server) appendGreeting(dst []byte) []byte {
 	dst = appendFrame(dst, frame{length: len(settings), kind: frameSettings})
 	dst = append(dst, settings...)
 	return appendUpdate(dst, 0, uploadWindow-initialWindow)
-}
-
-// addressOf is where a connection comes from.
-func addressOf(c net.Conn) netip.Addr {
-	a, err := netip.ParseAddrPort(c.RemoteAddr().String())
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Addr().Unmap().WithZone("")
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -199,12 +198,9 @@ func (c *Conn) credit(s *quic.Stream) {
 	c.unspent = c.unspent[:0]
 }
 
-// client is where the connection comes from now: it may move.
-func (c *Conn) client() netip.Addr {
-	if a, ok := c.quic.RemoteAddr().(interface{ AddrPort() netip.AddrPort }); ok {
-		return a.AddrPort().Addr().Unmap().WithZone("")
-	}
-	return netip.Addr{}
+// known is what there is to be known of a request that comes now: the client may have moved.
+func (c *Conn) known(tls hitpath.Security) hitpath.Request {
+	return hitpath.Request{Protocol: "h3", Client: hitpath.AddressOf(c.quic.RemoteAddr()), TLS: tls, At: time.Now()}
 }
 
 // shaken tells whether the handshake is complete: what came before may be a replay.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -41,7 +40,7 @@ func (c *Conn) answerNow(s *quic.Stream) bool {
 	if c.config.Hits == nil {
 		return false
 	}
-	x := c.config.Hits.Find(c.section.list, c.client(), c.tls)
+	x := c.config.Hits.Find(c.section.list, c.known(c.tls))
 	if x == nil {
 		return false
 	}
@@ -137,7 +136,7 @@ func appendAnswer(dst []byte, x *hitpath.Exchange) []byte {
 	dst = appendStatus(dst, stored.Status())
 	dst = appendLines(dst, stored.FieldBlock())
 	dst = appendNumber(dst, "Age", int64(a.Found.Age/time.Second))
-	dst = appendValue(appendName(dst, "Cache-Status"), a.Status)
+	dst = message.AppendString(appendName(dst, "Cache-Status"), a.Status)
 	dst = appendNumber(dst, "Content-Length", stored.Length())
 	dst = endHeaders(appendLines(appendLines(dst, a.Fields), x.More()), at)
 	if n := x.Content().Size(); n > 0 {
@@ -161,10 +160,9 @@ func endHeaders(dst []byte, at int) []byte {
 // appendLines appends field lines of the form "Name: value\r\n", names in canonical form.
 func appendLines(dst []byte, lines string) []byte {
 	for lines != "" {
-		colon := strings.IndexByte(lines, ':')
-		end := colon + strings.IndexByte(lines[colon:], '\r')
-		dst = appendValue(appendName(dst, lines[:colon]), lines[colon+len(": "):end])
-		lines = lines[end+len("\r\n"):]
+		var name, value string
+		name, value, lines = hitpath.CutLine(lines)
+		dst = message.AppendString(appendName(dst, name), value)
 	}
 	return dst
 }
@@ -172,5 +170,5 @@ func appendLines(dst []byte, lines string) []byte {
 // appendNumber appends a field whose value is a number.
 func appendNumber(dst []byte, name string, n int64) []byte {
 	var digits [20]byte
-	return appendValue(appendName(dst, name), strconv.AppendInt(digits[:0], n, 10))
+	return message.AppendString(appendName(dst, name), strconv.AppendInt(digits[:0], n, 10))
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/anyedge/anyedge/proxy/message"
 )
 
 var (
@@ -170,48 +172,22 @@ func prefixed(b []byte, bits uint) (int, []byte, error) {
 	return 0, nil, fmt.Errorf("%w: an integer without its end", errQPACK)
 }
 
-// appendPrefixed appends an integer with a prefix of so many bits, of which first has the rest.
-func appendPrefixed(dst []byte, first byte, bits uint, n int) []byte {
-	limit := 1<<bits - 1
-	if n < limit {
-		return append(dst, first|byte(n))
-	}
-	dst = append(dst, first|byte(limit))
-	for n -= limit; n >= 0x80; n >>= 7 {
-		dst = append(dst, byte(n)|0x80)
-	}
-	return append(dst, byte(n))
-}
-
 // sectionStart is the prefix of a field section that refers to no dynamic table.
 const sectionStart = "\x00\x00"
 
 // appendStatus appends :status.
 func appendStatus(dst []byte, status int) []byte {
 	if i := staticStatus(status); i > 0 {
-		return appendPrefixed(dst, 0x80|0x40, 6, i)
+		return message.AppendInteger(dst, 0x80|0x40, 6, i)
 	}
-	dst = appendPrefixed(dst, 0x40|0x10, 4, staticStatus(200))
+	dst = message.AppendInteger(dst, 0x40|0x10, 4, staticStatus(200))
 	return append(dst, 3, byte('0'+status/100), byte('0'+status/10%10), byte('0'+status%10))
 }
 
 // appendName begins a field line with a literal value; the name is made lower case.
 func appendName(dst []byte, name string) []byte {
 	if i := staticName(name); i >= 0 {
-		return appendPrefixed(dst, 0x40|0x10, 4, i)
+		return message.AppendInteger(dst, 0x40|0x10, 4, i)
 	}
-	dst = appendPrefixed(dst, 0x20, 3, len(name))
-	for i := range len(name) {
-		c := name[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
-	}
-	return dst
-}
-
-// appendValue appends a value as it is: Huffman's code would save a fifth, and cost more than the rest.
-func appendValue[T string | []byte](dst []byte, value T) []byte {
-	return append(appendPrefixed(dst, 0, 7, len(value)), value...)
+	return message.AppendLower(message.AppendInteger(dst, 0x20, 3, len(name)), name)
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/quic-go/qpack"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/anyedge/anyedge/proxy/message"
 )
 
 // encode encodes fields with another implementation.
@@ -42,7 +44,7 @@ func decodeElsewhere(b []byte) (fields []qpack.HeaderField, err error) {
 func TestDecodeEveryStaticEntry(t *testing.T) {
 	for i, want := range staticTable {
 		var s section
-		b := appendPrefixed([]byte(sectionStart), 0xc0, 6, i)
+		b := message.AppendInteger([]byte(sectionStart), 0xc0, 6, i)
 		elsewhere, err := decodeElsewhere(b)
 		if err != nil || elsewhere[0].Name != want.Name || elsewhere[0].Value != want.Value {
 			t.Errorf("%d is %v, %v; the table has %v", i, elsewhere, err, want)

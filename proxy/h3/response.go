@@ -56,7 +56,7 @@ func appendHeader(dst []byte, p *message.Part) []byte {
 
 func appendField(dst []byte, name string, values []string) []byte {
 	for _, v := range values {
-		dst = appendValue(appendName(dst, name), v)
+		dst = message.AppendString(appendName(dst, name), v)
 	}
 	return dst
 }

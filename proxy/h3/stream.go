@@ -177,7 +177,7 @@ func (r *requestStream) find() *hitpath.Exchange {
 		return nil
 	}
 	state := c.quic.ConnectionState().TLS
-	return c.config.Hits.Find(r.section.list, c.client(), hitpath.SecurityOf(&state))
+	return c.config.Hits.Find(r.section.list, c.known(hitpath.SecurityOf(&state)))
 }
 
 // streamError ends a request, and not its connection.

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/anyedge/anyedge/proxy/hitpath/hitpathtest"
 )
 
 // door is a way to a handler: a loop's, or net/http's.
@@ -76,7 +78,7 @@ func serveLoop(t *testing.T, h http.Handler, certs []tls.Certificate) (addr stri
 					_ = c.Close()
 					return
 				}
-				loop := s.NewConn(secure, unheld{})
+				loop := s.NewConn(secure, hitpathtest.Unheld{})
 				mu.Lock()
 				open = append(open, loop)
 				mu.Unlock()

@@ -1,53 +1,22 @@
 package hitpath
 
 import (
-	"context"
 	"crypto/tls"
 	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/anyedge/anyedge/cache"
-	"github.com/anyedge/anyedge/cache/memory"
+	"github.com/anyedge/anyedge/proxy/hitpath/hitpathtest"
 )
-
-type originFunc func(*http.Request) (*http.Response, error)
-
-func (f originFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// found is a stored response of 1 KiB.
-func found(t *testing.T) cache.Found {
-	t.Helper()
-	var o cache.Options
-	o.SetDefaults()
-	c := cache.New(o, "ams-1", memory.New(o.Memory), slog.New(slog.DiscardHandler))
-	t.Cleanup(func() { _ = c.Close(context.Background()) })
-	h := c.Handler("shop", cache.Policy{}, originFunc(func(*http.Request) (*http.Response, error) {
-		return &http.Response{
-			StatusCode: 200, Header: http.Header{"Cache-Control": {"max-age=600"}, "Content-Type": {"image/png"}, "Etag": {`"x"`}},
-			Body: io.NopCloser(strings.NewReader(strings.Repeat("x", 1<<10))), ContentLength: 1 << 10,
-		}, nil
-	}), func(_ http.ResponseWriter, _ *http.Request, err error) { t.Error(err) })
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "https://a/", nil))
-	f, ok := h.(interface {
-		Hit([]byte, cache.Target, cache.FieldReader, time.Time) (cache.Found, bool)
-	}).Hit(nil, cache.Target{Scheme: "https", Authority: "a", Path: "/"}, &Request{}, time.Now())
-	if !ok {
-		t.Fatal("nothing is stored")
-	}
-	return f
-}
 
 // TestAllocations: between reading and writing, a hit over H1 allocates nothing.
 func TestAllocations(t *testing.T) {
 	const ask = "GET /a?b=c HTTP/1.1\r\nHost: a\r\nUser-Agent: browser\r\nAccept: */*\r\nAccept-Encoding: gzip\r\nCookie: a=b\r\n\r\n"
 	c := turnConn()
 	s := c.server
-	answer, now, b := found(t), time.Now(), s.batch()
+	answer, now, b := hitpathtest.Found(t), time.Now(), s.batch()
 	hit := func() {
 		x, n, f := b.next(c, ask, now)
 		if n != len(ask) || f != plain {

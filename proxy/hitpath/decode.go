@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/anyedge/anyedge/proxy/message"
 )
 
 // decode makes the request of a header section, RFC 9113 §8.3.1. It isn't ok unless it is one as browsers send them: what
@@ -38,7 +40,7 @@ func (r *Request) decode(list []hpack.HeaderField) bool {
 func (r *Request) decodeFields(list []hpack.HeaderField) bool {
 	cookie := -1
 	for _, f := range list {
-		if !validName(f.Name) || !validValue(f.Value) || isConnectionField(f) {
+		if !message.ValidName(f.Name) || !validValue(f.Value) || message.IsConnectionField(f) {
 			return false
 		}
 		switch {
@@ -55,16 +57,6 @@ func (r *Request) decodeFields(list []hpack.HeaderField) bool {
 	return true
 }
 
-// validName tells whether a name is a token in lower case, RFC 9113 §8.2.1.
-func validName(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !isTokenChar[c] || 'A' <= c && c <= 'Z' {
-			return false
-		}
-	}
-	return s != ""
-}
-
 // validValue tells whether a value has no control character but tab, and no white space around it.
 func validValue(s string) bool {
 	for i := range len(s) {
@@ -76,14 +68,3 @@ func validValue(s string) bool {
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
-
-// isConnectionField tells whether a field belongs to a connection of H1, RFC 9113 §8.2.2.
-func isConnectionField(f hpack.HeaderField) bool {
-	switch f.Name {
-	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
-		return true
-	case "te":
-		return f.Value != "trailers"
-	}
-	return false
-}

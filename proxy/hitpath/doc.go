@@ -19,8 +19,8 @@
 // recognise is net/http's to judge, with all that follows on that connection, so that there is one judge of malformed requests,
 // and of where content ends. Serve returns such a connection, for net/http to serve.
 //
-// H2 and H3 have servers of their own, packages h2 and h3, which ask [Server.FindFor] and [Server.Find] for an [Exchange].
+// H2 and H3 have servers of their own, packages h2 and h3, which ask [Server.Find] for an [Exchange].
 //
 // Which stored response answers, and whether one may, is decided by cache, as for every other request. The package imports
-// cache for its types, and nothing else of anyedge.
+// cache for its types and message for what H2 and H3 have in common with it, and nothing else of anyedge.
 package hitpath

@@ -2,8 +2,7 @@ package hitpath
 
 import (
 	"net/http"
-	"net/netip"
-	"time"
+	"strings"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -20,14 +19,9 @@ type Exchange struct {
 // maxRoom is the room where flow control is another's.
 const maxRoom = 1<<63 - 1
 
-// Find returns what answers a request without content that came over H3, by its header section: fields of before the
-// handshake was complete aren't for it. With nil the request is another's. Account must follow.
-func (s *Server) Find(list []hpack.HeaderField, client netip.Addr, tls Security) *Exchange {
-	return s.FindFor(list, Request{Protocol: "h3", Client: client, TLS: tls, At: time.Now()})
-}
-
-// FindFor is Find for a request of which the fields are known that its header section doesn't tell.
-func (s *Server) FindFor(list []hpack.HeaderField, known Request) *Exchange {
+// Find returns what answers a request without content that came over H2 or H3, by its header section, and what is known of it
+// besides: fields of before the handshake was complete aren't for it. With nil the request is another's. Account must follow.
+func (s *Server) Find(list []hpack.HeaderField, known Request) *Exchange {
 	x, ok := s.exchanges.Get().(*Exchange)
 	if !ok {
 		x = &Exchange{server: s}
@@ -59,6 +53,13 @@ func (x *Exchange) Content() cache.Pieces {
 
 // More are lines, each with its CRLF, that every answer has besides its own.
 func (x *Exchange) More() string { return x.server.moreFields() }
+
+// CutLine takes the first line off lines of the form "Name: value\r\n", of which there is one at least.
+func CutLine(lines string) (name, value, rest string) {
+	colon := strings.IndexByte(lines, ':')
+	end := colon + strings.IndexByte(lines[colon:], '\r')
+	return lines[:colon], lines[colon+len(": ") : end], lines[end+len(lineEnd):]
+}
 
 // Account tells what became of the answer, by its fields Sent, Whole and Stalled, and ends the use of x.
 func (x *Exchange) Account() {

@@ -2,28 +2,11 @@ package hitpath
 
 import (
 	"crypto/tls"
-	"io"
 	"net"
 	"net/http/httptest"
 	"testing"
 	"time"
 )
-
-// silent is a connection on which nothing comes and all that is written is lost.
-type silent struct{ net.Conn }
-
-func (silent) Read([]byte) (int, error)         { return 0, io.EOF }
-func (silent) Write(p []byte) (int, error)      { return len(p), nil }
-func (silent) Close() error                     { return nil }
-func (silent) RemoteAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
-func (silent) SetDeadline(time.Time) error      { return nil }
-func (silent) SetReadDeadline(time.Time) error  { return nil }
-func (silent) SetWriteDeadline(time.Time) error { return nil }
-
-type unheld struct{}
-
-func (unheld) Hold()          {}
-func (unheld) Release() error { return nil }
 
 type noHits struct{}
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/anyedge/anyedge/proxy/message"
 )
 
 // The fields that frame a message, or that this hop says itself.
@@ -19,11 +21,6 @@ const (
 	trailerField    = "Trailer"
 	contentType     = "Content-Type"
 )
-
-// hasContent tells whether an answer with that status has content (RFC 9110 §6.4.1).
-func hasContent(status int) bool {
-	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
-}
 
 // begin writes the status line, and those fields that don't depend on the content.
 func (w *response) begin() {
@@ -85,7 +82,7 @@ func (w *response) finishHead(p []byte, done bool) {
 	content := b.out[w.content:]
 	w.complete = true
 	b.tail = b.tail[:0]
-	if hasContent(w.status) {
+	if message.HasContent(w.status) {
 		if done && w.length < 0 && !w.trailed && (!w.head || len(content) > 0) {
 			w.length = int64(len(content))
 		}

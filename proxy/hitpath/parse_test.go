@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/anyedge/anyedge/proxy/hitpath/hitpathtest"
 )
 
 const head = "GET /a?b HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\n\r\n"
@@ -92,7 +94,7 @@ func TestParse(t *testing.T) {
 // turnConn is a connection that can make requests a handler's.
 func turnConn() *Conn {
 	s := &Server{Finder: noHits{}, Context: context.Background(), Header: 16 << 10, IdleTimeout: time.Hour, SendIdle: time.Hour}
-	return s.NewConn(tls.Server(silent{}, &tls.Config{}), unheld{})
+	return s.NewConn(tls.Server(hitpathtest.Silent{}, &tls.Config{}), hitpathtest.Unheld{})
 }
 
 // told is what a handler can read of a request.

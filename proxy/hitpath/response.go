@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/anyedge/anyedge/proxy/message"
 )
 
 const (
@@ -120,7 +122,7 @@ func (w *response) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if !hasContent(w.status) {
+	if !message.HasContent(w.status) {
 		return 0, http.ErrBodyNotAllowed
 	}
 	w.written += int64(len(p))
@@ -226,7 +228,7 @@ func (w *response) end(returned bool) error {
 	switch {
 	case err != nil:
 		return err
-	case !w.head && w.length >= 0 && hasContent(w.status) && w.written != w.length:
+	case !w.head && w.length >= 0 && message.HasContent(w.status) && w.written != w.length:
 		return http.ErrContentLength
 	case w.close || w.conn.leaving.Load():
 		return io.EOF

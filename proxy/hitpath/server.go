@@ -41,21 +41,18 @@ type Wire interface {
 
 // NewConn returns a connection whose handshake is done, and whose protocol is HTTP/1.1.
 func (s *Server) NewConn(t *tls.Conn, w Wire) *Conn {
-	return &Conn{sender: sender{Conn: t, wire: w, idle: s.SendIdle}, server: s, client: addressOf(t), tls: securityOf(t)}
-}
-
-// addressOf is where a connection comes from.
-func addressOf(c net.Conn) netip.Addr {
-	a, err := netip.ParseAddrPort(c.RemoteAddr().String())
-	if err != nil {
-		return netip.Addr{}
+	state := t.ConnectionState()
+	return &Conn{
+		sender: sender{Conn: t, wire: w, idle: s.SendIdle}, server: s, client: AddressOf(t.RemoteAddr()), tls: SecurityOf(&state),
 	}
-	return a.Addr().Unmap().WithZone("")
 }
 
-func securityOf(t *tls.Conn) Security {
-	s := t.ConnectionState()
-	return SecurityOf(&s)
+// AddressOf is the address of a peer, of IPv4 as such and without a zone; the zero one where a has none.
+func AddressOf(a net.Addr) netip.Addr {
+	if a, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {
+		return a.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
 }
 
 func (s *Server) moreFields() string {

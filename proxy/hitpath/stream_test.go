@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/anyedge/anyedge/proxy/hitpath/hitpathtest"
 )
 
 // ways are two servers of the same handler: the loop, with net/http behind it, and net/http alone.
@@ -78,7 +80,7 @@ func newWays(t testing.TB, h http.Handler) *ways {
 					_ = c.Close()
 					return
 				}
-				if rest := front.NewConn(secure, unheld{}).Serve(); rest != nil {
+				if rest := front.NewConn(secure, hitpathtest.Unheld{}).Serve(); rest != nil {
 					behind.conns <- rest
 				}
 			})

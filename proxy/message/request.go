@@ -165,28 +165,35 @@ func readFields(list []hpack.HeaderField) (http.Header, error) {
 
 func checkField(f hpack.HeaderField) error {
 	switch {
-	case !validName(f.Name):
+	case !ValidName(f.Name):
 		return fmt.Errorf("a field's name is %q", f.Name)
 	case !httpguts.ValidHeaderFieldValue(f.Value):
 		return fmt.Errorf("%s has a value that is none", f.Name)
-	case f.Name == "te" && f.Value != "trailers":
-		return fmt.Errorf("te is %q", f.Value)
-	}
-	switch f.Name {
-	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
-		return fmt.Errorf("%s is H1's", f.Name)
+	case IsConnectionField(f):
+		return fmt.Errorf("%s with %q is H1's", f.Name, f.Value)
 	}
 	return nil
 }
 
-// validName tells whether a field's name is a token in lower case.
-func validName(name string) bool {
+// ValidName tells whether a field's name is a token in lower case: RFC 9113, section 8.2.1; RFC 9114, section 4.2.
+func ValidName(name string) bool {
 	for i := range len(name) {
-		if c := name[i]; 'A' <= c && c <= 'Z' {
+		if c := name[i]; !httpguts.IsTokenRune(rune(c)) || 'A' <= c && c <= 'Z' {
 			return false
 		}
 	}
-	return httpguts.ValidHeaderFieldName(name)
+	return name != ""
+}
+
+// IsConnectionField tells whether a field belongs to a connection of H1: RFC 9113, section 8.2.2; RFC 9114, section 4.2.
+func IsConnectionField(f hpack.HeaderField) bool {
+	switch f.Name {
+	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
+		return true
+	case "te":
+		return f.Value != "trailers"
+	}
+	return false
 }
 
 // contentLength is what the field says; -1 without one.

@@ -106,7 +106,7 @@ func (w *Response) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	if !hasContent(w.status) {
+	if !HasContent(w.status) {
 		return 0, http.ErrBodyNotAllowed
 	}
 	if w.written += int64(len(p)); w.declared >= 0 && w.written > w.declared {
@@ -125,8 +125,8 @@ func (w *Response) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// hasContent tells whether an answer with status has content: RFC 9110, section 6.4.1.
-func hasContent(status int) bool {
+// HasContent tells whether an answer with status has content: RFC 9110, section 6.4.1.
+func HasContent(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
@@ -173,7 +173,7 @@ func (w *Response) send(p []byte, end bool) error {
 // sniff finds out the media type as net/http does.
 func (w *Response) sniff(held, more []byte) {
 	_, has := w.header["Content-Type"]
-	if has || first(w.header["Content-Encoding"]) != "" || len(held)+len(more) == 0 || !hasContent(w.status) {
+	if has || first(w.header["Content-Encoding"]) != "" || len(held)+len(more) == 0 || !HasContent(w.status) {
 		return
 	}
 	if len(held) == 0 {
@@ -222,13 +222,13 @@ func (w *Response) Finish() error {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	if !w.sent && w.declared < 0 && hasContent(w.status) && (w.written > 0 || !w.isHead) {
+	if !w.sent && w.declared < 0 && HasContent(w.status) && (w.written > 0 || !w.isHead) {
 		w.header["Content-Length"] = []string{strconv.FormatInt(w.written, 10)}
 	}
 	if w.err != nil {
 		return w.err
 	}
-	if w.declared > w.written && !w.isHead && hasContent(w.status) {
+	if w.declared > w.written && !w.isHead && HasContent(w.status) {
 		if !w.sent || len(w.content) > 0 {
 			_ = w.send(nil, false)
 		}
