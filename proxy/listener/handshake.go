@@ -32,8 +32,8 @@ const (
 // section 3).
 const challengeProtocol = "acme-tls/1"
 
-// tlsListener makes the handshakes of one socket, each in a goroutine of its own. H1 is answered by hitpath from then on, in
-// another; what isn't hitpath's, and H2, is handed to net/http, with its protocol known. A slow client holds up nobody.
+// tlsListener makes the handshakes of one socket, each in a goroutine of its own. From then on H1 is answered by hitpath and
+// H2 by h2, in another; what isn't hitpath's is handed to net/http. A slow client holds up nobody.
 type tlsListener struct {
 	*acceptor
 	config  *tls.Config
@@ -56,7 +56,7 @@ func (l *tlsListener) Accept() (net.Conn, error) {
 	}
 }
 
-// run accepts until the socket is closed, and waits for its handshakes, and for the connections that hits serves.
+// run accepts until the socket is closed, and waits for its handshakes, and for the connections that hits and h2 serve.
 func (l *tlsListener) run() error {
 	defer l.answers.Wait()
 	defer l.shakes.Wait()
@@ -114,10 +114,7 @@ func (l *tlsListener) hand(c net.Conn) {
 // answer has hits serve an H1 connection, until its end or until it is net/http's.
 func (l *tlsListener) answer(c *conn, t *tls.Conn) {
 	f := l.hits.NewConn(t, c)
-	l.set.front(c, f)
-	if l.ctx.Err() != nil { // all may have been asked before
-		f.Leave()
-	}
+	l.front(c, f)
 	rest := f.Serve()
 	l.set.front(c, nil)
 	if rest != nil {
@@ -128,11 +125,16 @@ func (l *tlsListener) answer(c *conn, t *tls.Conn) {
 // answerH2 serves an H2 connection.
 func (l *tlsListener) answerH2(c *conn, t *tls.Conn) {
 	served := l.h2.NewConn(t, c)
-	l.set.front(c, served)
-	if l.ctx.Err() != nil { // all may have been asked before
-		served.Leave()
-	}
+	l.front(c, served)
 	served.Serve()
+}
+
+// front notes what serves c, and asks it to come to an end where all may have been asked before.
+func (l *tlsListener) front(c *conn, f leaver) {
+	l.set.front(c, f)
+	if l.ctx.Err() != nil {
+		f.Leave()
+	}
 }
 
 func (l *tlsListener) refuse(c *conn, err error) {

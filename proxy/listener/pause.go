@@ -7,7 +7,7 @@ import (
 )
 
 // PauseAccept accepts no more TCP connections until ResumeAccept: another process that has the sockets does. Handshakes
-// under way end. When it returns, what connects is left to the kernel's backlog.
+// under way end. When it returns, what connects is left to the kernel's backlog. ResumeAccept isn't called meanwhile.
 func (l *Listener) PauseAccept() {
 	for _, a := range l.acceptors() {
 		a.rests.pause()
@@ -70,10 +70,9 @@ func (l *Listener) acceptors() (list []*acceptor) {
 
 // rests lets an accept loop stop and go on.
 type rests struct {
-	mu    sync.Mutex    // guards the following fields
-	until chan struct{} // closed at the end of the pause; nil: there is none
-	at    bool          // the loop is in accept(2), or about to be
-	left  chan struct{} // closed when it no longer is; nil: nobody waits for that
+	accepting sync.Mutex    // held by the loop in accept(2), and when it is about to be
+	mu        sync.Mutex    // guards the following field
+	until     chan struct{} // closed at the end of the pause; nil: there is none
 }
 
 func (r *rests) pause() {
@@ -91,20 +90,19 @@ func (r *rests) resume() {
 		close(r.until)
 		r.until = nil
 	}
-	r.leave()
 }
 
 // begin waits for the end of a pause, or of ctx. What follows is accept(2), and then end.
 func (r *rests) begin(ctx context.Context) {
 	for {
+		r.accepting.Lock()
 		r.mu.Lock()
 		until := r.until
-		r.at = until == nil || ctx.Err() != nil
-		begun := r.at
 		r.mu.Unlock()
-		if begun {
+		if until == nil || ctx.Err() != nil {
 			return
 		}
+		r.accepting.Unlock()
 		select {
 		case <-until:
 		case <-ctx.Done():
@@ -112,32 +110,10 @@ func (r *rests) begin(ctx context.Context) {
 	}
 }
 
-func (r *rests) end() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.at = false
-	r.leave()
-}
+func (r *rests) end() { r.accepting.Unlock() }
 
-// leave wakes who waits in settle. mu is held.
-func (r *rests) leave() {
-	if r.left != nil {
-		close(r.left)
-		r.left = nil
-	}
-}
-
-// settle waits until the loop is out of accept(2), whose wait has been ended: it may have been about to begin. A resume ends that, too.
+// settle waits until the loop is out of accept(2), whose wait has been ended: it may have been about to begin.
 func (r *rests) settle() {
-	r.mu.Lock()
-	if !r.at {
-		r.mu.Unlock()
-		return
-	}
-	if r.left == nil {
-		r.left = make(chan struct{})
-	}
-	left := r.left
-	r.mu.Unlock()
-	<-left
+	r.accepting.Lock()
+	defer r.accepting.Unlock()
 }
