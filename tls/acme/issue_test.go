@@ -3,6 +3,7 @@ package acme_test
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,6 +104,33 @@ func TestRenewal(t *testing.T) {
 		c := f.served("shop.example.com")
 		return c != nil && c.SerialNumber.Cmp(first.SerialNumber) != 0
 	})
+}
+
+// TestReplacedIsDisputed: an authority that won't have an order for the certificate that it replaces gets it without.
+func TestReplacedIsDisputed(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"alreadyReplaced", "serverInternal"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			f := startFront(t)
+			a := startCA(t, f, acmetest.Options{Validity: 4 * time.Second})
+			var disputed atomic.Int64
+			a.BreakReplacing(func(w http.ResponseWriter, r *http.Request) {
+				disputed.Add(1)
+				acmetest.Refuse(http.StatusConflict, kind, "there is no such certificate")(w, r)
+			})
+			m := start(t, f, options(t, a), "shop.example.com")
+			await(t, "the first certificate", func() bool { return f.served("shop.example.com") != nil })
+			first := f.served("shop.example.com")
+			await(t, "another certificate", func() bool {
+				c := f.served("shop.example.com")
+				return c != nil && c.SerialNumber.Cmp(first.SerialNumber) != 0
+			})
+			if disputed.Load() == 0 || strings.Contains(m.log.String(), `msg="certificate not obtained"`) {
+				t.Errorf("%d orders disputed:\n%s", disputed.Load(), m.log.String())
+			}
+		})
+	}
 }
 
 func TestRenewalBeforeTheEnd(t *testing.T) {

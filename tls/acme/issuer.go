@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -132,7 +133,21 @@ func (i *issuer) orderOnce(ctx context.Context, csr *x509.CertificateRequest) ([
 	}
 	p.Replaces = i.replaced(ctx, csr, account.Location)
 	client := acmez.Client{Client: i.client.Client, ChallengeSolvers: i.solve.of(csr.DNSNames)}
-	return client.ObtainCertificate(ctx, p)
+	chains, err := client.ObtainCertificate(ctx, p)
+	if p.Replaces != nil && mayDisputeReplaced(err) {
+		p.Replaces = nil
+		chains, err = client.ObtainCertificate(ctx, p)
+	}
+	return chains, err
+}
+
+// mayDisputeReplaced is whether an order may have been refused for the certificate that it replaces: it has another
+// replacement (RFC 9773, section 5), or the authority doesn't find it. Without it the order is as any other.
+func mayDisputeReplaced(err error) bool {
+	p, ok := errors.AsType[acmeproto.Problem](err)
+	return ok && slices.Contains([]string{
+		acmeproto.ProblemTypeAlreadyReplaced, acmeproto.ProblemTypeMalformed, acmeproto.ProblemTypeServerInternal,
+	}, p.Type)
 }
 
 // replaced is the certificate of this authority that the order renews (RFC 9773, section 5), or nil. It must be of the same

@@ -3,6 +3,7 @@ package acmetest
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -39,6 +40,7 @@ type CA struct {
 	joined atomic.Int64
 	ahead  atomic.Int64                     // of our clock, in nanoseconds
 	fault  atomic.Pointer[http.HandlerFunc] // answers new orders in Pebble's place
+	lost   atomic.Pointer[http.HandlerFunc] // answers those that replace a certificate
 }
 
 // Options are what tests vary.
@@ -76,6 +78,9 @@ func Start(t testing.TB, o Options) *CA {
 	a.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", time.Now().Add(time.Duration(a.ahead.Load())).UTC().Format(http.TimeFormat))
 		fault := a.fault.Load()
+		if lost := a.lost.Load(); lost != nil && r.URL.Path == newOrder && replaces(r) {
+			fault = lost
+		}
 		if fault == nil || r.URL.Path != newOrder {
 			a.count(api, w, r)
 			return
@@ -146,6 +151,21 @@ func (a *CA) Break(f http.HandlerFunc) {
 		return
 	}
 	a.fault.Store(&f)
+}
+
+// BreakReplacing lets f answer orders that name the certificate that they replace (RFC 9773, section 5).
+func (a *CA) BreakReplacing(f http.HandlerFunc) { a.lost.Store(&f) }
+
+// replaces is whether an order names a certificate that it replaces; r can be read anew.
+func replaces(r *http.Request) bool {
+	text, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(text))
+	var signed struct{ Payload string }
+	if err != nil || json.Unmarshal(text, &signed) != nil {
+		return false
+	}
+	order, err := base64.RawURLEncoding.DecodeString(signed.Payload)
+	return err == nil && bytes.Contains(order, []byte(`"replaces"`))
 }
 
 // SetClock has it tell a time that is ahead of ours.
