@@ -39,6 +39,26 @@ func TestWildcard(t *testing.T) {
 	}
 }
 
+// TestChallengeZone: a wildcard is obtained by records in another zone, which a CNAME leads to.
+func TestChallengeZone(t *testing.T) {
+	t.Parallel()
+	f := startFront(t)
+	p := acmetest.StartPrimary(t)
+	p.Alias("_acme-challenge.example.com.", "example.com.acme.example.net.")
+	ca := acmetest.Start(t, acmetest.Options{HTTPPort: f.httpPort(), TLSPort: f.tlsPort(), Resolver: p.Address()})
+	o := options(t, &authority{ca})
+	o.DNS = []dns01.Options{{
+		Zones: []string{"example.com"}, ChallengeZone: "acme.example.net", Provider: dns01.RFC2136, Server: p.Address(), Resolver: p.Address(),
+		NameServers: []string{p.Address()}, KeyFile: filepath.Join(t.TempDir(), "key"), Propagation: time.Minute,
+	}}
+	writeFile(t, o.DNS[0].KeyFile, []byte(acmetest.TSIGKey))
+	m := start(t, f, o, "*.example.com", "*.sub.example.com")
+	await(t, "the wildcard is served", func() bool { return f.served("any.example.com") != nil })
+	await(t, "the other one is told what it needs", func() bool {
+		return strings.Contains(m.of("*.sub.example.com").Problem, "such as sub.example.com.acme.example.net")
+	})
+}
+
 // TestRecordIsLate: the authority isn't asked for as long as a name server hasn't the record, and the status says which.
 func TestRecordIsLate(t *testing.T) {
 	t.Parallel()

@@ -23,13 +23,14 @@ type Primary struct {
 
 	mu    sync.Mutex // guards the following fields
 	texts map[string][]string
+	alias map[string]string
 	hides int // so many more questions for a record are answered that it isn't there
 }
 
 // StartPrimary starts one over UDP and TCP, until the test's end.
 func StartPrimary(t testing.TB) *Primary {
 	t.Helper()
-	p := &Primary{texts: map[string][]string{}}
+	p := &Primary{texts: map[string][]string{}, alias: map[string]string{}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	p.address = l.Addr().String()
@@ -60,16 +61,36 @@ func (p *Primary) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		m.SetTsig(keyName, dns.HmacSHA256, 300, int64(q.IsTsig().TimeSigned))
 	case q.Question[0].Qtype == dns.TypeTXT && p.hides > 0:
 		p.hides--
-	case q.Question[0].Qtype == dns.TypeTXT:
-		for _, text := range p.texts[q.Question[0].Name] {
-			m.Answer = append(m.Answer, &dns.TXT{Hdr: header(q, dns.TypeTXT), Txt: []string{text}})
-		}
+	default:
+		p.answer(m, q.Question[0])
 	}
 	_ = w.WriteMsg(m) // who has gone asks again
 }
 
-func header(q *dns.Msg, kind uint16) dns.RR_Header {
-	return dns.RR_Header{Name: q.Question[0].Name, Rrtype: kind, Class: dns.ClassINET}
+// answer has CNAMEs and TXT records.
+func (p *Primary) answer(m *dns.Msg, q dns.Question) {
+	name := q.Name
+	if target := p.alias[name]; target != "" {
+		m.Answer = append(m.Answer, &dns.CNAME{Hdr: header(name, dns.TypeCNAME), Target: target})
+		name = target
+	}
+	if q.Qtype != dns.TypeTXT {
+		return
+	}
+	for _, text := range p.texts[name] {
+		m.Answer = append(m.Answer, &dns.TXT{Hdr: header(name, dns.TypeTXT), Txt: []string{text}})
+	}
+}
+
+func header(name string, kind uint16) dns.RR_Header {
+	return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET}
+}
+
+// Alias makes name a CNAME for target; both end with a dot.
+func (p *Primary) Alias(name, target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.alias[name] = target
 }
 
 func (p *Primary) update(q *dns.Msg) {

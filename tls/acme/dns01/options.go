@@ -15,6 +15,9 @@ type Options struct {
 	Zones []string `yaml:"zones"`
 	// Provider is rfc2136 or cloudflare.
 	Provider string `yaml:"provider"`
+	// ChallengeZone has the records in place of Zones, whose _acme-challenge names are CNAMEs for names in it; empty: Zones
+	// have them. The provider's key or token needs no right to change Zones then.
+	ChallengeZone string `yaml:"challenge_zone"`
 	// Server is the zones' primary name server, HOST:PORT, and KeyFile a TSIG key (RFC 8945) that may change their
 	// _acme-challenge records, as tsig-keygen writes it: for rfc2136.
 	Server  string `yaml:"server"`
@@ -22,7 +25,7 @@ type Options struct {
 	// TokenFile has an API token that may read the zones and edit their records: for cloudflare.
 	TokenFile string `yaml:"token_file"`
 	// NameServers must all have a record before an authority is asked to look for it. None: those that the zone names, as
-	// Resolver has it; empty: the system's first.
+	// Resolver has it, which knows the CNAMEs as well; empty: the system's first.
 	NameServers []string `yaml:"name_servers"` // HOST:PORT
 	Resolver    string   `yaml:"resolver"`     // HOST:PORT
 	// Propagation is how long that may take.
@@ -88,18 +91,27 @@ func (o *Options) checkOthers(report func(key, problem string)) {
 const maxPropagation = 5 * time.Minute
 
 func (o *Options) checkZones(report func(key, problem string)) {
+	if o.ChallengeZone != "" && !isZone(o.ChallengeZone) {
+		report("challenge_zone", notZone(o.ChallengeZone))
+	}
 	if len(o.Zones) == 0 {
 		report("zones", "is missing: the zones whose names it serves, such as example.com")
 	}
 	for i, z := range o.Zones {
 		at := fmt.Sprintf("zones[%d]", i)
 		switch {
-		case z == "" || strings.Trim(z, ".*") != z || strings.ToLower(z) != z:
-			report(at, fmt.Sprintf("%q is no zone in lower case, such as example.com", z))
+		case !isZone(z):
+			report(at, notZone(z))
 		case slices.Contains(o.Zones[:i], z):
 			report(at, fmt.Sprintf("%q is given twice", z))
 		}
 	}
+}
+
+func isZone(z string) bool { return z != "" && strings.Trim(z, ".*") == z && strings.ToLower(z) == z }
+
+func notZone(z string) string {
+	return fmt.Sprintf("%q is no zone in lower case, such as example.com", z)
 }
 
 func isHostPort(s string) bool {
@@ -125,9 +137,11 @@ func (o *Options) Covers(name string) bool { return o.zoneOf(name) != "" }
 func (o *Options) zoneOf(name string) (longest string) {
 	name = strings.ToLower(strings.TrimPrefix(name, "*."))
 	for _, z := range o.Zones {
-		if (name == z || strings.HasSuffix(name, "."+z)) && len(z) > len(longest) {
+		if isIn(name, z) && len(z) > len(longest) {
 			longest = z
 		}
 	}
 	return longest
 }
+
+func isIn(name, zone string) bool { return name == zone || strings.HasSuffix(name, "."+zone) }

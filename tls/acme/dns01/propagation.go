@@ -72,7 +72,7 @@ func (r *record) servers(ctx context.Context) (list []server, err error) {
 	if list != nil {
 		return list, nil
 	}
-	resolver, err := r.resolver()
+	resolver, err := r.host.resolver()
 	if err != nil {
 		return nil, err
 	}
@@ -91,9 +91,9 @@ func (r *record) servers(ctx context.Context) (list []server, err error) {
 	return list, nil
 }
 
-func (r *record) resolver() (string, error) {
-	if r.host.Resolver != "" {
-		return r.host.Resolver, nil
+func (h *host) resolver() (string, error) {
+	if h.Resolver != "" {
+		return h.Resolver, nil
 	}
 	c, err := dns.ClientConfigFromFile(resolvFile)
 	if err != nil {

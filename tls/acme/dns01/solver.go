@@ -69,12 +69,21 @@ type record struct {
 	text string
 }
 
-func (s *Solver) record(c acmeproto.Challenge) (*record, error) {
+func (s *Solver) record(ctx context.Context, c acmeproto.Challenge) (*record, error) {
 	h, zone := s.find(c.Identifier.Value)
 	if h == nil {
 		return nil, fmt.Errorf("%s is in none of the zones of tls.acme.dns", c.Identifier.Value)
 	}
-	return &record{h, zone, strings.TrimSuffix(c.DNS01TXTRecordName(), "."), c.DNS01KeyAuthorization()}, nil
+	r := &record{h, zone, strings.TrimSuffix(c.DNS01TXTRecordName(), "."), c.DNS01KeyAuthorization()}
+	if h.ChallengeZone == "" {
+		return r, nil
+	}
+	var err error
+	if r.name, err = h.delegated(ctx, r.name); err != nil {
+		return nil, err
+	}
+	r.zone = h.ChallengeZone
+	return r, nil
 }
 
 func (r *record) rr() libdns.Record {
@@ -83,7 +92,7 @@ func (r *record) rr() libdns.Record {
 
 // Present adds the record of c.
 func (s *Solver) Present(ctx context.Context, c acmeproto.Challenge) error {
-	r, err := s.record(c)
+	r, err := s.record(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -95,12 +104,12 @@ func (s *Solver) Present(ctx context.Context, c acmeproto.Challenge) error {
 
 // CleanUp deletes the record of c. ctx may have ended.
 func (s *Solver) CleanUp(ctx context.Context, c acmeproto.Challenge) error {
-	r, err := s.record(c)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanLimit)
+	defer cancel()
+	r, err := s.record(ctx, c)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanLimit)
-	defer cancel()
 	if _, err := r.host.DeleteRecords(ctx, r.zone+".", []libdns.Record{r.rr()}); err != nil {
 		return fmt.Errorf("delete %s from the zone %s by %s: %w", r.name, r.zone, r.host.who(), err)
 	}
@@ -117,7 +126,7 @@ func (h *host) who() string {
 
 // Wait waits until every name server of the zone has the record of c.
 func (s *Solver) Wait(ctx context.Context, c acmeproto.Challenge) error {
-	r, err := s.record(c)
+	r, err := s.record(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -72,6 +72,40 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// TestDelegated: records are written where a CNAME leads, and nowhere else; a name without one is told what it needs.
+func TestDelegated(t *testing.T) {
+	t.Parallel()
+	p := acmetest.StartPrimary(t)
+	o := options(t, p, "example.com")
+	o.ChallengeZone, o.Resolver = "acme.example.net", p.Address()
+	s, err := dns01.New([]dns01.Options{o})
+	must(t, err)
+	p.Alias("_acme-challenge.www.example.com.", "between.example.org.")
+	p.Alias("between.example.org.", "WWW.acme.example.net.")
+	c := challenge("www.example.com", "one")
+	must(t, s.Present(t.Context(), c))
+	must(t, s.Wait(t.Context(), c))
+	if got := p.Texts("www.acme.example.net."); len(got) != 1 || len(p.Texts("_acme-challenge.www.example.com.")) > 0 {
+		t.Errorf("%q", got)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	must(t, s.CleanUp(ended, c))
+	if got := p.Texts("www.acme.example.net."); len(got) != 0 {
+		t.Errorf("left: %q", got)
+	}
+
+	p.Alias("_acme-challenge.loop.example.com.", "_acme-challenge.loop.example.com.")
+	for name, want := range map[string]string{
+		"none.example.com": "needs one for a name in acme.example.net, such as none.example.com.acme.example.net",
+		"loop.example.com": "8 of them lead to _acme-challenge.loop.example.com, and not into acme.example.net",
+	} {
+		if err := s.Present(t.Context(), challenge(name, "one")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestRefused: what the name server says is told, and nothing of the key.
 func TestRefused(t *testing.T) {
 	t.Parallel()
@@ -124,6 +158,7 @@ func TestCheck(t *testing.T) {
 	}
 	f(func(*dns01.Options) {})
 	f(func(o *dns01.Options) { o.Zones = nil }, "zones")
+	f(func(o *dns01.Options) { o.ChallengeZone = "acme.example.net." }, "challenge_zone")
 	f(func(o *dns01.Options) { o.Zones = []string{"*.example.com", "Example.com", "a.example", "a.example"} }, "zones[0]", "zones[1]", "zones[3]")
 	f(func(o *dns01.Options) { o.Provider = "route66" }, "provider")
 	f(func(o *dns01.Options) { o.Server, o.KeyFile = "ns1", "" }, "key_file", "key_file", "server")
