@@ -200,7 +200,8 @@ func sockets(cfg *configs.Config) []socket {
 func (n *node) open(s socket, cfg *configs.Config) (*listener.Listener, error) {
 	c := listener.Config{
 		VIP: s.vip, Limits: cfg.Limits, TLS: n.tlsConfig(s.vip), Handler: n.server,
-		TokenKey: n.tokenKey(), Gate: n.gate, Handshakes: n.handshakes, Metrics: n.connections, Journal: n.journal, Log: n.log,
+		TokenKey: n.tokenKey(), Gate: n.gate, Clients: n.clients, Handshakes: n.handshakes, Metrics: n.connections,
+		Journal: n.journal, Log: n.log,
 	}
 	c.Addresses = []netip.Addr{s.at.Addr()}
 	if s.tls {

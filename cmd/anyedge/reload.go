@@ -257,6 +257,7 @@ func (n *node) apply(next, old *live) {
 	n.tracker.Retain(slices.Collect(maps.Keys(cfg.Origins)), slices.Collect(maps.Keys(cfg.VIPs)))
 	n.limiter.Configure(cfg.Limits)
 	n.gate.SetLimit(cfg.Limits.Connections)
+	n.clients.SetLimit(cfg.Limits.ClientConnections)
 	n.handshakes.SetLimits(cfg.Limits.QUICHandshakes, cfg.Limits.QUICHandshakeRate)
 	n.cache.Configure(cfg.Cache.Options)
 	n.governor.Configure(cfg.Cache.Governed)

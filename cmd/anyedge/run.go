@@ -152,6 +152,7 @@ type node struct {
 	connections *listener.Metrics
 	requests    *proxy.Metrics
 	gate        *listener.Gate
+	clients     *admission.Shares // connections of each client
 	handshakes  *listener.Handshakes
 	limiter     *admission.Limiter
 	cache       *cache.Cache
@@ -262,6 +263,7 @@ func newNodeAfter(before *former, cfg *configs.Config, certs *edgetls.Store, fil
 	n.sent.set(-1)
 	n.limiter = admission.New(cfg.Limits, n.registry)
 	n.connections, n.requests, n.gate = listener.NewMetrics(n.registry), proxy.NewMetrics(n.registry), listener.NewGate(cfg.Limits.Connections)
+	n.clients = admission.NewShares(cfg.Limits.ClientConnections)
 	n.handshakes = listener.NewHandshakes(cfg.Limits.QUICHandshakes, cfg.Limits.QUICHandshakeRate)
 	n.governor = governor.New(log)
 	n.cache = n.newCache(cfg)

@@ -13,7 +13,9 @@ type Options struct {
 	IdleTimeout   time.Duration `yaml:"idle_timeout"`        // an idle connection is closed after that
 	Requests      int           `yaml:"requests"`            // in flight on this node; more: 503
 	Connections   int           `yaml:"connections"`         // TCP connections on this node; more wait in the kernel
-	Streams       uint32        `yaml:"streams"`             // concurrent streams of an H2 or H3 connection
+	// ClientConnections are those, TCP and QUIC, of one client (as of Rate); more are refused. 0 turns it off.
+	ClientConnections int    `yaml:"client_connections"`
+	Streams           uint32 `yaml:"streams"` // concurrent streams of an H2 or H3 connection
 	// Rate is requests per second of one client (an IPv4 address, an IPv6 /64), with Burst of them at once;
 	// more: 429. 0 turns it off.
 	Rate  float64 `yaml:"rate"`
@@ -62,6 +64,9 @@ func (o *Options) Check(report func(key, problem string)) {
 	}
 	if o.Connections < 1 {
 		report("connections", "must be at least 1")
+	}
+	if o.ClientConnections < 0 {
+		report("client_connections", "must not be negative; 0 turns it off")
 	}
 	if o.Streams < 1 {
 		report("streams", "must be at least 1")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -47,6 +48,9 @@ func (a *acceptor) accept() (*conn, error) {
 		switch {
 		case err == nil:
 			a.pause = 0
+			if a.refuses(tcp) {
+				continue
+			}
 			return a.admit(tcp)
 		case a.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return nil, net.ErrClosed
@@ -57,8 +61,35 @@ func (a *acceptor) accept() (*conn, error) {
 	}
 }
 
+// refuses resets a connection of a client that has as many as it may, which costs least: it waits for nothing.
+func (a *acceptor) refuses(tcp *net.TCPConn) bool {
+	if a.set.clients.Take(clientOf(tcp)) {
+		return false
+	}
+	a.metrics.refused(overTCP)
+	_ = tcp.SetLinger(0)
+	_ = tcp.Close()
+	return true
+}
+
+// clientOf is the address of a connection's client.
+func clientOf(tcp *net.TCPConn) netip.Addr { return addressOf(tcp.RemoteAddr()) }
+
+// addressOf is a peer's address; the zero one where a has none.
+func addressOf(a net.Addr) netip.Addr {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return a.AddrPort().Addr()
+	case *net.UDPAddr:
+		return a.AddrPort().Addr()
+	}
+	return netip.Addr{}
+}
+
+// admit waits for the place of a connection that has its client's share.
 func (a *acceptor) admit(tcp *net.TCPConn) (*conn, error) {
 	if err := a.set.gate.enter(a.ctx); err != nil {
+		a.set.clients.Give(clientOf(tcp))
 		_ = tcp.Close()
 		return nil, net.ErrClosed
 	}

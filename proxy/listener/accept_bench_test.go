@@ -20,7 +20,7 @@ func BenchmarkAccept(b *testing.B) {
 	}
 	defer ln.Close()
 	m := config.Metrics.of("www")
-	a := &acceptor{TCPListener: ln, set: newConnSet(config.Gate, m, newLosses("www", m, nil)), metrics: m, log: config.Log, ctx: context.Background()}
+	a := &acceptor{TCPListener: ln, set: newConnSet(&config, m, newLosses("www", m, nil)), metrics: m, log: config.Log, ctx: context.Background()}
 	var took time.Duration
 	for b.Loop() {
 		var clients, accepted []net.Conn

@@ -26,11 +26,12 @@ type Config struct {
 	TokenKey []byte
 	// Hits answers plain requests over TLS without the Handler; nil: nothing does.
 	Hits       hitpath.Finder
-	Gate       *Gate           // TCP connections of all listeners; nil: one of its own, of Limits.Connections
-	Handshakes *Handshakes     // QUIC handshakes of all listeners; nil: one of its own, of Limits
-	Metrics    *Metrics        // shared by all listeners; nil: counted nowhere
-	Journal    *health.Journal // nil: none
-	Log        *slog.Logger    // nil: none
+	Gate       *Gate             // TCP connections of all listeners; nil: one of its own, of Limits.Connections
+	Clients    *admission.Shares // connections of each client at all listeners; nil: of its own, of Limits.ClientConnections
+	Handshakes *Handshakes       // QUIC handshakes of all listeners; nil: one of its own, of Limits
+	Metrics    *Metrics          // shared by all listeners; nil: counted nowhere
+	Journal    *health.Journal   // nil: none
+	Log        *slog.Logger      // nil: none
 	// Steering hands packets of others' QUIC connections to them; nil: quic-go reads the sockets itself.
 	Steering Steering
 	// Inherited are sockets of the process before this one; nil: there was none.
@@ -42,6 +43,9 @@ type Config struct {
 func (c *Config) setDefaults() {
 	if c.Gate == nil {
 		c.Gate = NewGate(c.Limits.Connections)
+	}
+	if c.Clients == nil {
+		c.Clients = admission.NewShares(c.Limits.ClientConnections)
 	}
 	if c.Handshakes == nil {
 		c.Handshakes = NewHandshakes(c.Limits.QUICHandshakes, c.Limits.QUICHandshakeRate)

@@ -9,10 +9,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/anyedge/anyedge/proxy/admission"
 )
 
-// conn is a client's TCP connection: it holds a place in the gate and is counted until it is closed, by whoever has it
-// then, a handler that took it over (http.Hijacker) included.
+// conn is a client's TCP connection: it holds a place in the gate and one of its client's shares, and is counted until it is
+// closed, by whoever has it then, a handler that took it over (http.Hijacker) included.
 type conn struct {
 	*net.TCPConn
 	set      *connSet
@@ -81,6 +83,7 @@ type leaver interface{ Leave() }
 // connSet are the open TCP connections of a listener.
 type connSet struct {
 	gate    *Gate
+	clients *admission.Shares
 	metrics *vipMetrics
 	losses  *losses
 	held    held
@@ -90,13 +93,13 @@ type connSet struct {
 	empty chan struct{} // closed while there is no connection
 }
 
-func newConnSet(gate *Gate, m *vipMetrics, l *losses) *connSet {
-	s := &connSet{gate: gate, metrics: m, losses: l, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
+func newConnSet(c *Config, m *vipMetrics, l *losses) *connSet {
+	s := &connSet{gate: c.Gate, clients: c.Clients, metrics: m, losses: l, conns: map[*conn]struct{}{}, empty: make(chan struct{})}
 	close(s.empty)
 	return s
 }
 
-// add takes over c, which has its place in the gate.
+// add takes over c, which has its place in the gate and its client's share.
 func (s *connSet) add(tcp *net.TCPConn) *conn {
 	c := &conn{TCPConn: tcp, set: s}
 	s.mu.Lock()
@@ -121,6 +124,7 @@ func (s *connSet) serve(c *conn, p Protocol) {
 
 func (s *connSet) remove(c *conn) {
 	s.gate.leave()
+	s.clients.Give(clientOf(c.TCPConn))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)

@@ -31,7 +31,8 @@
 // from [Inherited], the one that goes stops accepting by [Listener.PauseAccept], and by what its Steering does for QUIC.
 //
 // What a client may take is limited before a handler runs: the header's size (431) and time, concurrent streams, idle
-// time, and, shared by all listeners through a [Gate], TCP connections. Where the protocols differ:
+// time, and, shared by all listeners, TCP connections through a [Gate] and those of one client, QUIC's too, through
+// admission.Shares. Where the protocols differ:
 //
 //   - A header that is too large: 431, where each field counts 32 octets more than it has (RFC 9113, section 6.5.2;
 //     RFC 9114, section 4.2.2). An H2 connection ends with an error where four times the limit come in one block.

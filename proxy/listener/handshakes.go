@@ -41,6 +41,7 @@ const (
 	crowdNone       crowd = ""
 	crowdUnfinished crowd = "unfinished"
 	crowdRate       crowd = "rate"
+	crowdClient     crowd = "client"
 )
 
 // crowded is asked for each Initial packet that comes without proof of an address and belongs to no handshake yet.

@@ -70,7 +70,7 @@ func Open(c Config) (*Listener, error) {
 		log:       c.Log,
 		closed:    make(chan struct{}),
 	}
-	l.conns = newConnSet(c.Gate, m, l.losses)
+	l.conns = newConnSet(&c, m, l.losses)
 	l.accepting, l.stopAccept = context.WithCancel(context.Background())
 	l.requests, l.cutOff = context.WithCancel(WithInfo(context.Background(), l.secure))
 	l.http = l.newHTTPServer()

@@ -12,6 +12,7 @@ import (
 type Metrics struct {
 	open       *prometheus.GaugeVec   // vip, protocol
 	accepted   *prometheus.CounterVec // vip, protocol
+	refused    *prometheus.CounterVec // vip, transport
 	lost       *prometheus.CounterVec // vip, protocol, reason
 	handshakes *prometheus.CounterVec // vip, transport, result
 	sessions   *prometheus.CounterVec // vip, transport, version, resumed
@@ -32,7 +33,7 @@ type Metrics struct {
 // NewMetrics returns metrics that are registered on reg.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := newMetrics()
-	reg.MustRegister(m.open, m.accepted, m.lost, m.handshakes, m.sessions, m.exchanges, m.acceptErrs, m.sendErrs, m.panics, m.tooLarge,
+	reg.MustRegister(m.open, m.accepted, m.refused, m.lost, m.handshakes, m.sessions, m.exchanges, m.acceptErrs, m.sendErrs, m.panics, m.tooLarge,
 		m.unfinished, m.retries, m.proven, m.rehomed)
 	return m
 }
@@ -63,6 +64,7 @@ func newMetrics() *Metrics {
 			Help: "Open client connections.",
 		}, []string{"vip", "protocol"}),
 		accepted: counter("connections_total", "Client connections whose handshake, if any, succeeded.", "vip", "protocol"),
+		refused:  counter("connections_refused_total", "Connections of clients that had as many as limits.client_connections; over quic one for each packet that would begin one.", "vip", "transport"),
 		lost: counter("connections_lost_total",
 			"Client connections that ended otherwise than by being closed: reset, timeout, error.", "vip", "protocol", "reason"),
 		handshakes: counter("handshakes_total",
@@ -80,7 +82,7 @@ func newMetrics() *Metrics {
 			Help: "Unfinished QUIC handshakes.",
 		}, []string{"vip"}),
 		retries: counter("quic_retries_total",
-			"Initial packets of QUIC clients that must first prove their address, answered with Retry while handshakes are too many (unfinished) or begin too fast (rate): limits.quic_handshakes, limits.quic_handshake_rate.",
+			"Initial packets of QUIC clients that must first prove their address, answered with Retry while handshakes are too many (unfinished) or begin too fast (rate), or while one client has too many connections (client): limits.quic_handshakes, limits.quic_handshake_rate, limits.client_connections.",
 			"vip", "reason"),
 		proven:   counter("quic_addresses_proven_total", "QUIC handshakes that began with a token that holds, of a Retry or of an earlier connection.", "vip"),
 		rehomed:  counter("quic_rehomed_total", "QUIC connections whose clients were asked, by GOAWAY, to connect anew, having lived on a detour for fleet.steering.rehome.", "vip"),

@@ -42,6 +42,7 @@ func (m *Metrics) of(vip string) *vipMetrics {
 		retries: map[crowd]prometheus.Counter{
 			crowdUnfinished: m.retries.WithLabelValues(vip, string(crowdUnfinished)),
 			crowdRate:       m.retries.WithLabelValues(vip, string(crowdRate)),
+			crowdClient:     m.retries.WithLabelValues(vip, string(crowdClient)),
 		},
 	}
 }
@@ -49,6 +50,10 @@ func (m *Metrics) of(vip string) *vipMetrics {
 func (m *vipMetrics) opened(p Protocol) {
 	m.all.accepted.WithLabelValues(m.vip, string(p)).Inc()
 	m.all.open.WithLabelValues(m.vip, string(p)).Inc()
+}
+
+func (m *vipMetrics) refused(t transport) {
+	m.all.refused.WithLabelValues(m.vip, string(t)).Inc()
 }
 
 func (m *vipMetrics) closed(p Protocol) {

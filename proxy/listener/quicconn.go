@@ -3,6 +3,7 @@ package listener
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -18,21 +19,23 @@ const quicLinger = time.Second
 
 // quicConn is one client's H3 connection.
 type quicConn struct {
-	owner *quicServer
-	conn  *quic.Conn
-	h3    *h3.Conn
+	owner  *quicServer
+	conn   *quic.Conn
+	h3     *h3.Conn
+	client netip.Addr // as it was first: it may migrate
 
 	mu       sync.Mutex // guards the following fields
 	requests int        // being answered
 	cut      bool       // a request ended with the connection
 	counted  bool       // as open, its handshake being complete
+	shares   bool       // it has one of its client's shares
 	leaving  bool
 	linger   *time.Timer // nil: not lingering
 }
 
 func newQUICConn(s *quicServer, c *quic.Conn) *quicConn {
 	limits := s.listener.config.Limits
-	q := &quicConn{owner: s, conn: c}
+	q := &quicConn{owner: s, conn: c, client: addressOf(c.RemoteAddr())}
 	info := *s.listener.secure
 	info.Handshake = c.HandshakeComplete()
 	q.h3 = h3.NewConn(c, h3.Config{
@@ -60,8 +63,12 @@ func (q *quicConn) count() {
 	}
 	q.owner.shakeEnds(shakeOf(q.conn))
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.settle()
+	refused := q.counted && !q.shares
+	q.mu.Unlock()
+	if refused {
+		_ = q.conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), "as many connections as one client may have") // never fails
+	}
 }
 
 // settle counts the connection and its handshake, once. q.mu is held.
@@ -78,6 +85,10 @@ func (q *quicConn) settle() {
 	state := q.conn.ConnectionState().TLS
 	q.owner.listener.metrics.handshake(overQUIC, &state)
 	q.owner.listener.metrics.opened(H3)
+	// Not before: until a handshake is complete anybody may have forged the address.
+	if q.shares = q.owner.listener.config.Clients.Take(q.client); !q.shares {
+		q.owner.listener.metrics.refused(overQUIC)
+	}
 }
 
 // finish closes the accounts of a connection that has ended.
@@ -95,6 +106,9 @@ func (q *quicConn) finish() {
 		return
 	}
 	q.owner.listener.metrics.closed(H3)
+	if q.shares {
+		q.owner.listener.config.Clients.Give(q.client)
+	}
 	if reason := lossOf(context.Cause(q.conn.Context()), q.cut); reason != "" {
 		q.owner.listener.losses.note(H3, reason)
 	}

@@ -12,6 +12,9 @@ import (
 
 type shakeKey struct{}
 
+// errTooMany refuses a connection of a client that has as many as it may.
+var errTooMany = errors.New("the client has as many connections as it may")
+
 // shake is the account of one QUIC handshake, which is settled once.
 type shake struct {
 	over     atomic.Bool // it no longer counts as unfinished
@@ -21,6 +24,10 @@ type shake struct {
 
 // handshaking follows the handshake of a connection that begins: quic-go hands over only those that get somewhere.
 func (s *quicServer) handshaking(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	if info.AddrVerified && s.listener.config.Clients.Full(addressOf(info.RemoteAddr)) {
+		s.listener.metrics.refused(overQUIC)
+		return nil, errTooMany
+	}
 	h := &shake{}
 	s.shakeBegins(info.AddrVerified)
 	context.AfterFunc(ctx, func() {
@@ -35,8 +42,11 @@ func (s *quicServer) handshaking(ctx context.Context, info *quic.ClientInfo) (co
 }
 
 // mustProve says whether a client must prove its address before its handshake.
-func (s *quicServer) mustProve(net.Addr) bool {
+func (s *quicServer) mustProve(client net.Addr) bool {
 	why := s.listener.config.Handshakes.crowded(time.Now())
+	if why == crowdNone && s.listener.config.Clients.Full(addressOf(client)) {
+		why = crowdClient
+	}
 	if why == crowdNone {
 		return false
 	}
