@@ -109,7 +109,7 @@ const maxDigits = 18
 // frame takes what a field says about the response's framing; false: it isn't plain.
 func (a *answer) frame(name, value string) bool {
 	switch name {
-	case "Transfer-Encoding", "Trailer", "Upgrade", "Pragma": // of the last net/http makes Cache-Control
+	case "Transfer-Encoding", "Trailer", "Upgrade":
 		return false
 	case "Connection":
 		return strings.EqualFold(value, "keep-alive")

@@ -61,10 +61,12 @@ func (c *Client) ask(n *conn, r *http.Request, head []byte) (*http.Response, *bo
 			}
 			return &a.Response, &a.body, nil
 		}
+		section := n.suspect()
 		resp, err := http.ReadResponse(n.in, r)
 		if err != nil {
 			return nil, nil, c.broken(n, err)
 		}
+		repair(resp, section)
 		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
 			return resp, &body{content: resp.Body}, nil
 		}

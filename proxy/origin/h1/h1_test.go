@@ -398,6 +398,32 @@ func TestFields(t *testing.T) {
 	}
 }
 
+// TestFieldsAsTheyCame has header sections of which net/http would keep Connection to itself, RFC 9110 §7.6.1, or make a
+// Cache-Control that nobody sent, RFC 9111 §5.4.
+func TestFieldsAsTheyCame(t *testing.T) {
+	for _, fields := range []string{
+		"Connection: close, X", "connection: X\r\nConnection: Close", "Connection: X,\r\n close", "Connection: close", "Connection: X",
+		"Pragma: no-cache", "pragma: no-cache", "Pragma: no-cache\r\nCache-Control: max-age=1", "Pragma: no-cache\r\nCache-Control: no-cache",
+		"Connection: close\r\nPragma: no-cache", "X: y",
+	} {
+		for _, framing := range []string{"Content-Length: 2\r\n\r\nok", "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"} {
+			s := serve(t, "HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\nHTTP/1.1 200 OK\r\n"+fields+"\r\n"+framing+hangUp)
+			o := ask(t.Context(), t, s.client(), "GET")
+			if o.content != "ok" || o.err != nil || o.broken != nil {
+				t.Errorf("%q %q: %+v", fields, framing, o)
+				continue
+			}
+			came, err := textproto.NewReader(bufio.NewReader(strings.NewReader(fields + "\r\n\r\n"))).ReadMIMEHeader()
+			must(t, err)
+			for _, name := range []string{"Connection", "Pragma", "Cache-Control"} {
+				if got, want := o.resp.Header[name], came[name]; !slices.Equal(got, want) {
+					t.Errorf("%q %q: %s is %q, want %q", fields, framing, name, got, want)
+				}
+			}
+		}
+	}
+}
+
 // TestBuffered tells how much of a content has come.
 func TestBuffered(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -541,7 +567,8 @@ func TestTakes(t *testing.T) {
 	}
 }
 
-// FuzzResponse has net/http and the client read the same octets: they must make the same of them.
+// FuzzResponse has net/http and the client read the same octets: they must make the same of them, but for the fields that
+// net/http changes.
 func FuzzResponse(f *testing.F) {
 	for _, text := range []string{
 		ok, "HTTP/1.1 200 OK\r\n\r\nto the end", "HTTP/1.0 404 Not Found\r\nConnection: keep-alive\r\n\r\n", "HTTP/1.1 103 x\r\n\r\n" + ok, "",
@@ -587,6 +614,10 @@ func told(resp *http.Response, err error) string {
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return "101 "
+	}
+	delete(resp.Header, "Connection")
+	if len(resp.Header["Pragma"]) > 0 {
+		delete(resp.Header, "Cache-Control")
 	}
 	content, err := io.ReadAll(resp.Body)
 	return fmt.Sprintf("%s %v %v %q, error %t, %v", resp.Status, resp.ContentLength, resp.Header, content, err != nil, resp.Trailer)
