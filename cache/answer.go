@@ -32,6 +32,7 @@ func (x *exchange) answer(s *Response, addFields func(http.Header), from source)
 	s, from = rep.s, rep.from
 	h := x.w.Header()
 	rep.addFields(h)
+	leaveType(h)
 	if age := s.figures.age(now); x.status.Hit || age >= time.Second {
 		h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
 	}
@@ -50,6 +51,14 @@ func (x *exchange) answer(s *Response, addFields func(http.Header), from source)
 		return x.answerWhole(s, from)
 	}
 	return nil
+}
+
+// leaveType keeps the server from guessing a media type, as net/http does: where the origin says none, that is the client's to
+// decide, RFC 9110 §8.3.
+func leaveType(h http.Header) {
+	if _, said := h["Content-Type"]; !said {
+		h["Content-Type"] = nil
+	}
 }
 
 // answerNotModified drops what describes a content, RFC 9110 §15.4.5.

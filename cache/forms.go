@@ -210,7 +210,7 @@ func (s *Response) encoded(c encoding.Coding, content Content) *Response {
 	form := &Response{
 		slot: s.slot, status: s.status, figures: s.figures, trailer: s.trailer, etag: suffixed(s.etag, c),
 		lastModified: s.lastModified, date: s.date, born: s.born, content: content, length: -1,
-		hasType: s.hasType, hasHSTS: s.hasHSTS,
+		hasHSTS: s.hasHSTS,
 	}
 	if content != nil {
 		form.fields, form.length = encodedFields(s.fields, form.etag, c), content.Size()

@@ -20,6 +20,7 @@ func (x *exchange) forward(response *http.Response) {
 	defer response.Body.Close()
 	h := x.w.Header()
 	copyFields(h, response.Header)
+	leaveType(h)
 	coding := x.codingOfPassing(response, h)
 	defer x.unrepresent()
 	x.status.addTo(h, x.c.name)

@@ -37,7 +37,6 @@ type Response struct {
 	revalidating atomic.Bool   // a validation behind a client's back is under way
 	kept         atomic.Bool   // the store has it, or has taken it to write it
 	keyLength    uint8         // more than shortKey where the key is longer
-	hasType      bool          // the header section has Content-Type
 	hasHSTS      bool          // it has Strict-Transport-Security
 	figures      figures
 	key          [shortKey]byte        // its begin, see isFor
@@ -98,10 +97,8 @@ func (s *Response) Status() int { return s.status }
 // Content-Length and Cache-Status. Of a content that may be encoded it has Accept-Encoding in Vary.
 func (s *Response) FieldBlock() string { return string(s.fields) }
 
-// HasType tells whether the header section has Content-Type. It doesn't read the section, which is memory of its own.
-func (s *Response) HasType() bool { return s.hasType }
-
-// HasHSTS tells whether the header section has Strict-Transport-Security, RFC 6797; as HasType does.
+// HasHSTS tells whether the header section has Strict-Transport-Security, RFC 6797. It doesn't read the section, which is
+// memory of its own.
 func (s *Response) HasHSTS() bool { return s.hasHSTS }
 
 // TrailerBlock is the stored trailer section in the same form, empty for none.
@@ -131,7 +128,7 @@ func newResponse(r *received, fields block, request FieldReader, p Policy) *Resp
 // note notes what uses ask of the fields: which there are, and the validators, RFC 9110 §8.8. A malformed one is none.
 func (s *Response) note(received time.Time) {
 	var fields FieldReader = s.fields
-	s.hasType, s.hasHSTS = has(fields, "Content-Type"), has(fields, "Strict-Transport-Security")
+	s.hasHSTS = has(fields, "Strict-Transport-Security")
 	if value, ok := singular(fields, "Etag"); ok {
 		s.etag, _ = httpfield.ParseETag(value)
 	}
@@ -160,7 +157,7 @@ func (s *Response) with(c Content, trailer block) *Response {
 	stored := &Response{
 		status: s.status, fields: s.fields, trailer: trailer, figures: s.figures, etag: s.etag,
 		lastModified: s.lastModified, date: s.date, vary: s.vary, tags: s.tags, born: s.born,
-		content: c, length: c.Size(), hasType: s.hasType, hasHSTS: s.hasHSTS,
+		content: c, length: c.Size(), hasHSTS: s.hasHSTS,
 	}
 	stored.inherit(s)
 	return stored

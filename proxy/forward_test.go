@@ -128,6 +128,28 @@ func TestResponseFields(t *testing.T) {
 	})
 }
 
+// What has no Content-Type gets none: to look at the content, or not to, is for the client to decide, RFC 9110 §8.3.
+func TestNoTypeIsGuessed(t *testing.T) {
+	origin := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Content-Type"] = nil
+		if r.URL.Path == "/unstored" {
+			w.Header().Set("Cache-Control", "no-store")
+		} else {
+			w.Header().Set("Cache-Control", "max-age=60")
+		}
+		_, _ = io.WriteString(w, "<html>hello")
+	})
+	e := newEdge(t, onlyOrigin(t, origin.URL))
+	eachProtocol(t, e, func(t *testing.T, protocol string, c *http.Client) {
+		for _, path := range []string{"/unstored", "/" + protocol, "/" + protocol, "/" + protocol} {
+			resp, content := do(t, c, e.request(t, "GET", "example.com", path, nil))
+			if lines, ok := resp.Header["Content-Type"]; ok || content != "<html>hello" {
+				t.Errorf("%s: %q of %q (%s)", path, lines, content, resp.Header.Get("Cache-Status"))
+			}
+		}
+	})
+}
+
 func TestResponseThatBreaksTheProtocol(t *testing.T) {
 	f := func(resp *http.Response, want string) {
 		t.Helper()

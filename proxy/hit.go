@@ -49,9 +49,6 @@ func (c *Chain) find(r *hitpath.Request, a *hitpath.Answer) bool {
 	if !ok || found.Answer.Length() > r.Room && r.Method != http.MethodHead {
 		return false
 	}
-	if !found.Answer.HasType() { // net/http finds out which it is
-		return false
-	}
 	if rule.hsts != "" && found.Answer.HasHSTS() { // from before the site was given its own
 		return false
 	}
