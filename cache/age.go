@@ -7,9 +7,10 @@ import (
 )
 
 // initialAge is a response's age when it came, RFC 9111 §4.2.3: what Age said with the time the request took, or what
-// Date tells, whichever is more.
+// Date tells, whichever is more. Date has whole seconds, and so has the time that it is compared with: a response that comes
+// at once is no second old, however late in its second.
 func initialAge(r *received) time.Duration {
-	apparent := r.at.Sub(r.date)
+	apparent := r.at.Truncate(time.Second).Sub(r.date)
 	corrected := ageValue(r.fields) + max(r.at.Sub(r.requested), 0)
 	return clamp(max(apparent, corrected))
 }

@@ -12,6 +12,15 @@ func forOrigin(f FieldReader) bool {
 	return has(f, "If-Match") || has(f, "If-Unmodified-Since")
 }
 
+// conditional tells whether a request has preconditions that a cache evaluates.
+func conditional(f FieldReader) bool { return has(f, "If-None-Match") || has(f, "If-Modified-Since") }
+
+// passesConditions tells whether a request goes to the origin with its preconditions, as what that answers isn't stored, so
+// that the content needn't come for nothing.
+func (x *exchange) passesConditions() bool {
+	return conditional(x.query.fields) && x.c.marks.has(x.hash, time.Now())
+}
+
 // notModified evaluates a client's preconditions against a stored response, RFC 9110 §13.2.2 and RFC 9111 §4.3.2.
 // If-None-Match counts before If-Modified-Since, and only where the answer would be a success.
 func notModified(s *Response, f FieldReader, now time.Time) bool {

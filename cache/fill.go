@@ -98,7 +98,7 @@ func (f *fill) begin() (rest func()) {
 		f.cancel()
 		f.err = err
 		f.answered.tell()
-	case response.StatusCode == http.StatusNotModified:
+	case response.StatusCode == http.StatusNotModified && f.confirmed != nil:
 		f.update(&r, response)
 	default:
 		return f.receive(&r, response)
@@ -163,7 +163,8 @@ func (f *fill) recover() {
 // errPanicked is a fill whose goroutine panicked; the log tells more.
 var errPanicked = errors.New("fill: it panicked")
 
-// exchange asks the origin; once more without preconditions when it confirms another response than ours.
+// exchange asks the origin; once more without preconditions when it confirms another response than ours. A 304 that confirms
+// none is for the leader alone, whose own preconditions the origin may have guessed.
 func (f *fill) exchange(r *received) (*http.Response, error) {
 	for asked := f.stale != nil || len(f.variants) > 0; ; asked = false {
 		requested := time.Now()
@@ -174,7 +175,10 @@ func (f *fill) exchange(r *received) (*http.Response, error) {
 		}
 		f.status = response.StatusCode
 		r.read(f.c.options.Load().Targeted, response.StatusCode, header(response.Header), requested, time.Now())
-		if response.StatusCode != http.StatusNotModified || asked && f.confirm(r) {
+		switch {
+		case response.StatusCode != http.StatusNotModified || asked && f.confirm(r):
+			return response, nil
+		case !asked && conditional(f.query.fields): // but the client did
 			return response, nil
 		}
 		response.Body.Close()

@@ -154,7 +154,7 @@ func missed(x *exchange) step {
 		return await
 	case x.r.Method == http.MethodHead:
 		return pass // it asks for no content, so none is fetched
-	case x.found.State == Miss && x.passesRange():
+	case x.found.State == Miss && (x.passesRange() || x.passesConditions()):
 		return pass
 	}
 	return fetch

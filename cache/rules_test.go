@@ -132,6 +132,8 @@ func TestInitialAge(t *testing.T) {
 	}{
 		{"nothing", "", 0, 0, 0},
 		{"Date alone", "", -10 * time.Second, 0, 10 * time.Second},
+		{"within the second of Date", "", -999 * time.Millisecond, 0, 0},
+		{"a second behind Date", "", -1100 * time.Millisecond, 0, time.Second},
 		{"Date in the future", "", 10 * time.Second, 0, 0},
 		{"Age and delay", "5", -2 * time.Second, 3 * time.Second, 8 * time.Second},
 		{"Date is more", "5", -20 * time.Second, 3 * time.Second, 20 * time.Second},
@@ -140,11 +142,12 @@ func TestInitialAge(t *testing.T) {
 		{"a fraction", "5.5", 0, 0, 0},
 		{"huge", "99999999999", 0, time.Hour, httpfield.MaxDelta * time.Second},
 	} {
-		h := fieldsOf("Date: " + noon.Add(tt.date).Format(http.TimeFormat))
+		at := noon.Add(-tt.date % time.Second)
+		h := fieldsOf("Date: " + at.Add(tt.date).Format(http.TimeFormat))
 		if tt.age != "" {
 			h.Set("Age", tt.age)
 		}
-		if got := initialAge(newReceived(targeted, 200, header(h), noon.Add(-tt.delay), noon)); got != tt.want {
+		if got := initialAge(newReceived(targeted, 200, header(h), at.Add(-tt.delay), at)); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}

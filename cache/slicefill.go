@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -164,5 +165,24 @@ func (f *fill) keepPart(response *http.Response) (rest func()) {
 // wantsOther tells whether a response that isn't stored can't answer this request: it is a part, but not the one that
 // the client asked for, or depends on a condition that we kept to ourselves.
 func (x *exchange) wantsOther(f *fill) bool {
-	return f.asked.Length > 0 && f.status == http.StatusPartialContent || f.askedTooFar() && has(x.query.fields, "If-Range")
+	if f.asked.Length > 0 && f.status == http.StatusPartialContent {
+		return has(x.query.fields, "If-Range") || conditional(x.query.fields) || !x.isPart(f.response)
+	}
+	return f.askedTooFar() && has(x.query.fields, "If-Range")
+}
+
+// isPart tells whether a 206 has just what the client asked for: an origin may send less than we did, RFC 9110 §15.3.7.
+func (x *exchange) isPart(response *http.Response) bool {
+	came, _ := singular(header(response.Header), "Content-Range")
+	got, ok := httpfield.ParseContentRange(came)
+	if !ok || got.Length == 0 {
+		return false
+	}
+	size := got.Size
+	if size < 0 { // not known; who asked for a suffix may have got something else
+		size = math.MaxInt64
+	}
+	value, _ := singular(x.query.fields, "Range")
+	want, _ := httpfield.ParseRange(nil, value, size)
+	return len(want) == 1 && want[0] == got.Range
 }
