@@ -44,6 +44,9 @@ func (f *Forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, f.reject(resp, &failure{kind: "http_protocol_error", reason: "unasked_upgrade"})
 	}
 	cleanResponse(resp.Header)
+	if resp.StatusCode == http.StatusNoContent {
+		delete(resp.Header, "Content-Length") // RFC 9110 §8.6: an origin may not say it, and we neither
+	}
 	f.ownHSTS(resp.Header)
 	return resp, nil
 }

@@ -150,6 +150,23 @@ func TestNoTypeIsGuessed(t *testing.T) {
 	})
 }
 
+// A 204 has no Content-Length, whatever the origin says, RFC 9110 §8.6.
+func TestNoContentHasNoLength(t *testing.T) {
+	o := withPool(roundTripper(func(r *http.Request) (*http.Response, error) {
+		h := http.Header{"Content-Length": {"0"}, "Cache-Control": {"max-age=60"}}
+		return &http.Response{StatusCode: 204, ProtoMajor: 1, ProtoMinor: 1, Header: h, Body: http.NoBody}, nil
+	}))
+	e := newEdge(t, o)
+	eachProtocol(t, e, func(t *testing.T, protocol string, c *http.Client) {
+		for _, method := range []string{"GET", "GET", "HEAD", "POST"} {
+			resp, _ := do(t, c, e.request(t, method, "example.com", "/"+protocol, nil))
+			if lines, ok := resp.Header["Content-Length"]; ok || resp.StatusCode != 204 {
+				t.Errorf("%s: %d with Content-Length %q (%s)", method, resp.StatusCode, lines, resp.Header.Get("Cache-Status"))
+			}
+		}
+	})
+}
+
 func TestResponseThatBreaksTheProtocol(t *testing.T) {
 	f := func(resp *http.Response, want string) {
 		t.Helper()
