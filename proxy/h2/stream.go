@@ -131,21 +131,17 @@ func (s *stream) leave() {
 
 // Send fulfils message.Stream.
 func (s *stream) Send(p *message.Part) error {
-	var scratch [1 << 10]byte
-	text := append(scratch[:0], noTable)
+	left, last := p.Size(), p.End && len(p.Trailers) == 0
 	if p.Status != 0 {
-		text = appendSection(text, p)
+		if err := s.sendSection(p, endIf(last && left == 0)); err != nil {
+			return err
+		}
 	}
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := s.awaitRoom(); err != nil {
 		return err
-	}
-	left, last := p.Size(), p.End && len(p.Trailers) == 0
-	if p.Status != 0 {
-		o := c.output()
-		o.octets = c.appendHeaders(o.octets, s.id, endIf(last && left == 0), text)
 	}
 	for _, content := range p.Content {
 		for len(content) > 0 {
@@ -160,7 +156,7 @@ func (s *stream) Send(p *message.Part) error {
 	}
 	if !last && p.End {
 		o := c.output()
-		o.octets = c.appendHeaders(o.octets, s.id, flagEndStream, appendTrailers(append(text[:0], noTable), p.Trailers))
+		o.octets = c.appendHeaders(o.octets, s.id, flagEndStream, appendTrailers([]byte{noTable}, p.Trailers))
 	} else if last && p.Status == 0 && p.Size() == 0 {
 		c.appendData(s.id, flagEndStream, nil)
 	}
@@ -169,6 +165,24 @@ func (s *stream) Send(p *message.Part) error {
 		return nil // leave will write
 	}
 	c.write(true)
+	return nil
+}
+
+// sendSection begins an answer. What it is encoded in is off the stack again before anything is written, which takes a deep
+// one.
+//
+//go:noinline
+func (s *stream) sendSection(p *message.Part, flags uint8) error {
+	var scratch [1 << 10]byte
+	text := appendSection(append(scratch[:0], noTable), p)
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := s.awaitRoom(); err != nil {
+		return err
+	}
+	o := c.output()
+	o.octets = c.appendHeaders(o.octets, s.id, flags, text)
 	return nil
 }
 
