@@ -53,9 +53,10 @@
 // Where an RFC leaves a choice: of several values for a directive the first counts; a malformed one makes stale;
 // private and no-cache with field names keep these fields out of what is stored; s-maxage beside a directive of RFC
 // 5861 doesn't forbid stale use; a 304 without a validator confirms what we asked about; conditions on a miss are
-// evaluated on what the origin sends, so that it can be stored. A range on a miss asks for the slice it begins in,
-// whatever the size of the content, since that costs the origin the least; one that is all there is of the content is
-// stored as the whole. Ranges are sent of what is stored whether or not the origin would have sent them.
+// evaluated on what the origin sends, so that it can be stored, and go to the origin where it wasn't. A range on a miss asks
+// for the slice it begins in, whatever the size of the content, since that costs the origin the least; one that is all there is
+// of the content is stored as the whole, and where slices can't be combined a small content is fetched whole for the next
+// range. Ranges are sent of what is stored whether or not the origin would have sent them.
 // Warning is obsolete and neither made nor read.
 //
 // A hit needs no http.Header and allocates nothing: AppendKey, Lookup, and the Response's FieldBlock and Content, which

@@ -304,7 +304,7 @@ func (f *fill) mark() {
 	case f.askedTooFar():
 		// It says nothing about what others want.
 	case f.asked.Length > 0 && f.status == http.StatusPartialContent && f.reason != "" && f.reason != ReasonNoRoom:
-		f.c.marks.set(partMark(f.hash), time.Now().Add(markLong))
+		f.markPart()
 	case f.stored != nil && f.stored.shareable():
 		f.c.marks.clear(f.hash)
 	case f.stale != nil && isServerError(f.status):

@@ -21,7 +21,7 @@ func (x *exchange) part() httpfield.Range {
 	}
 	first, ok := x.firstPosition()
 	switch {
-	case ok && !x.c.marks.has(partMark(x.hash), time.Now()):
+	case ok && !x.c.marks.has(partMark(x.hash), time.Now()) && !x.c.marks.has(wholeMark(x.hash), time.Now()):
 		return httpfield.Range{Start: first / size * size, Length: size}
 	case head != nil && x.found.Hit(): // validated behind the client's back: nobody wants the whole
 		return httpfield.Range{Length: size}
@@ -50,8 +50,20 @@ func (x *exchange) passesRange() bool {
 		x.c.marks.has(partMark(x.hash), time.Now())
 }
 
-// partMark is the hash under which a key is marked whose content can't be had in slices.
-func partMark(hash uint64) uint64 { return hash ^ 1<<63 }
+// partMark is the hash under which a key is marked whose content can't be had in slices, wholeMark that of one which is small
+// enough to be had as a whole for a range of it. They exclude each other.
+func partMark(hash uint64) uint64  { return hash ^ 1<<63 }
+func wholeMark(hash uint64) uint64 { return hash ^ 1<<62 }
+
+// markPart notes that the part that was asked for can't be stored: where only a strong validator was missing, the next range
+// is worth the whole content if that isn't large.
+func (f *fill) markPart() {
+	mark := partMark(f.hash)
+	if f.reason == ReasonPartial && f.got.Size > 0 && f.got.Size <= f.c.options.Load().Slices.Above {
+		mark = wholeMark(f.hash)
+	}
+	f.c.marks.set(mark, time.Now().Add(markLong))
+}
 
 // askedTooFar tells whether there is nothing of what was asked for.
 func (f *fill) askedTooFar() bool {
