@@ -20,14 +20,25 @@ func (c *conn) suspect() string {
 		if i < 0 {
 			return ""
 		}
-		if rest = rest[i+1:]; hasName(rest, "connection:") || hasName(rest, "pragma:") {
+		if rest = rest[i+1:]; beginsWith(rest, "pragma:") || beginsWith(rest, "connection:") && saysClose(rest) {
 			return string(came)
 		}
 	}
 }
 
-func hasName(line []byte, name string) bool {
-	return len(line) >= len(name) && strings.EqualFold(string(line[:len(name)]), name)
+// beginsWith compares without regard to case.
+func beginsWith(text []byte, word string) bool {
+	return len(text) >= len(word) && strings.EqualFold(string(text[:len(word)]), word)
+}
+
+// saysClose looks for the word in what comes from Connection on, which may go on in the next line.
+func saysClose(text []byte) bool {
+	for i := range text {
+		if text[i]|0x20 == 'c' && beginsWith(text[i:], "close") {
+			return true
+		}
+	}
+	return false
 }
 
 // section returns the header section that comes, or as much of it as fits into the buffer; nothing when it is none of H1.
