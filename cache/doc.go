@@ -38,6 +38,7 @@
 //	         §4.4  invalidation                          invalidate.go
 //	the path's configuration                             policy.go
 //	the preset safe                                      guard.go
+//	RFC 9110 §9.3.3 responses to POST                    posted.go
 //	RFC 9110 §8.4, §12.5.3 content coding                coder.go, represent.go, forms.go, encodestream.go
 //	         §8.8.3.3 entity tags of encoded forms       forms.go, encodepass.go
 //	         §13   preconditions, If-Range               condition.go

@@ -28,7 +28,7 @@ func (c *Cache) invalidate(p *Policy, r *http.Request, response http.Header) {
 	groups := c.groupsOf(r.Context(), key)
 	c.invalidateKey(key)
 	c.invalidateTags(groups)
-	base := &url.URL{Scheme: schemeOf(r), Host: authorityOf(r), Path: r.URL.Path, RawPath: r.URL.RawPath}
+	base := targetURL(r)
 	for _, name := range []string{"Location", "Content-Location"} {
 		if key := sameOriginKey(p, base, response.Get(name)); key != nil {
 			c.invalidateKey(key)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// pass sends the request on as it is. Nothing of it is stored, but it may change what is: an unsafe method invalidates,
-// and the response to a HEAD freshens.
+// pass sends the request on as it is. Nothing of it is stored, but for a response to POST that says it may be. It may change
+// what is stored: an unsafe method invalidates, and the response to a HEAD freshens.
 func pass(x *exchange) step {
 	t := x.target()
 	r := x.r.WithContext(&traced{x.r.Context(), x.awaitInterim()})
@@ -24,6 +24,7 @@ func pass(x *exchange) step {
 	}
 	if !isSafe(x.r.Method) {
 		x.c.invalidateGroups(string(x.policy.appendRequestURI(nil, x.r)), response.Header)
+		x.keepPosted(response, requested)
 	}
 	if stored := x.found.Response; stored != nil && x.r.Method == http.MethodHead {
 		if isServerError(response.StatusCode) && x.staleUsable() {
