@@ -69,18 +69,18 @@ func (k *coder) choose(f FieldReader) encoding.Choice {
 	return k.chooser.Choose(line)
 }
 
-// ask puts into a request of ours what its client may get, in one form for all that may get the same: an origin that
+// asks returns what a request of ours accepts, in one form for all whose clients may get the same: an origin that
 // encodes by itself has no more variants than there are sets of codings. To a client that says nothing it may answer as it
-// likes.
-func (k *coder) ask(h, client http.Header) {
+// likes: then it is empty.
+func (k *coder) asks(client http.Header) string {
 	if k == nil || len(client[acceptEncoding]) == 0 {
-		return
+		return ""
 	}
 	value := k.choose(header(client)).Accepted.String()
 	if value == "" {
 		value = "identity"
 	}
-	h[acceptEncoding] = []string{value}
+	return value
 }
 
 // skip is why a response isn't encoded although the client could have it so; empty when it is.

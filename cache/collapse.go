@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/cache/httpfield"
+	"github.com/anyedge/anyedge/cache/lifespan"
 )
 
 // fetch joins a fill that another request began, or begins one.
@@ -17,7 +18,7 @@ func fetch(x *exchange) step {
 	begin := func() *fill { return x.newFill(x.awaitInterim()) }
 	if x.collapses() {
 		unlessStored := func() *fill {
-			if found := x.c.lookup(x.hash, x.key, x.preset, &x.query, time.Now()); found.Hit() {
+			if found := x.c.lookup(x.hash, x.key, x.preset, &x.query, x.looked); found.Hit() {
 				return nil
 			}
 			return begin()
@@ -46,7 +47,7 @@ func fetch(x *exchange) step {
 // comes on another: the others that want it needn't wait for this client.
 func lead(x *exchange) step {
 	f := x.fill
-	x.unwatch = context.AfterFunc(x.r.Context(), f.leaderLeft)
+	x.unwatch = lifespan.AtEnd(x.r.Context(), f.leaderLeft)
 	if rest := f.begin(); rest != nil {
 		x.reader = f.flow().leader
 		go f.finish(rest) // ends with the content, or when nobody wants it any more; work waits for it
@@ -91,7 +92,7 @@ func (x *exchange) collapses() bool {
 	if x.query.authorized || x.query.control.Is(httpfield.NoStore|httpfield.NoCache) || x.tries >= maxTries || x.options.CollapseWait <= 0 {
 		return false
 	}
-	x.alone = x.c.marks.has(x.hash, time.Now())
+	x.alone = x.c.marks.has(x.hash, x.looked)
 	return !x.alone
 }
 
@@ -104,15 +105,14 @@ func (x *exchange) newFill(i *interim) *fill {
 	} else if x.found.Fwd == FwdVaryMiss {
 		f.variants = x.c.tagged(x.hash, x.key)
 	}
-	f.request = x.r.WithContext(f.life)
-	f.request.Method, f.request.Body = http.MethodGet, http.NoBody
+	f.sent = *x.r.WithContext(f.life)
+	f.sent.Method, f.sent.Body, f.request = http.MethodGet, http.NoBody, &f.sent
 	if q := &x.policy.Query; !q.all() {
 		u := *x.r.URL
 		u.RawQuery, u.ForceQuery = q.filtered(u.RawQuery), false
 		f.request.URL = &u
 	}
-	f.request.Header = fillHeader(x.r.Header, f.stale, f.variants)
-	f.coder.ask(f.request.Header, x.r.Header)
+	f.takeFields(f.stale, f.variants)
 	f.asked = x.part()
 	f.askPart()
 	return f

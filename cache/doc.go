@@ -78,5 +78,5 @@
 // purged since the oldest record was asked for, and notes.go makes that durable before a purge is acknowledged. Without
 // a Store, and on a hit in memory, none of this costs anything.
 //
-// The package imports httpfield, encoding and client_golang, and nothing else of anyedge.
+// The package imports httpfield, encoding, lifespan and client_golang, and nothing else of anyedge.
 package cache

@@ -39,6 +39,7 @@ type fill struct {
 	c       *Cache
 	next    Origin
 	request *http.Request // what is sent
+	sent    http.Request  // the same, mostly
 	began   time.Time     // when it was sent
 	stale   *Response     // what it validates, nil for none
 	// variants may be what the request gets although it doesn't select them; confirmed is which of them, or stale, a 304
@@ -49,6 +50,8 @@ type fill struct {
 	under     string
 	underHash uint64
 	heir      bool // it took over from a leader that failed
+	// ownFields tells that the fields of the request are its own, rather than its client's.
+	ownFields bool
 	own       life
 	life      *life                  // its own, or that of the fill which it is a part of; nil: it needs none
 	stream    atomic.Pointer[stream] // nil until somebody needs it, see flow
@@ -137,7 +140,7 @@ func (f *fill) flow() *stream {
 // cancel ends what the fill asks for.
 func (f *fill) cancel() {
 	if f.life != nil {
-		f.life.end()
+		f.life.End()
 	}
 }
 
@@ -185,9 +188,8 @@ func (f *fill) exchange(r *received) (*http.Response, error) {
 		if !asked {
 			return nil, errUnasked
 		}
-		f.request = f.request.Clone(f.request.Context())
-		f.request.Header = fillHeader(f.client, nil, nil)
-		f.coder.ask(f.request.Header, f.client)
+		f.request = f.request.WithContext(f.request.Context()) // the first may still be in use
+		f.takeFields(nil, nil)
 		f.askPart()
 	}
 }
@@ -211,9 +213,9 @@ func (f *fill) update(r *received, response *http.Response) {
 	f.c.figures.validated.Add(1)
 	f.c.figures.fillTime.Observe(time.Since(f.began).Seconds())
 	if f.reason != "" {
-		f.unstored(f.reason)
+		f.unstored(f.reason, r.at)
 	}
-	f.mark()
+	f.mark(r.at)
 	f.answered.tell()
 }
 
@@ -222,13 +224,13 @@ func (f *fill) receive(r *received, response *http.Response) (rest func()) {
 	f.unwrap(r, response)
 	f.reason = f.judge(r, response)
 	if f.reason != "" {
-		f.unstored(f.reason)
-		f.mark()
+		f.unstored(f.reason, r.at)
+		f.mark(r.at)
 		f.handOver(response)
 		return nil
 	}
 	f.header = response.Header
-	f.mark()
+	f.mark(r.at)
 	switch {
 	case f.atHand:
 		f.takeAtHand(response)
@@ -296,10 +298,12 @@ func (f *fill) judge(r *received, response *http.Response) Reason {
 }
 
 // unstored notes why the response wasn't stored.
-func (f *fill) unstored(reason Reason) { f.c.unstored.add(f.hash, f.status, reason) }
+func (f *fill) unstored(reason Reason, now time.Time) {
+	f.c.unstored.add(f.hash, f.status, reason, now)
+}
 
 // mark notes whether requests for this key should wait for each other.
-func (f *fill) mark() {
+func (f *fill) mark(now time.Time) {
 	switch {
 	case f.askedTooFar():
 		// It says nothing about what others want.
@@ -311,7 +315,7 @@ func (f *fill) mark() {
 		// It may be answered stale, which can be shared.
 	default:
 		if d := markFor(f.status, f.reason); d > 0 {
-			f.c.marks.set(f.hash, time.Now().Add(d))
+			f.c.marks.set(f.hash, now.Add(d))
 		}
 	}
 }

@@ -102,7 +102,7 @@ func (f *fill) copy(content io.Reader) (last int, err error) {
 		}
 		if kept && !f.flow().kept() {
 			kept = false
-			f.unstored(f.tooMuch(limit))
+			f.unstored(f.tooMuch(limit), time.Now())
 			f.c.flights.unkept(f)
 		}
 	}
@@ -140,13 +140,13 @@ func (f *fill) commit(last int) {
 func (f *fill) enter(s *Response) {
 	hash, key := f.home()
 	if !f.c.purges.alive(key, s) {
-		f.unstored(ReasonPurged)
+		f.unstored(ReasonPurged, time.Now())
 		return
 	}
 	var cost int64
 	f.c.flights.unlessDoomed(f, func() { cost = f.c.index.add(hash, key, s, header(f.client)) })
 	if cost == 0 {
-		f.unstored(ReasonPurged)
+		f.unstored(ReasonPurged, time.Now())
 		return
 	}
 	f.c.unstored.forget(f.hash)

@@ -28,8 +28,9 @@ type exchange struct {
 	hash         uint64
 	key          []byte
 	keyRoom      [keyRoom]byte
-	text         string // the same, once it was wanted
-	rawKey       string // the key before No-Vary-Search; empty when that changed nothing
+	text         string    // the same, once it was wanted
+	rawKey       string    // the key before No-Vary-Search; empty when that changed nothing
+	looked       time.Time // when it looked for a stored response
 	found        Found
 	interim      *interim
 	firstInterim interim
@@ -131,7 +132,8 @@ func receive(x *exchange) step {
 // lookup looks for a stored response, and decides what it is good for.
 func lookup(x *exchange) step {
 	x.status.Outcome = Outcome{}
-	x.found = x.c.lookup(x.hash, x.key, x.preset, &x.query, time.Now())
+	x.looked = time.Now()
+	x.found = x.c.lookup(x.hash, x.key, x.preset, &x.query, x.looked)
 	if x.found.State == Miss && x.c.tier != nil {
 		x.recall()
 	}

@@ -3,52 +3,17 @@ package cache
 import (
 	"context"
 	"net/http/httptrace"
-	"slices"
 	"sync"
-	"time"
+
+	"github.com/anyedge/anyedge/cache/lifespan"
 )
 
 // life is the context of a fill: it has the values of the request that began it, which it may outlive, and passes 1xx
-// responses on to that. It costs nothing beyond the fill that it is a part of, unless several wait for its end.
+// responses on to that.
 type life struct {
+	lifespan.Span
 	request context.Context // has the values
 	interim *interim        // nil: nobody wants 1xx responses
-
-	mu    sync.Mutex // guards the following fields
-	err   error      // nil until the end
-	done  chan struct{}
-	after []ending // what is called at the end
-	room  [1]ending
-	count int // of endings so far
-}
-
-// ending is what is called at the end of a life.
-type ending struct {
-	number int
-	f      func()
-}
-
-// Deadline tells that there is none.
-func (l *life) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// Done is closed at the end.
-func (l *life) Done() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.done == nil {
-		l.done = make(chan struct{})
-		if l.err != nil {
-			close(l.done)
-		}
-	}
-	return l.done
-}
-
-// Err is nil until the end.
-func (l *life) Err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err
 }
 
 // Value returns the request's, and the hook for 1xx responses.
@@ -60,49 +25,6 @@ func (l *life) Value(key any) any {
 		return nil // the request's end isn't its own
 	}
 	return l.request.Value(key)
-}
-
-// AfterFunc has f called in its own goroutine at the end, unless it is stopped before, as context.AfterFunc has it, which
-// finds this method.
-func (l *life) AfterFunc(f func()) (stop func() bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		go f() // whoever has asked for it sees to its end
-		return func() bool { return false }
-	}
-	if l.after == nil {
-		l.after = l.room[:0]
-	}
-	l.count++
-	number := l.count
-	l.after = append(l.after, ending{number, f})
-	return func() bool { return l.forget(number) }
-}
-
-func (l *life) forget(number int) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	before := len(l.after)
-	l.after = slices.DeleteFunc(l.after, func(e ending) bool { return e.number == number })
-	return len(l.after) < before
-}
-
-// end ends it.
-func (l *life) end() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		return
-	}
-	l.err = context.Canceled
-	if l.done != nil {
-		close(l.done)
-	}
-	for _, e := range l.after {
-		go e.f() // whoever has asked for it sees to its end
-	}
-	l.after = nil
 }
 
 // traceKey and cancelKey are the keys by which the hooks of httptrace, and what can end a context with a cause, are asked for.
@@ -143,6 +65,9 @@ func (t *traced) Value(key any) any {
 	}
 	return t.Context.Value(key)
 }
+
+// AfterFunc has f called at the context's end.
+func (t *traced) AfterFunc(f func()) (stop func() bool) { return lifespan.AtEnd(t.Context, f) }
 
 // event happens once.
 type event struct {

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"testing"
-	"time"
 )
 
 type lifeKey struct{}
@@ -24,50 +23,12 @@ func TestLife(t *testing.T) {
 	if child.Err() != nil {
 		t.Errorf("a child ended: %v", child.Err())
 	}
-	l.end()
-	l.end()
+	l.End()
+	l.End()
 	<-l.Done()
 	<-child.Done()
 	if !errors.Is(l.Err(), context.Canceled) || !errors.Is(context.Cause(l), context.Canceled) {
 		t.Errorf("ended: %v, %v", l.Err(), context.Cause(l))
-	}
-}
-
-// TestLifeAfter: what waits for the end is called once, unless it was stopped.
-func TestLifeAfter(t *testing.T) {
-	l, called := &life{request: t.Context()}, make(chan string, 10)
-	first := l.AfterFunc(func() { called <- "first" })
-	if !first() || first() {
-		t.Error("one can be stopped once")
-	}
-	second := l.AfterFunc(func() { called <- "second" })
-	if first() {
-		t.Error("who was stopped before stops another")
-	}
-	third := l.AfterFunc(func() { called <- "third" })
-	if !third() {
-		t.Error("the third isn't stopped")
-	}
-	l.end()
-	if got := hear(t, called); got != "second" || second() {
-		t.Errorf("%s is called", got)
-	}
-	if l.AfterFunc(func() { called <- "late" })() {
-		t.Error("what comes too late is stopped")
-	}
-	if got := hear(t, called); got != "late" || len(called) > 0 {
-		t.Errorf("%s is called", got)
-	}
-}
-
-func hear(t *testing.T, called <-chan string) string {
-	t.Helper()
-	select {
-	case name := <-called:
-		return name
-	case <-time.After(20 * time.Second):
-		t.Fatal("nothing is called")
-		return ""
 	}
 }
 

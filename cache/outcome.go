@@ -1,6 +1,10 @@
 package cache
 
-import "context"
+import (
+	"context"
+
+	"github.com/anyedge/anyedge/cache/lifespan"
+)
 
 // Outcome is what the cache did with one request, for the access log. Read it after the handler has returned.
 type Outcome struct {
@@ -36,9 +40,26 @@ const (
 
 type outcomeKey struct{}
 
+// noted is a context in which the outcome is noted.
+type noted struct {
+	context.Context
+	outcome *Outcome
+}
+
+// Value returns the outcome, or what the context has.
+func (n *noted) Value(key any) any {
+	if key == (outcomeKey{}) {
+		return n.outcome
+	}
+	return n.Context.Value(key)
+}
+
+// AfterFunc has f called at the context's end.
+func (n *noted) AfterFunc(f func()) (stop func() bool) { return lifespan.AtEnd(n.Context, f) }
+
 // WithOutcome returns a context in which the cache's handler notes its outcome in o.
 func WithOutcome(ctx context.Context, o *Outcome) context.Context {
-	return context.WithValue(ctx, outcomeKey{}, o)
+	return &noted{ctx, o}
 }
 
 // outcomeFrom returns the context's outcome, or one that nobody reads.

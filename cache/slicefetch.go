@@ -47,11 +47,10 @@ func (f *fill) prepare(length int64) {
 func (x *exchange) newSliceFill(head *Response, index int64) *fill {
 	f := x.c.sliceFill(x.target(), head, index)
 	f.next, f.own.request, f.life = x.next, x.r.Context(), &f.own
-	f.request = x.r.WithContext(f.life)
-	f.request.Method, f.request.Body = http.MethodGet, http.NoBody
-	f.request.Header = fillHeader(x.r.Header, nil, nil)
-	f.coder.ask(f.request.Header, x.r.Header)
-	f.request.Header["If-Range"] = []string{f.slice.of.validator.String()}
+	f.sent = *x.r.WithContext(f.life)
+	f.sent.Method, f.sent.Body, f.request = http.MethodGet, http.NoBody, &f.sent
+	f.takeFields(nil, nil)
+	f.setField("If-Range", f.slice.of.validator.String())
 	f.asked = f.slice.of.span(index)
 	f.askPart()
 	return f

@@ -73,7 +73,7 @@ func (f *fill) askedTooFar() bool {
 // askPart puts the range into the request.
 func (f *fill) askPart() {
 	if f.asked.Length > 0 {
-		f.request.Header["Range"] = []string{rangeOf(f.asked)}
+		f.setField("Range", rangeOf(f.asked))
 	}
 }
 

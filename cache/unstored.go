@@ -33,13 +33,13 @@ type Unstored struct {
 }
 
 // add notes a response to the request for a key.
-func (u *unstored) add(hash uint64, status int, reason Reason) {
+func (u *unstored) add(hash uint64, status int, reason Reason, now time.Time) {
 	for i := range reasons {
 		if reasons[i] == reason {
 			u.counts[i].Add(1)
 		}
 	}
-	at, now := &u.recent[hash%recentUnstored], time.Now()
+	at := &u.recent[hash%recentUnstored]
 	if last := at.Load(); last != nil && last.hash == hash && last.Reason == reason && last.Status == status && now.Sub(last.At) < unstoredSpan {
 		return
 	}

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -8,23 +9,47 @@ import (
 	"github.com/anyedge/anyedge/cache/httpfield"
 )
 
+// ofOwnUse are the fields of a request that concern only its client's own use of the response.
+var ofOwnUse = [...]string{"If-None-Match", "If-Modified-Since", "If-Range", "Range"}
+
 // fillHeader returns the header section that a fill sends: the client's without what concerns only its own use of the
 // response, and with the validators of the stored response that is to be validated, RFC 9111 §4.3.1, or the entity tags
-// of the variants that the request doesn't select, one of which may be what it gets.
-func fillHeader(client http.Header, stored *Response, variants []*Response) http.Header {
-	h := make(http.Header, len(client)+1)
-	for name, lines := range client { // which nobody changes
-		switch name {
-		case "If-None-Match", "If-Modified-Since", "If-Range", "Range":
-		default:
-			h[name] = lines
+// of the variants that the request doesn't select, one of which may be what it gets. Mostly that is all that the client
+// sent: then it is the client's own, and not to be changed.
+func fillHeader(client http.Header, stored *Response, variants []*Response) (h http.Header, own bool) {
+	if stored == nil && len(variants) == 0 && !hasAny(client, ofOwnUse[:]) {
+		return client, false
+	}
+	h = cloned(client)
+	for _, name := range ofOwnUse {
+		delete(h, name)
+	}
+	addValidators(h, stored, variants)
+	return h, true
+}
+
+// cloned are fields that may be changed, but for their lines.
+func cloned(fields http.Header) http.Header {
+	h := make(http.Header, len(fields)+1)
+	maps.Copy(h, fields)
+	return h
+}
+
+func hasAny(h http.Header, names []string) bool {
+	for _, name := range names {
+		if _, ok := h[name]; ok {
+			return true
 		}
 	}
+	return false
+}
+
+func addValidators(h http.Header, stored *Response, variants []*Response) {
 	if stored == nil {
 		if tags := etagList(variants); tags != "" {
 			h["If-None-Match"] = []string{tags}
 		}
-		return h
+		return
 	}
 	if stored.etag.Opaque != "" {
 		h["If-None-Match"] = []string{stored.etag.String()}
@@ -32,7 +57,25 @@ func fillHeader(client http.Header, stored *Response, variants []*Response) http
 	if value, ok := singular(stored.fields, "Last-Modified"); ok && stored.lastModified != 0 {
 		h["If-Modified-Since"] = []string{value}
 	}
-	return h
+}
+
+// takeFields makes f ask with its client's fields, in one form for all that may get the same.
+func (f *fill) takeFields(stored *Response, variants []*Response) {
+	f.request.Header, f.ownFields = fillHeader(f.client, stored, variants)
+	if value := f.coder.asks(f.client); value != "" {
+		f.setField(acceptEncoding, value)
+	}
+}
+
+// setField gives f a field in place of its client's, whose fields stay as they are.
+func (f *fill) setField(name, value string) {
+	if lines := f.request.Header[name]; len(lines) == 1 && lines[0] == value {
+		return
+	}
+	if !f.ownFields {
+		f.request.Header, f.ownFields = cloned(f.request.Header), true
+	}
+	f.request.Header[name] = []string{value}
 }
 
 // etagList is a list of the responses' entity tags.

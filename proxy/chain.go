@@ -57,10 +57,11 @@ type Chain struct {
 	handler http.Handler
 }
 
-// step is one handler of the chain: it answers a request itself or calls next.
+// step is one handler of the chain: it answers a request itself or calls next. It is a method's expression, not its value:
+// of that the compiler makes a copy of the step, in which it inlines nothing.
 type step struct {
 	name string
-	wrap func(next http.Handler) http.Handler
+	wrap func(c *Chain, next http.Handler) http.Handler
 }
 
 // NewChain builds a chain; the error names everything in o that doesn't fit together.
@@ -83,7 +84,7 @@ func NewChain(o ChainOptions) (*Chain, error) {
 	c.handler = http.HandlerFunc(c.serve)
 	steps := c.steps()
 	for i := len(steps) - 1; i >= 0; i-- {
-		c.handler = steps[i].wrap(c.handler)
+		c.handler = steps[i].wrap(c, c.handler)
 	}
 	return c, nil
 }
@@ -92,19 +93,19 @@ func NewChain(o ChainOptions) (*Chain, error) {
 // The last step calls serve, which leads to the cache and through it to the Forwarder.
 func (c *Chain) steps() []step {
 	return []step{
-		{"selfCheck", c.selfCheck},                 // the node asking itself
-		{"observe", c.observe},                     // measure, log
-		{"rescue", c.rescue},                       // a panic ends one request, not the process
-		{"breakLoop", c.breakLoop},                 // a request that was here before: 508
-		{"admit", c.admit},                         // limits: 429, 503, 413, 408
-		{"checkMethod", c.checkMethod},             // CONNECT, TRACE, Max-Forwards: 501, 405
-		{"readTarget", c.readTarget},               // host and path: 400
-		{"chooseSite", c.chooseSite},               // host and VIP → site: 421; path → rule: 400
-		{"redirect", c.redirect},                   // the plain port: 308 to https
-		{"cleanFields", c.cleanFields},             // hop-by-hop and spoofed fields, Expect: 400, 417
-		{"earlyData", c.earlyData},                 // before the end of the handshake: 425
-		{"clientCertificate", c.clientCertificate}, // a connection of another site, or without a certificate: 421
-		{"upgrade", c.upgrade},                     // WebSocket
+		{"selfCheck", (*Chain).selfCheck},                 // the node asking itself
+		{"observe", (*Chain).observe},                     // measure, log
+		{"rescue", (*Chain).rescue},                       // a panic ends one request, not the process
+		{"breakLoop", (*Chain).breakLoop},                 // a request that was here before: 508
+		{"admit", (*Chain).admit},                         // limits: 429, 503, 413, 408
+		{"checkMethod", (*Chain).checkMethod},             // CONNECT, TRACE, Max-Forwards: 501, 405
+		{"readTarget", (*Chain).readTarget},               // host and path: 400
+		{"chooseSite", (*Chain).chooseSite},               // host and VIP → site: 421; path → rule: 400
+		{"redirect", (*Chain).redirect},                   // the plain port: 308 to https
+		{"cleanFields", (*Chain).cleanFields},             // hop-by-hop and spoofed fields, Expect: 400, 417
+		{"earlyData", (*Chain).earlyData},                 // before the end of the handshake: 425
+		{"clientCertificate", (*Chain).clientCertificate}, // a connection of another site, or without a certificate: 421
+		{"upgrade", (*Chain).upgrade},                     // WebSocket
 	}
 }
 

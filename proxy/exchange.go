@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/cache/lifespan"
 	"github.com/anyedge/anyedge/proxy/listener"
 	"github.com/anyedge/anyedge/tls/clientauth"
 )
@@ -23,6 +24,7 @@ type exchange struct {
 	info     *listener.Info // observe
 	started  time.Time      // observe
 	inbound  *http.Request  // observe: the server's own request, in which it sets the trailers
+	request  http.Request   // observe: the chain's, with this exchange
 	recorder recorder       // observe
 	content  *clientContent // observe; nil: none
 	protocol string         // observe: of an extended CONNECT, as in "websocket"; cleanFields: of an H1 upgrade
@@ -51,6 +53,9 @@ func (ex *exchange) Value(key any) any {
 	}
 	return ex.Context.Value(key)
 }
+
+// AfterFunc has f called at the end of the server's context.
+func (ex *exchange) AfterFunc(f func()) (stop func() bool) { return lifespan.AtEnd(ex.Context, f) }
 
 // exchangeFrom returns the exchange in which ctx began; an empty one outside of a chain.
 func exchangeFrom(ctx context.Context) *exchange {

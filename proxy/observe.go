@@ -23,7 +23,8 @@ func (c *Chain) observe(next http.Handler) http.Handler {
 		if c.options.AccessLog != nil {
 			ctx = cache.WithOutcome(ctx, &ex.outcome)
 		}
-		r = r.WithContext(ctx)
+		ex.request = *r.WithContext(ctx)
+		r = &ex.request
 		ex.content = watchContent(r)
 		ex.recorder.content = ex.content
 		if r.ProtoMajor == 1 && r.ContentLength != 0 {

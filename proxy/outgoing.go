@@ -109,6 +109,9 @@ func clientAddress(remoteAddr string) string {
 	if err != nil {
 		return "unknown"
 	}
+	if ap.Addr().Is4() { // there is one way to write it
+		return remoteAddr[:strings.LastIndexByte(remoteAddr, ':')]
+	}
 	return ap.Addr().Unmap().WithZone("").String()
 }
 

@@ -167,7 +167,7 @@ func TestDocNamesEveryStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := 0
-	steps := regexp.MustCompile(`\{"(\w+)", c\.`).FindAllSubmatch(chain, -1)
+	steps := regexp.MustCompile(`\{"(\w+)", \(\*Chain\)\.`).FindAllSubmatch(chain, -1)
 	if len(steps) < 5 {
 		t.Fatalf("%d steps found in chain.go", len(steps))
 	}

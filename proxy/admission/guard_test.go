@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,39 @@ func TestSendIdle(t *testing.T) {
 		}
 		if n := l.refused(t, admission.ReasonSendIdle); n != float64(i+1) {
 			t.Errorf("%v cuts counted, want %d", n, i+1)
+		}
+	}
+}
+
+// paced is a server's writer that may cut clients off by itself.
+type paced struct {
+	*httptest.ResponseRecorder
+	idle      time.Duration
+	deadlines int
+}
+
+func (p *paced) Write([]byte) (int, error)        { return 0, os.ErrDeadlineExceeded }
+func (p *paced) SendIdle() time.Duration          { return p.idle }
+func (p *paced) Stalled() bool                    { return true }
+func (p *paced) SetWriteDeadline(time.Time) error { p.deadlines++; return nil }
+
+type wrapped struct{ http.ResponseWriter }
+
+func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// TestPaced: who cuts clients off after the same time is left to it, and asked whether it has.
+func TestPaced(t *testing.T) {
+	l := newLimiter(func(o *admission.Options) { o.SendIdle = time.Hour })
+	for idle, cuts := range map[time.Duration]float64{time.Hour: 1, time.Minute: 0} {
+		w := &paced{ResponseRecorder: httptest.NewRecorder(), idle: idle}
+		before := l.refused(t, admission.ReasonSendIdle)
+		l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) }), l.refuse).
+			ServeHTTP(wrapped{w}, httptest.NewRequest("GET", "https://example.com/", nil))
+		if own := cuts == 1; (w.deadlines == 0) != own {
+			t.Errorf("%d deadlines over one of %v", w.deadlines, idle)
+		}
+		if n := l.refused(t, admission.ReasonSendIdle) - before; n != cuts {
+			t.Errorf("%v cuts counted over one of %v", n, idle)
 		}
 	}
 }

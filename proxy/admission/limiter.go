@@ -114,6 +114,7 @@ func (l *Limiter) admit(r *http.Request, o *Options) *Error {
 // guard wraps both directions. The content of a CONNECT is a tunnel, which has limits of its own.
 func (l *Limiter) guard(w http.ResponseWriter, r *http.Request, o *Options) (*sender, *http.Request) {
 	s := &sender{ResponseWriter: w, control: *http.NewResponseController(w), idle: o.SendIdle, refused: l.refused[ReasonSendIdle]}
+	s.own = pacerOf(w, o.SendIdle)
 	if r.ProtoMajor == 1 {
 		s.arm() // the deadline is the connection's: the last request's may have passed
 	}

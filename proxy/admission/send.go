@@ -15,6 +15,7 @@ const sendChunk = 64 << 10
 type sender struct {
 	http.ResponseWriter
 	control http.ResponseController
+	own     pacer // nil: the deadlines are set here
 	idle    time.Duration
 	content *content // of the request; nil where it has none
 	refused prometheus.Counter
@@ -22,6 +23,28 @@ type sender struct {
 	armed time.Time
 	begun bool // the final response's header section is written
 	cut   bool // the client was cut off, and counted
+}
+
+// pacer is a server's ResponseWriter that cuts off clients which take nothing for SendIdle by itself, as the sender would,
+// whatever is written at a time.
+type pacer interface {
+	SendIdle() time.Duration
+	// Stalled tells whether the client was cut off for that.
+	Stalled() bool
+}
+
+// pacerOf returns what paces w by that time, nil where nothing does.
+func pacerOf(w http.ResponseWriter, idle time.Duration) pacer {
+	for {
+		if p, ok := w.(pacer); ok && p.SendIdle() == idle {
+			return p
+		}
+		wrapped, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return nil
+		}
+		w = wrapped.Unwrap()
+	}
 }
 
 // Unwrap gives http.ResponseController the way to the server's own writer.
@@ -69,14 +92,24 @@ func (s *sender) FlushError() error {
 
 // note counts a client that was cut off. What the error looks like depends on the protocol; the time doesn't.
 func (s *sender) note(err error) error {
-	if err != nil && !s.cut && time.Since(s.armed) >= s.idle {
+	if err != nil && !s.cut && s.stalled() {
 		s.cut = true
 		s.refused.Inc()
 	}
 	return err
 }
 
+func (s *sender) stalled() bool {
+	if s.own != nil {
+		return s.own.Stalled()
+	}
+	return time.Since(s.armed) >= s.idle
+}
+
 func (s *sender) arm() {
+	if s.own != nil {
+		return
+	}
 	now := time.Now()
 	if now.Sub(s.armed) < s.idle/rearm {
 		return

@@ -56,12 +56,17 @@ func doors(t *testing.T, h http.Handler) []door {
 // serveLoop serves h by loops until the test ends. What they give away is closed.
 func serveLoop(t *testing.T, h http.Handler, certs []tls.Certificate) (addr string, leave func()) {
 	t.Helper()
+	return serveBy(t, &Server{
+		Finder: noHits{}, Handler: h, Context: context.Background(), Header: 64 << 10, HeaderTimeout: limit, IdleTimeout: limit, SendIdle: limit,
+	}, certs)
+}
+
+// serveBy is serveLoop with a server of one's own.
+func serveBy(t *testing.T, s *Server, certs []tls.Certificate) (addr string, leave func()) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
-	}
-	s := &Server{
-		Finder: noHits{}, Handler: h, Context: context.Background(), Header: 64 << 10, HeaderTimeout: limit, IdleTimeout: limit, SendIdle: limit,
 	}
 	var serving sync.WaitGroup
 	var mu sync.Mutex // guards the following field

@@ -17,6 +17,9 @@ type Conn struct {
 	tls    Security
 	peer   *peer // nil before the first request of a handler's
 
+	turn    atomic.Pointer[turn] // that the handler is at; nil: none
+	unwatch func() bool          // of the end of the server's context; nil: there was no turn yet
+
 	in        inbox
 	heading   bool // the deadline for reading is that of a head
 	readArmed time.Time
@@ -44,6 +47,9 @@ const newGrace = 5 * time.Second
 func (c *Conn) Serve() net.Conn {
 	given := false
 	defer func() {
+		if c.unwatch != nil {
+			c.unwatch()
+		}
 		if !given { // a handler may have ended the goroutine
 			_ = c.Close()
 		}
@@ -135,7 +141,7 @@ func (c *Conn) answerSome() (next form, err error) {
 	}
 	switch {
 	case t != nil && err != nil:
-		t.cancel()
+		t.End()
 		return next, err
 	case t != nil:
 		return plain, t.serve(c)

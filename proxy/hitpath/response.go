@@ -200,6 +200,12 @@ func (w *response) SetWriteDeadline(t time.Time) error {
 	return w.conn.SetWriteDeadline(t)
 }
 
+// SendIdle is how long the client may take nothing before it is cut off, as long as nobody sets another deadline.
+func (w *response) SendIdle() time.Duration { return w.conn.idle }
+
+// Stalled tells whether it was cut off for that.
+func (w *response) Stalled() bool { return w.err != nil && !w.timed && w.conn.stalled() }
+
 // EnableFullDuplex changes nothing: there is no content to read.
 func (w *response) EnableFullDuplex() error { return nil }
 
@@ -256,7 +262,7 @@ func (w *response) send(p []byte) error {
 	w.err = c.sendTogether(b.out, p)
 	b.out = b.out[:0]
 	if w.err != nil {
-		w.turn.cancel()
+		w.turn.End()
 	}
 	return w.err
 }

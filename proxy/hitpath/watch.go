@@ -1,7 +1,6 @@
 package hitpath
 
 import (
-	"context"
 	"errors"
 	"os"
 	"sync"
@@ -29,7 +28,7 @@ type watch struct {
 	ended    sync.Cond  // with mu; reading is over
 	state    watchState
 	conn     *Conn
-	cancel   context.CancelFunc
+	turn     *turn
 	deadline time.Time // the handler's, for reading; zero: none
 	moved    bool      // the connection's deadline for reading isn't the loop's any more
 	closing  bool      // end waits
@@ -49,9 +48,9 @@ const (
 	watchRead
 )
 
-func (w *watch) begin(c *Conn, cancel context.CancelFunc) {
+func (w *watch) begin(c *Conn, t *turn) {
 	w.mu.Lock()
-	w.conn, w.cancel, w.state, w.limit = c, cancel, watchArmed, min(maxAhead, moreRoom-c.in.have)
+	w.conn, w.turn, w.state, w.limit = c, t, watchArmed, min(maxAhead, moreRoom-c.in.have)
 	w.mu.Unlock()
 	if w.timer == nil {
 		w.ended.L = &w.mu
@@ -97,7 +96,7 @@ func (w *watch) note(n int, err error) bool {
 	}
 	if err != nil && (!w.closing || !errors.Is(err, os.ErrDeadlineExceeded)) {
 		w.gone = err
-		w.cancel()
+		w.turn.End()
 	}
 	w.state = watchRead
 	w.ended.Broadcast()
@@ -131,7 +130,7 @@ func (w *watch) end() (ahead []byte, err error) {
 	if w.moved {
 		w.conn.heading, w.conn.readArmed = false, time.Time{}
 	}
-	w.state, w.conn, w.cancel, w.deadline = watchIdle, nil, nil, time.Time{}
+	w.state, w.conn, w.turn, w.deadline = watchIdle, nil, nil, time.Time{}
 	w.moved, w.closing, w.ahead, w.gone = false, false, nil, nil
 	return ahead, err
 }

@@ -14,7 +14,10 @@ import (
 type answer struct {
 	http.Response
 	body body
+	room [answerRoom]string // of the fields' values, as many as there mostly are
 }
+
+const answerRoom = 10
 
 // plain returns a response that has come with its whole header section, and whose framing nobody could read in two ways: one
 // of HTTP/1.1 with a content of a length that is said once. nil: it is something else, which net/http reads and judges.
@@ -51,7 +54,10 @@ func parse(head string) *answer {
 	}}
 	n := strings.Count(rest, "\n") + 1
 	a.Header = make(http.Header, n+fieldRoom)
-	values := make([]string, 0, n)
+	values := a.room[:0]
+	if n > len(a.room) {
+		values = make([]string, 0, n)
+	}
 	for more := rest != ""; more; {
 		line, rest, more = strings.Cut(rest, "\r\n")
 		name, value, ok := plainField(line)

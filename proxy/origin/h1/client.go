@@ -62,9 +62,10 @@ func (c *Client) RoundTrip(r *Request) (*http.Response, error) {
 	if err := writeHead(head, r); err != nil {
 		return nil, err
 	}
-	if old := c.take(); old != nil {
+	now := time.Now()
+	if old := c.take(now); old != nil {
 		r.connected(true)
-		resp, err := c.exchange(old, r.Request, head.Bytes())
+		resp, err := c.exchange(old, r.Request, head.Bytes(), now)
 		if err == nil || old.begun || r.Context().Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			return resp, err
 		}
@@ -74,7 +75,7 @@ func (c *Client) RoundTrip(r *Request) (*http.Response, error) {
 		return nil, err
 	}
 	r.connected(false)
-	return c.exchange(fresh, r.Request, head.Bytes())
+	return c.exchange(fresh, r.Request, head.Bytes(), time.Now())
 }
 
 func (r *Request) connected(reused bool) {

@@ -13,11 +13,11 @@ import (
 
 // exchange sends a request, of which head is all, over n, and reads the header section of its response. With an error n is
 // closed.
-func (c *Client) exchange(n *conn, r *http.Request, head []byte) (*http.Response, error) {
+func (c *Client) exchange(n *conn, r *http.Request, head []byte, now time.Time) (*http.Response, error) {
 	n.begin()
 	ctx := r.Context()
 	stop := atEnd(ctx, n.abort)
-	resp, b, err := c.ask(n, r, head)
+	resp, b, err := c.ask(n, r, head, now)
 	if err != nil {
 		stop()
 		_ = n.Close()
@@ -45,8 +45,7 @@ func atEnd(ctx context.Context, f func()) (stop func() bool) {
 }
 
 // ask writes a request and reads the header section of its response.
-func (c *Client) ask(n *conn, r *http.Request, head []byte) (*http.Response, *body, error) {
-	now := time.Now()
+func (c *Client) ask(n *conn, r *http.Request, head []byte, now time.Time) (*http.Response, *body, error) {
 	n.await(now, now.Add(c.FirstByte))
 	if err := n.say(head, n.used); err != nil {
 		return nil, nil, fmt.Errorf("write the request: %w", err)

@@ -3,10 +3,10 @@ package h1
 import "time"
 
 // take returns an idle connection; nil: there is none. Whether anything has come on it, say finds out.
-func (c *Client) take() *conn {
+func (c *Client) take(now time.Time) *conn {
 	for {
 		last := c.pop()
-		if last == nil || time.Since(last.since) < c.KeepAlive {
+		if last == nil || now.Sub(last.since) < c.KeepAlive {
 			return last
 		}
 		_ = last.Close()
