@@ -24,8 +24,15 @@ var endToEnd = map[string]bool{
 	"Range": true, "Expect": true, "Max-Forwards": true, "Pragma": true, loopField: true, "Early-Data": true,
 }
 
-// endToEndPrefixes are more of them.
+// endToEndPrefixes are more of them in requests, which come from the public.
 var endToEndPrefixes = [...]string{"Accept", "Cache-", "Content-", "If-", "Last-", "Sec-", "X-Forwarded-", "Forwarded"}
+
+// endToEndResponse are more of them in responses, besides those that direct caches: without one, what is stored or sent would
+// be something else than the origin meant.
+var endToEndResponse = map[string]bool{
+	"Cache-Status": true, "Last-Modified": true, "Accept-Ranges": true, "Content-Type": true, "Content-Encoding": true,
+	"Content-Length": true, "Content-Range": true, "Content-Location": true, "Content-Language": true,
+}
 
 // spoofed are request fields in which origins look for what only a proxy can know, or which let a client ask for
 // something else than the target and the method that the cache keys on. Clients are the public: theirs are dropped,
@@ -59,8 +66,8 @@ func isDisguised(key string) bool {
 	return isSpoofed(key) || slices.Contains(hopByHop[:], key)
 }
 
-// dropHopByHop removes the fields of h that end at this hop: the known ones, and those that Connection nominates.
-func dropHopByHop(h http.Header) {
+// dropHopByHop removes the fields of h that end at this hop: the known ones, and those that Connection nominates and may.
+func dropHopByHop(h http.Header, mayNominate func(key string) bool) {
 	for _, line := range h["Connection"] {
 		for option := range strings.SplitSeq(line, ",") {
 			if key := textproto.CanonicalMIMEHeaderKey(textproto.TrimString(option)); mayNominate(key) {
@@ -73,7 +80,11 @@ func dropHopByHop(h http.Header) {
 	}
 }
 
-func mayNominate(key string) bool {
+func responseMayNominate(key string) bool {
+	return !endToEnd[key] && !endToEndResponse[key] && !strings.HasSuffix(key, "-Control")
+}
+
+func requestMayNominate(key string) bool {
 	if endToEnd[key] {
 		return false
 	}
@@ -92,7 +103,7 @@ func cleanRequest(h http.Header, method string) {
 		return
 	}
 	trailers := httpguts.HeaderValuesContainsToken(h["Te"], "trailers")
-	dropHopByHop(h)
+	dropHopByHop(h, requestMayNominate)
 	delete(h, "Host")
 	for key := range h {
 		if isSpoofed(key) {
@@ -124,7 +135,7 @@ func isPlainHeader(h http.Header) bool {
 func cleanResponse(h http.Header) {
 	for key := range h {
 		if endsHere(key) {
-			dropHopByHop(h)
+			dropHopByHop(h, responseMayNominate)
 			delete(h, "Alt-Svc")
 			delete(h, selfField)
 			return

@@ -100,8 +100,9 @@ func TestVersionsInVia(t *testing.T) {
 func TestResponseFields(t *testing.T) {
 	origin := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Connection", "X-Hop, Cache-Control")
+		h.Set("Connection", "X-Hop, Cache-Control, Content-Hop")
 		h.Set("X-Hop", "1")
+		h.Set("Content-Hop", "1")
 		h.Set("Keep-Alive", "timeout=5")
 		h.Set("Upgrade", "h2c")
 		h.Set("Alt-Svc", `h3=":8443"`)
@@ -113,7 +114,7 @@ func TestResponseFields(t *testing.T) {
 	e := newEdge(t, onlyOrigin(t, origin.URL))
 	eachProtocol(t, e, func(t *testing.T, protocol string, c *http.Client) {
 		resp, _ := do(t, c, e.request(t, "GET", "example.com", "/", nil))
-		for _, key := range []string{"X-Hop", "Keep-Alive", "Upgrade", "Alt-Svc", "Anyedge-Self", "Connection"} {
+		for _, key := range []string{"X-Hop", "Content-Hop", "Keep-Alive", "Upgrade", "Alt-Svc", "Anyedge-Self", "Connection"} {
 			if v, ok := resp.Header[key]; ok {
 				t.Errorf("%s: %q came through", key, v)
 			}
