@@ -475,6 +475,23 @@ func TestMalformedRequests(t *testing.T) {
 	}
 }
 
+// Whatever octet is in a path, the stream is answered or reset, and the next one is answered.
+func TestOctetsOfPaths(t *testing.T) {
+	s := serve(t, func(http.ResponseWriter, *http.Request) {})
+	c := s.dial()
+	id := uint32(1)
+	for o := range 256 {
+		must(t, c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndStream: true, EndHeaders: true, BlockFragment: block("",
+			":method", "GET", ":scheme", "https", ":authority", "example.com", ":path", "/"+string([]byte{byte(o)}))}))
+		if o <= ' ' || o == 0x7f || o == '%' {
+			c.resets(id, http2.ErrCodeProtocol)
+		} else if status := c.status(); status != "200" {
+			t.Errorf("%#x: %s", o, status)
+		}
+		id += 2
+	}
+}
+
 // A client may have so many streams open, and no more.
 func TestRefusedStreams(t *testing.T) {
 	hold := make(chan struct{})

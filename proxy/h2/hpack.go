@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
-
 	"github.com/anyedge/anyedge/proxy/hitpath"
 	"github.com/anyedge/anyedge/proxy/message"
 )
@@ -88,17 +86,8 @@ func appendTrailers(dst []byte, trailers http.Header) []byte {
 	return dst
 }
 
-// appendField appends the lines of a field, without those that can't be (RFC 9113 §8.2.1).
 func appendField(dst []byte, name string, values []string) []byte {
-	if !httpguts.ValidHeaderFieldName(name) {
-		return dst
-	}
-	for _, v := range values {
-		if httpguts.ValidHeaderFieldValue(v) {
-			dst = message.AppendString(appendName(dst, name), v)
-		}
-	}
-	return dst
+	return message.AppendField(dst, name, values, appendName)
 }
 
 // staticName is the index of a name in canonical form in the static table, RFC 7541 Appendix A; 0: it isn't there. Of the

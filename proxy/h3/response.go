@@ -55,10 +55,7 @@ func appendHeader(dst []byte, p *message.Part) []byte {
 }
 
 func appendField(dst []byte, name string, values []string) []byte {
-	for _, v := range values {
-		dst = message.AppendString(appendName(dst, name), v)
-	}
-	return dst
+	return message.AppendField(dst, name, values, appendName)
 }
 
 // trailerSection is HEADERS with a trailer section; nil for none.

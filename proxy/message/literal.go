@@ -1,5 +1,7 @@
 package message
 
+import "golang.org/x/net/http/httpguts"
+
 // AppendInteger appends an integer with a prefix of so many bits, of which first has the rest of the octet: RFC 7541,
 // section 5.1, which RFC 9204 has taken over.
 func AppendInteger(dst []byte, first byte, bits uint, n int) []byte {
@@ -27,6 +29,20 @@ func AppendLower(dst []byte, name string) []byte {
 			c += 'a' - 'A'
 		}
 		dst = append(dst, c)
+	}
+	return dst
+}
+
+// AppendField appends the lines of a response's field, each behind its name as appendName writes it, without those that can't
+// be: RFC 9113, section 8.2.1; RFC 9114, section 4.2.
+func AppendField(dst []byte, name string, values []string, appendName func(dst []byte, name string) []byte) []byte {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return dst
+	}
+	for _, v := range values {
+		if httpguts.ValidHeaderFieldValue(v) {
+			dst = AppendString(appendName(dst, name), v)
+		}
 	}
 	return dst
 }

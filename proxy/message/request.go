@@ -133,12 +133,36 @@ func (p *pseudo) check() error {
 		return nil
 	case p.has&hasProtocol != 0 && (!extended || !httpguts.ValidHeaderFieldName(p.protocol)):
 		return fmt.Errorf(":protocol is %q with %s", p.protocol, p.method)
-	case p.scheme == "":
-		return errors.New("no :scheme")
-	case !strings.HasPrefix(p.path, "/") && (p.method != http.MethodOptions || p.path != "*"):
+	case !validScheme(p.scheme):
+		return fmt.Errorf(":scheme is %q", p.scheme)
+	case !strings.HasPrefix(p.path, "/") && (p.method != http.MethodOptions || p.path != "*") || !visible(p.path):
 		return fmt.Errorf(":path is %q", p.path)
 	}
 	return nil
+}
+
+// validScheme is of RFC 3986, section 3.1.
+func validScheme(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
+		case i > 0 && ('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'):
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// visible tells whether s has neither spaces nor control characters, with which H1 to the origin would end a target. Octets
+// above them are passed on, though RFC 3986 has them encoded.
+func visible(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // readFields reads what isn't pseudo: RFC 9113, section 8.2; RFC 9114, section 4.2.
@@ -150,6 +174,7 @@ func readFields(list []hpack.HeaderField) (http.Header, error) {
 			return nil, err
 		}
 		name := http.CanonicalHeaderKey(f.Name)
+		f.Value = textproto.TrimString(f.Value) // as H1 has it; RFC 9113, section 8.2.1, doesn't allow more
 		if present := header[name]; present != nil {
 			header[name] = append(present, f.Value)
 			continue
