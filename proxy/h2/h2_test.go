@@ -31,7 +31,7 @@ import (
 // patience is for what should come at once.
 const patience = 20 * time.Second
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func must(t *testing.T, err error) {
 
 // server serves H2 on a port of loopback.
 type server struct {
-	t     *testing.T
+	t     testing.TB
 	addr  string
 	roots *x509.CertPool
 	conns chan *h2.Conn
@@ -48,7 +48,7 @@ type server struct {
 	leaves atomic.Bool
 }
 
-func serve(t *testing.T, h http.HandlerFunc, adjust ...func(*h2.Server)) *server {
+func serve(t testing.TB, h http.HandlerFunc, adjust ...func(*h2.Server)) *server {
 	t.Helper()
 	certs := httptest.NewUnstartedServer(nil)
 	certs.StartTLS()
@@ -66,14 +66,17 @@ func serve(t *testing.T, h http.HandlerFunc, adjust ...func(*h2.Server)) *server
 		f(served)
 	}
 	var serving sync.WaitGroup
+	var open sync.Map // of net.Conn
 	serving.Go(func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
 				return
 			}
-			t.Cleanup(func() { _ = c.Close() })
+			open.Store(c, nil)
 			serving.Go(func() {
+				defer open.Delete(c)
+				defer c.Close()
 				if c.(*tls.Conn).Handshake() != nil {
 					return
 				}
@@ -87,7 +90,12 @@ func serve(t *testing.T, h http.HandlerFunc, adjust ...func(*h2.Server)) *server
 		}
 	})
 	t.Cleanup(serving.Wait)
-	t.Cleanup(func() { _ = ln.Close() })
+	t.Cleanup(func() {
+		_ = ln.Close()
+		for c := range open.Range {
+			_ = c.(net.Conn).Close()
+		}
+	})
 	return s
 }
 
@@ -109,7 +117,7 @@ func (s *server) url(path string) string { return "https://" + s.addr + path }
 // conn speaks frame by frame.
 type conn struct {
 	*http2.Framer
-	t   *testing.T
+	t   testing.TB
 	tls *tls.Conn
 }
 
