@@ -27,6 +27,7 @@ type vipMetrics struct {
 	proven         prometheus.Counter
 	rehomed        prometheus.Counter
 	retries        map[crowd]prometheus.Counter
+	turnedAway     map[transport]prometheus.Counter
 }
 
 func (m *Metrics) of(vip string) *vipMetrics {
@@ -44,6 +45,10 @@ func (m *Metrics) of(vip string) *vipMetrics {
 			crowdRate:       m.retries.WithLabelValues(vip, string(crowdRate)),
 			crowdClient:     m.retries.WithLabelValues(vip, string(crowdClient)),
 		},
+		turnedAway: map[transport]prometheus.Counter{
+			overTCP:  m.refused.WithLabelValues(vip, string(overTCP)),
+			overQUIC: m.refused.WithLabelValues(vip, string(overQUIC)),
+		},
 	}
 }
 
@@ -52,9 +57,7 @@ func (m *vipMetrics) opened(p Protocol) {
 	m.all.open.WithLabelValues(m.vip, string(p)).Inc()
 }
 
-func (m *vipMetrics) refused(t transport) {
-	m.all.refused.WithLabelValues(m.vip, string(t)).Inc()
-}
+func (m *vipMetrics) refused(t transport) { m.turnedAway[t].Inc() }
 
 func (m *vipMetrics) closed(p Protocol) {
 	m.all.open.WithLabelValues(m.vip, string(p)).Dec()
