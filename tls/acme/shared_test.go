@@ -43,7 +43,7 @@ func (s *sharing) options() acme.Options {
 	o := options(s.t, s.ca)
 	o.Redis = &redis.Options{}
 	o.Redis.SetDefaults()
-	o.Redis.Server, o.Redis.LockLife = s.redis.Addr(), time.Second
+	o.Redis.Server, o.Redis.LockLife, o.Redis.Timeout = s.redis.Addr(), time.Second, patience/6 // it is there, if slow
 	return o
 }
 
