@@ -70,7 +70,7 @@ func TestNameServer(t *testing.T) {
 
 	failed, all := asked.stop()
 	t.Logf("clients, a query each 50ms: %d of %d failed", failed, all)
-	if f.waitAnnounced(f.Ams, time.Second); failed > all/4 {
+	if f.waitAnnounced(f.Ams, moveLimit); failed > all/4 {
 		t.Error("that is more than the time that a fall takes explains")
 	}
 }

@@ -22,6 +22,7 @@ var (
 const (
 	upLimit   = 40 * time.Second // process start → announced at level 0 and in every router
 	moveLimit = 20 * time.Second // cause → another way
+	holdTime  = 9 * time.Second  // of every BGP session in the lab
 )
 
 // fleet is a running fleet with every router's forwarding table watched.

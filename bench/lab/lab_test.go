@@ -40,8 +40,12 @@ func TestLink(t *testing.T) {
 	defer ln.Close()
 	check := func(when string, want bool) {
 		t.Helper()
+		limit := 500 * time.Millisecond // nobody answers
+		if want {
+			limit = 10 * time.Second
+		}
 		for _, addr := range []netip.Addr{server.Addr(), link.B.V4, link.B.V6} {
-			if err := connect(a, addr, 80); (err == nil) != want {
+			if err := connect(a, addr, 80, limit); (err == nil) != want {
 				t.Errorf("%s: connect to %s: %v", when, addr, err)
 			}
 		}
@@ -50,10 +54,10 @@ func TestLink(t *testing.T) {
 	fib := a.WatchFIB()
 	check("at first", true)
 	link.Cut()
-	fib.WaitGone(server, time.Second)
+	fib.WaitGone(server, moveLimit)
 	check("cut", false)
 	link.Restore()
-	fib.WaitVia(server, "b-host", time.Second)
+	fib.WaitVia(server, "b-host", moveLimit)
 	check("restored", true)
 	link.Blackhole()
 	check("swallowing", false)
@@ -72,9 +76,9 @@ func TestRouters(t *testing.T) {
 	speaker := f.Ams.Host.BIRD(standIn(t, f.Ams, false))
 	f.Fra.Host.BIRD(standIn(t, f.Fra, false))
 	for _, p := range lab.Prefixes() {
-		ams.WaitVia(p, "ams-1", 10*time.Second)
-		fra.WaitVia(p, "fra-1", 10*time.Second)
-		core.WaitVia(p, "edge-ams", 10*time.Second)
+		ams.WaitVia(p, "ams-1", moveLimit)
+		fra.WaitVia(p, "fra-1", moveLimit)
+		core.WaitVia(p, "edge-ams", moveLimit)
 	}
 	if p, ok := lab.Learned(f.Fra.Router, lab.Prefix4, f.Fra.ToNode.B.V4); !ok || !p.Best || len(p.ASPath) != 1 {
 		t.Errorf("FRR, normal: %v", p)
@@ -82,22 +86,22 @@ func TestRouters(t *testing.T) {
 
 	begin := time.Now()
 	f.Prefer(f.Fra)
-	t.Logf("flipped: core moves after %v", ms(waitVia(core, "edge-fra", 5*time.Second).Sub(begin)))
+	t.Logf("flipped: core moves after %v", ms(waitVia(core, "edge-fra", moveLimit).Sub(begin)))
 	f.Prefer(f.Ams)
-	waitVia(core, "edge-ams", 5*time.Second)
+	waitVia(core, "edge-ams", moveLimit)
 
 	begin = time.Now()
 	speaker.Reconfigure(standIn(t, f.Ams, true))
 	for _, p := range lab.Prefixes() {
 		t.Logf("depreferred: %s moves in edge-ams after %v, in core after %v", p,
-			ms(ams.WaitVia(p, "edge-fra", 5*time.Second).Sub(begin)), ms(core.WaitVia(p, "edge-fra", 5*time.Second).Sub(begin)))
+			ms(ams.WaitVia(p, "edge-fra", moveLimit).Sub(begin)), ms(core.WaitVia(p, "edge-fra", moveLimit).Sub(begin)))
 	}
 	if p, ok := lab.Learned(f.Ams.Router, lab.Prefix6, f.Ams.ToNode.B.V6); !ok || !depreferred(p) || p.LocalPref != 0 || p.Best {
 		t.Errorf("BIRD, depreferred: %v", p)
 	}
 
 	speaker.Kill()
-	f.Await("edge-ams forgets what the dead speaker said", time.Second, func() bool {
+	f.Await("edge-ams forgets what the dead speaker said", holdTime/2, func() bool {
 		_, ok := lab.Learned(f.Ams.Router, lab.Prefix4, f.Ams.ToNode.B.V4)
 		return !ok
 	})
@@ -142,12 +146,12 @@ func TestProgram(t *testing.T) {
 	a, b := l.Host("a-host"), l.Host("b-host")
 	link := l.Link(a, b)
 	p := b.Program("listen", ":80")
-	p.WaitLog("listening", 5*time.Second)
-	if err := connect(a, link.B.V4, 80); err != nil {
+	p.WaitLog("listening", moveLimit)
+	if err := connect(a, link.B.V4, 80, moveLimit); err != nil {
 		t.Error(err)
 	}
 	p.Kill()
-	if err := connect(a, link.B.V4, 80); !errors.Is(err, syscall.ECONNREFUSED) {
+	if err := connect(a, link.B.V4, 80, moveLimit); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("connect after Kill: %v, want %v", err, syscall.ECONNREFUSED)
 	}
 }
@@ -157,7 +161,7 @@ func TestOrigin(t *testing.T) {
 	l := lab.New(t)
 	h := l.Host("origin")
 	origin := h.Serve(l.Authority())
-	client := &http.Client{Timeout: 200 * time.Millisecond, Transport: &http.Transport{
+	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return h.Dial(ctx, network, "127.0.0.1:8080")
 		},
@@ -186,8 +190,15 @@ func TestOrigin(t *testing.T) {
 		{"started again", origin.Start, true},
 	} {
 		step.do()
+		client.Timeout = 10 * time.Second
+		if !step.well {
+			client.Timeout = 500 * time.Millisecond
+		}
 		if err := get(); (err == nil) != step.well {
 			t.Errorf("%s: %v", step.name, err)
+		}
+		if step.name == "paused" {
+			l.Await("the origin has the request that it doesn't answer", moveLimit, func() bool { return origin.Requests("/page") == 2 })
 		}
 	}
 	if n := origin.Requests("/page"); n != 4 {
@@ -213,7 +224,7 @@ func TestListenPacket(t *testing.T) {
 	if _, err := client.WriteTo([]byte("hello"), server.LocalAddr()); err != nil {
 		t.Fatal(err)
 	}
-	_ = server.SetReadDeadline(time.Now().Add(time.Second))
+	_ = server.SetReadDeadline(time.Now().Add(moveLimit))
 	buffer := make([]byte, 16)
 	n, from, err := server.ReadFrom(buffer)
 	if err != nil || string(buffer[:n]) != "hello" || from.String() != client.LocalAddr().String() {
@@ -243,7 +254,7 @@ func TestLeftovers(t *testing.T) {
 	if err := left.Start(); err != nil {
 		t.Fatal(err)
 	}
-	first.Await("the process is in the namespace", 5*time.Second, func() bool {
+	first.Await("the process is in the namespace", moveLimit, func() bool {
 		return strings.TrimSpace(run(t, "ip", "netns", "pids", dead)) != ""
 	})
 	lab.New(t)
@@ -257,8 +268,8 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-func connect(from *lab.Host, to netip.Addr, port uint16) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+func connect(from *lab.Host, to netip.Addr, port uint16, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	c, err := from.Dial(ctx, "tcp", netip.AddrPortFrom(to, port).String())
 	if err != nil {

@@ -36,8 +36,8 @@ func TestKill(t *testing.T) {
 		f.core.WaitGone(p, moveLimit)
 	}
 	t.Logf("kill -9 → gone from FRR's forwarding table: %v", ms(tookFRR))
-	if max(took, tookFRR) > time.Second {
-		t.Error("that took more than a second")
+	if max(took, tookFRR) > holdTime/2 { // a busy machine's routers are slow too, but don't wait for the hold time
+		t.Error("the routers have noticed late")
 	}
 }
 
