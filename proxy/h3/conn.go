@@ -62,6 +62,8 @@ type Conn struct {
 	next quic.StreamID                  // the lowest that hasn't come
 	left bool                           // GOAWAY is sent, or about to be
 	open map[quic.StreamID]*quic.Stream // that weren't answered at once, by id
+
+	whole *requestStream // the last of those that wait in finish; nil: none does
 }
 
 // NewConn returns c as one to be served. The fields of config, but Hits and Log, must be set. c's quic.Config has

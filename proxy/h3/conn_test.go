@@ -1,16 +1,20 @@
 package h3_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 
 	"github.com/anyedge/anyedge/proxy/h3"
 )
@@ -128,6 +132,45 @@ func TestManyRequests(t *testing.T) {
 			if err != nil || i%3 == 2 && n != int64(i*1000) {
 				t.Fatalf("%d: %d octets, %v", i, n, err)
 			}
+		}
+	}
+}
+
+// Answers that are whole at the same time, of which few fit in what the client takes at first: each arrives, and none waits for
+// one whose content nobody reads yet.
+func TestAnswersAtATime(t *testing.T) {
+	const streams = 8
+	size := func(i int) int { return i * 900 } // of which the first are held to their end, the last not
+	var came sync.WaitGroup
+	came.Add(streams)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		i, _ := strconv.Atoi(r.URL.Path[1:]) // the test's own
+		came.Done()
+		came.Wait()
+		_, _ = io.WriteString(w, strings.Repeat("x", size(i)))
+	})
+	c, err := quic.DialAddr(t.Context(), s.addr, &tls.Config{RootCAs: s.roots, ServerName: "example.com", NextProtos: []string{"h3"}},
+		&quic.Config{InitialStreamReceiveWindow: 512, MaxStreamReceiveWindow: 512})
+	must(t, err)
+	t.Cleanup(func() { _ = c.CloseWithError(0x100, "") })
+	h := (&http3.Transport{DisableCompression: true}).NewClientConn(c)
+	responses := make([]*http.Response, streams)
+	var asking sync.WaitGroup
+	for i := range streams {
+		asking.Go(func() {
+			var err error
+			if responses[i], err = h.RoundTrip(request(t, "GET", "/"+strconv.Itoa(i), nil)); err != nil {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	asking.Wait()
+	for i, resp := range responses {
+		if resp == nil {
+			continue
+		}
+		if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != int64(size(i)) {
+			t.Errorf("%d: %d octets of %d, %v", i, n, size(i), err)
 		}
 	}
 }

@@ -11,6 +11,8 @@
 // A plain hit takes no goroutine, no http.Request and no context. It is answered in the loop that accepts, if quic-go takes
 // the whole answer without waiting; a larger one is sent from a goroutine, from where it is stored.
 //
+// The end of another answer is held until others had a turn to come to theirs, and all of them leave together.
+//
 // Field sections are QPACK (RFC 9204) without a dynamic table, in both directions: nothing blocks on another stream then,
 // and a client can't make this side keep anything. There is no server push, and there are no datagrams.
 //

@@ -11,27 +11,44 @@ import (
 // copied is the largest part of a content that is copied behind the head of its frame, in octets.
 const copied = 32 << 10
 
-// answer frames what a handler answers.
+// answer frames what a handler answers. Its end is held, so that it leaves together with others.
 type answer struct {
 	*quic.Stream
-	out []byte
+	rest *[]byte // framed, and not sent yet
 }
 
-// Send fulfils message.Stream. The end is the caller's to send.
+func newAnswer(s *quic.Stream) answer { return answer{s, rests.Get().(*[]byte)} }
+
+// release gives the buffer back.
+func (a *answer) release() {
+	if cap(*a.rest) <= keptOut {
+		*a.rest = (*a.rest)[:0]
+		rests.Put(a.rest)
+	}
+	a.rest = nil
+}
+
+// Send fulfils message.Stream. The end is the caller's to send, and what is in rest before.
 func (a *answer) Send(p *message.Part) error {
-	a.out = a.out[:0]
+	out := *a.rest
 	if p.Status != 0 {
-		a.out = appendHeader(a.out, p)
+		out = appendHeader(out, p)
 	}
 	if size := p.Size(); size > 0 {
-		a.out = appendFrame(a.out, frameData, size)
+		out = appendFrame(out, frameData, size)
 	}
-	a.out = append(a.out, p.Content[0]...)
+	out = append(out, p.Content[0]...)
 	content := p.Content[1]
 	if len(content) <= copied {
-		a.out, content = append(a.out, content...), nil
+		out, content = append(out, content...), nil
 	}
-	for _, b := range [...][]byte{a.out, content, trailerSection(p.Trailers)} {
+	trailers := trailerSection(p.Trailers)
+	if p.End && content == nil && len(out)+len(trailers) <= queued {
+		*a.rest = append(out, trailers...)
+		return nil
+	}
+	*a.rest = out[:0]
+	for _, b := range [...][]byte{out, content, trailers} {
 		if len(b) == 0 {
 			continue
 		}

@@ -29,6 +29,9 @@ type requestStream struct {
 	in      *bufio.Reader
 	section section
 	asked   bool // the section is decoded, it is all of the request, and no hit answers it
+	answer  answer
+
+	next *requestStream // conn.mu guards it: its answer was whole after this one's
 }
 
 // least is how small a bufio.Reader can be, in octets.
@@ -79,16 +82,17 @@ func (c *Conn) leave(s *quic.Stream) {
 	c.config.End()
 }
 
-// serve answers the request.
+// serve answers the request. It leaves where that doesn't get as far as to a handler.
 func (r *requestStream) serve() {
-	defer r.conn.leave(r.Stream)
 	message.GrowStack(false)
 	if !r.asked && !r.ask() {
+		r.conn.leave(r.Stream)
 		return
 	}
 	req, err := message.NewRequest(3, r.section.list)
 	if err != nil {
 		r.fail(err)
+		r.conn.leave(r.Stream)
 		return
 	}
 	r.handle(req)
@@ -225,13 +229,17 @@ func (r *requestStream) handle(req *http.Request) {
 	} else {
 		req.Body = &body{stream: r, request: req, left: req.ContentLength}
 	}
-	w := message.NewResponse(&answer{Stream: r.Stream}, req.Method == http.MethodHead)
-	if !r.call(w, req) || w.Finish() != nil {
-		cancel(r.Stream, codeInternal)
+	r.answer = newAnswer(r.Stream)
+	w := message.NewResponse(&r.answer, req.Method == http.MethodHead)
+	if !r.call(w, req) {
+		r.end(http.ErrAbortHandler)
 		return
 	}
-	r.CancelRead(quic.StreamErrorCode(codeNone)) // nothing where all was read
-	_ = r.Close()
+	if err := w.Finish(); err != nil || len(*r.answer.rest) == 0 {
+		r.end(err)
+		return
+	}
+	c.finish(r)
 }
 
 // call returns false where the handler gives up on the answer.
