@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -124,16 +125,12 @@ func (m *member) start(metro string) *member {
 		defer mu.Unlock()
 		report = r
 	}
-	var err error
-	m.Fleet, err = fleet.Open(fleet.Config{
+	m.Fleet = m.open(fleet.Config{
 		Name: m.name, Metro: metro, Version: "v1", Address: netip.MustParseAddr("127.0.0.1"), Options: m.options, Fixed: m.fixed,
 		Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, Cache: m.cache, Others: m.others, Journal: m.journal,
 		Report: func() *routing.Report { mu.Lock(); defer mu.Unlock(); r := report; return &r },
 		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
-	if err != nil {
-		m.t.Fatal(err)
-	}
 	m.options.Listen = m.Address().String() // for another start
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
@@ -146,6 +143,20 @@ func (m *member) start(metro string) *member {
 	}
 	m.t.Cleanup(m.end)
 	return m
+}
+
+// open waits for the port of a former start, which a connection of somebody else may have for a while.
+func (m *member) open(c fleet.Config) *fleet.Fleet {
+	m.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		f, err := fleet.Open(c)
+		if err == nil {
+			return f
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+			m.t.Fatal(err)
+		}
+	}
 }
 
 func startMember(t *testing.T, name, metro string, seeds ...*member) *member {
