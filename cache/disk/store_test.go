@@ -119,7 +119,7 @@ func versions(t testing.TB, s *disk.Store, key string) map[uint64]uint64 {
 // awaitLoaded waits until a store knows all that it has.
 func awaitLoaded(t testing.TB, s *disk.Store) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); s.Oldest() == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); s.Oldest() == 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 }
