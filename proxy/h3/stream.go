@@ -26,7 +26,7 @@ const maxBlock = 2
 type requestStream struct {
 	conn *Conn
 	*quic.Stream
-	in      *bufio.Reader
+	in      *bufio.Reader // nil while asked is set, and content wasn't announced
 	section section
 	asked   bool // the section is decoded, it is all of the request, and no hit answers it
 	answer  answer
@@ -40,9 +40,7 @@ const least = 16
 // newAskedStream returns s, whose request is nothing but a header section, which no hit answers.
 func newAskedStream(c *Conn, s *quic.Stream, list []hpack.HeaderField) *requestStream {
 	c.enter(s)
-	return &requestStream{
-		conn: c, Stream: s, in: bufio.NewReaderSize(ended{io.EOF}, least), section: section{list: slices.Clone(list)}, asked: true,
-	}
+	return &requestStream{conn: c, Stream: s, section: section{list: slices.Clone(list)}, asked: true}
 }
 
 // newRequestStream returns s, of which first was read, and then came err, or nothing yet.
@@ -227,6 +225,9 @@ func (r *requestStream) handle(req *http.Request) {
 	if r.asked && req.ContentLength <= 0 {
 		req.Body, req.ContentLength = http.NoBody, 0
 	} else {
+		if r.asked {
+			r.in = bufio.NewReaderSize(ended{io.EOF}, least)
+		}
 		req.Body = &body{stream: r, request: req, left: req.ContentLength}
 	}
 	r.answer = newAnswer(r.Stream)
