@@ -698,8 +698,10 @@ func TestBreaches(t *testing.T) {
 		"a window above all": {func(c *conn) error {
 			return c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 31})
 		}, http2.ErrCodeFlowControl},
-		"padding above all": {func(c *conn) error { return c.WriteRawFrame(http2.FrameHeaders, 0x8|0x4, 1, []byte{5, 0x82}) }, http2.ErrCodeProtocol},
-		"no fields":         {func(c *conn) error { return c.WriteRawFrame(http2.FrameHeaders, 0x4, 1, []byte{0xff}) }, http2.ErrCodeCompression},
+		"an idle stream that depends on itself": {func(c *conn) error { return c.WritePriority(5, http2.PriorityParam{StreamDep: 5}) }, http2.ErrCodeProtocol},
+		"a short PRIORITY of an idle stream":    {func(c *conn) error { return c.WriteRawFrame(http2.FramePriority, 0, 5, make([]byte, 4)) }, http2.ErrCodeFrameSize},
+		"padding above all":                     {func(c *conn) error { return c.WriteRawFrame(http2.FrameHeaders, 0x8|0x4, 1, []byte{5, 0x82}) }, http2.ErrCodeProtocol},
+		"no fields":                             {func(c *conn) error { return c.WriteRawFrame(http2.FrameHeaders, 0x4, 1, []byte{0xff}) }, http2.ErrCodeCompression},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := s.dial()

@@ -69,13 +69,8 @@ func (c *Conn) frame(f frame, payload []byte, now time.Time, ack bool) error {
 		return c.headers(f, payload, now)
 	case frameContinuation:
 		return c.continuation(f, payload, now)
-	case framePriority: // of RFC 7540, section 5.3, of which nothing is left but that a stream can't depend on itself
-		if f.length != 5 {
-			return c.refuse(f.stream, codeFrameSize, false)
-		}
-		if streamOf(payload) == f.stream {
-			return c.refuse(f.stream, codeProtocol, false)
-		}
+	case framePriority:
+		return c.priority(f, payload)
 	case frameReset:
 		return c.wasReset(f.stream)
 	case frameSettings:
@@ -90,6 +85,28 @@ func (c *Conn) frame(f frame, payload []byte, now time.Time, ack bool) error {
 		c.reprioritise(payload)
 	}
 	return nil
+}
+
+// priority deals with PRIORITY, of which nothing is left (RFC 9113, section 5.3.2) but its length, and that a stream can't
+// depend on itself (RFC 7540, section 5.3.1). Either is the stream's end, or where there is none to reset (RFC 9113, section
+// 6.4) the connection's.
+func (c *Conn) priority(f frame, payload []byte) error {
+	code := codeNone
+	switch {
+	case f.length != 5:
+		code = codeFrameSize
+	case streamOf(payload) == f.stream:
+		code = codeProtocol
+	default:
+		return nil
+	}
+	c.mu.Lock()
+	idle := c.isIdle(f.stream)
+	c.mu.Unlock()
+	if idle {
+		return &connectionError{code, "a wrong PRIORITY of a stream that wasn't opened"}
+	}
+	return c.refuse(f.stream, code, false)
 }
 
 // checkFrame checks what doesn't depend on what there was before.

@@ -125,7 +125,7 @@ func (p *pseudo) check() error {
 	switch {
 	case !httpguts.ValidHeaderFieldName(p.method):
 		return fmt.Errorf(":method is %q", p.method)
-	case p.authority == "" || strings.Contains(p.authority, "@"):
+	case p.authority == "" || strings.Contains(p.authority, "@") || !httpguts.ValidHostHeader(p.authority):
 		return fmt.Errorf(":authority is %q", p.authority)
 	case connect && !extended && p.has&(hasScheme|hasPath) != 0:
 		return errors.New("CONNECT with a :scheme or a :path")
