@@ -270,10 +270,18 @@ func TestClientThatLeaves(t *testing.T) {
 	})
 	t.Run("while reading", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(20*time.Millisecond, cancel)
-		_, got, err := b.fetch(get(t).WithContext(ctx))
-		if got != "begin" || err == nil {
-			t.Errorf("got %q, %v", got, err)
+		resp, err := b.RoundTrip(get(t).WithContext(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		begin := make([]byte, len("begin"))
+		if _, err := io.ReadFull(resp.Body, begin); string(begin) != "begin" {
+			t.Errorf("got %q, %v", begin, err)
+		}
+		time.AfterFunc(20*time.Millisecond, cancel) // while the next read waits, mostly
+		if more, err := io.ReadAll(resp.Body); len(more) > 0 || err == nil {
+			t.Errorf("got %q more, %v", more, err)
 		}
 	})
 	t.Run("between two reads", func(t *testing.T) {
