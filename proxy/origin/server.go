@@ -58,7 +58,7 @@ func newServer(u *url.URL, o Options, roots *x509.CertPool, id *identity, now ti
 	s := &server{url: u, named: &http.Request{URL: u}, probed: Unprobed, since: now, results: map[string]int64{}}
 	s.renewed = func() *transports {
 		return &transports{
-			usual: newTransport(u, o, roots, id, true), upgrades: newTransport(u, o, roots, id, false), plain: newPlain(u, o),
+			usual: newTransport(u, o, roots, id, true), upgrades: newTransport(u, o, roots, id, false), plain: newPlain(u, o, roots, id),
 		}
 	}
 	s.transports.Store(s.renewed())
@@ -186,7 +186,7 @@ func (s *server) renew() { s.transports.Swap(s.renewed()).closeIdle() }
 type transports struct {
 	usual    *http.Transport
 	upgrades *http.Transport // H1 only: H2 has no Upgrade
-	plain    *h1.Client      // for requests without content over H1 without TLS; nil: usual is
+	plain    *h1.Client      // for requests without content over H1; nil: usual is
 }
 
 func (t *transports) closeIdle() {

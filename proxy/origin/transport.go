@@ -49,17 +49,24 @@ func newTransport(u *url.URL, o Options, roots *x509.CertPool, id *identity, h2 
 	return t
 }
 
-// newPlain returns what speaks H1 without TLS to a server, nil where something else is spoken.
-func newPlain(u *url.URL, o Options) *h1.Client {
-	if u.Scheme != "http" || o.H2C {
+// newPlain returns what speaks H1 to a server, nil where something else may be spoken.
+func newPlain(u *url.URL, o Options, roots *x509.CertPool, id *identity) *h1.Client {
+	port, secure := "80", u.Scheme == "https"
+	if secure && o.HTTP2 || !secure && o.H2C {
 		return nil
 	}
 	d := &dialer{local: o.LocalAddress, timeout: o.ConnectTimeout, resolver: o.Resolver}
-	address := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80"))
-	return &h1.Client{
-		Dial:      func(ctx context.Context) (net.Conn, error) { return d.dial(ctx, "tcp", address) },
-		FirstByte: o.FirstByteTimeout, Idle: o.IdleTimeout, KeepAlive: o.KeepAlive, MaxIdle: idlePerServer, MaxHeader: maxHeader,
+	c := &h1.Client{
+		Handshake: o.ConnectTimeout, FirstByte: o.FirstByteTimeout, Idle: o.IdleTimeout, KeepAlive: o.KeepAlive,
+		MaxIdle: idlePerServer, MaxHeader: maxHeader,
 	}
+	if secure {
+		port, c.TLS = "443", tlsConfig(u, o, roots, id)
+		c.TLS.NextProtos = []string{"http/1.1"}
+	}
+	address := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port))
+	c.Dial = func(ctx context.Context) (net.Conn, error) { return d.dial(ctx, "tcp", address) }
+	return c
 }
 
 func tlsConfig(u *url.URL, o Options, roots *x509.CertPool, id *identity) *tls.Config {

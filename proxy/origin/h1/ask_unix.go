@@ -5,7 +5,6 @@ package h1
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,7 +13,9 @@ import (
 // and Read would first look for an answer that can't be there yet, and wait then.
 type asking struct {
 	step   func(fd uintptr) bool // of asking, made once
+	look   func(fd uintptr)      // of asking, made once
 	stage  askStage
+	silent bool // what look has found
 	unsent []byte
 	err    error
 	room   [1]byte
@@ -29,13 +30,13 @@ const (
 	askWait                  // until there is something to read
 )
 
-// errStale is an idle connection on which something has come, its end mostly.
-var errStale = fmt.Errorf("the server closed the connection: %w", io.EOF)
-
 // say writes a request, and mostly waits until there is something to read. On a connection that was used before nothing may
 // have come since.
 func (c *conn) say(head []byte, used bool) error {
-	if c.raw == nil {
+	switch {
+	case c.secure != nil:
+		return c.saySecurely(head, used)
+	case c.raw == nil:
 		_, err := c.Write(head)
 		return err
 	}
@@ -93,6 +94,28 @@ func (a *asking) quiet(fd int) bool {
 		_, err := unix.Read(fd, a.room[:])
 		if !errors.Is(err, unix.EINTR) {
 			return errors.Is(err, unix.EAGAIN)
+		}
+	}
+}
+
+// silent tells whether nothing has come that TLS hasn't read. It takes nothing away.
+func (c *conn) silent() bool {
+	if c.raw == nil {
+		return true
+	}
+	a := &c.asking
+	if a.look == nil {
+		a.look = a.peek
+	}
+	return c.raw.Control(a.look) == nil && a.silent
+}
+
+func (a *asking) peek(fd uintptr) {
+	for {
+		_, _, err := unix.Recvfrom(int(fd), a.room[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		if !errors.Is(err, unix.EINTR) {
+			a.silent = errors.Is(err, unix.EAGAIN)
+			return
 		}
 	}
 }

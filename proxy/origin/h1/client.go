@@ -3,6 +3,7 @@ package h1
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -15,6 +16,8 @@ import (
 // after the first request.
 type Client struct {
 	Dial      func(ctx context.Context) (net.Conn, error) // connects to the server
+	TLS       *tls.Config                                 // over that; nil: none
+	Handshake time.Duration                               // of TLS
 	FirstByte time.Duration                               // from the request to the end of the response's header section
 	Idle      time.Duration                               // without an octet of the content; 0: for ever
 	KeepAlive time.Duration                               // how long an idle connection is kept
@@ -90,5 +93,12 @@ func (c *Client) connect(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConn(n, c.Idle), nil
+	made := newConn(n, c.Idle)
+	if c.TLS != nil {
+		if err := made.shake(ctx, c); err != nil {
+			_ = n.Close()
+			return nil, err
+		}
+	}
+	return made, nil
 }

@@ -2,6 +2,7 @@ package h1
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -16,6 +17,8 @@ var errHeader = errors.New("server response headers exceeded the limit")
 // conn is a connection. It belongs to one exchange at a time, or is idle.
 type conn struct {
 	net.Conn
+	secure *tls.Conn       // over it; nil: what is sent is sent as it is
+	wire   *wire           // below secure
 	raw    syscall.RawConn // nil: it has none
 	in     *bufio.Reader   // nil while it is idle
 	abort  func()
@@ -74,6 +77,13 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) read(p []byte) (int, error) {
+	if c.secure != nil {
+		return c.secure.Read(p)
+	}
+	return c.readWire(p)
+}
+
+func (c *conn) readWire(p []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(p)
 		if err == nil || n > 0 || !c.early(err) {
@@ -84,6 +94,13 @@ func (c *conn) read(p []byte) (int, error) {
 
 // Write writes all of p.
 func (c *conn) Write(p []byte) (n int, err error) {
+	if c.secure != nil {
+		return c.secure.Write(p)
+	}
+	return c.writeWire(p)
+}
+
+func (c *conn) writeWire(p []byte) (n int, err error) {
 	for {
 		m, err := c.Conn.Write(p[n:])
 		n += m

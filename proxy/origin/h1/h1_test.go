@@ -3,6 +3,7 @@ package h1_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -46,9 +47,8 @@ func serve(t *testing.T, answers ...string) *script {
 			if err != nil {
 				return
 			}
-			s.conns <- c
 			t.Cleanup(func() { _ = c.Close() })
-			go s.answer(c) // ends with c
+			go s.answer(s.secured(c)) // ends with c
 		}
 	}()
 	return s
@@ -58,6 +58,7 @@ func serve(t *testing.T, answers ...string) *script {
 const hangUp = "\x00"
 
 func (s *script) answer(c net.Conn) {
+	s.conns <- c
 	in := bufio.NewReader(c)
 	for {
 		lines, err := readHead(in)
@@ -96,6 +97,9 @@ func (s *script) client() *h1.Client {
 			return new(net.Dialer).DialContext(ctx, "tcp", s.ln.Addr().String())
 		},
 		FirstByte: patience, KeepAlive: time.Hour, MaxIdle: 2, MaxHeader: 10_000,
+	}
+	if s.isSecure() {
+		c.TLS, c.Handshake = &tls.Config{InsecureSkipVerify: true}, patience //nolint:gosec // the certificate isn't what is tested
 	}
 	s.t.Cleanup(c.CloseIdle)
 	return c
