@@ -52,6 +52,7 @@ type Conn struct {
 	running   int                 // handlers
 	queue     []*stream           // that wait for handlers to end
 	touched   time.Time           // when a stream was opened or has ended
+	unwatch   func() bool         // of the server's context; nil: no request was there yet
 	left      bool                // GOAWAY is sent, or about to be
 	err       error               // why no stream goes on; nil: they do
 
@@ -212,6 +213,9 @@ func (c *Conn) end(err error) {
 	c.mu.Lock()
 	c.stop(err)
 	c.breakOff()
+	if c.unwatch != nil {
+		c.unwatch()
+	}
 	c.mu.Unlock()
 	_ = c.tls.Close()
 }

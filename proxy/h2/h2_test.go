@@ -521,6 +521,33 @@ func TestRefusedStreams(t *testing.T) {
 	}
 }
 
+// Requests end with the server's context, those that come afterwards at once.
+func TestServersContext(t *testing.T) {
+	ctx, end := context.WithCancel(context.WithValue(context.Background(), key{}, "value"))
+	began := make(chan struct{}, 8)
+	s := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		began <- struct{}{}
+		child, stop := context.WithCancel(r.Context())
+		defer stop()
+		<-child.Done()
+		if child.Value(key{}) != "value" {
+			t.Error("the server's values are lost")
+		}
+	}, func(s *h2.Server) { s.Context = ctx })
+	c := s.dial()
+	for _, id := range []uint32{1, 3} {
+		c.open(id, true, "GET")
+		<-began
+	}
+	end()
+	c.open(5, true, "GET")
+	for range 3 {
+		if status := c.status(); status != "200" {
+			t.Error(status)
+		}
+	}
+}
+
 // A handler that gives up, or panics, ends its stream.
 func TestBrokenOff(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/anyedge/anyedge/cache/lifespan"
 	"github.com/anyedge/anyedge/proxy/message"
 )
 
@@ -31,7 +32,7 @@ type stream struct {
 	conn    *Conn
 	id      uint32
 	request *http.Request // nil: stored is sent
-	cancel  context.CancelFunc
+	life    life          // the request's context
 
 	// conn.mu guards the following fields.
 	window    int64 // octets of content that may be sent
@@ -46,6 +47,15 @@ type stream struct {
 	writeBy   time.Time
 }
 
+// life is the context of a request. It ends with its stream, and with the server's.
+type life struct {
+	lifespan.Span
+	values context.Context
+}
+
+// Value returns the server's.
+func (l *life) Value(key any) any { return l.values.Value(key) }
+
 // newStream returns the stream of a request. c.mu is held.
 func newStream(c *Conn, id uint32, r *http.Request, ended bool) *stream {
 	s := &stream{conn: c, id: id, window: c.initial, urgency: message.DefaultUrgency, clientEnd: ended}
@@ -56,10 +66,30 @@ func newStream(c *Conn, id uint32, r *http.Request, ended bool) *stream {
 	} else {
 		r.Body = &s.body
 	}
-	ctx, cancel := context.WithCancel(c.server.Context)
-	s.request, s.cancel = r.WithContext(ctx), cancel
+	s.life.values = c.server.Context
+	s.request = r.WithContext(&s.life)
 	s.body.request = s.request
+	c.watch(s)
 	return s
+}
+
+// watch has the life of s end with the server's context, of which all streams are one entry. c.mu is held.
+func (c *Conn) watch(s *stream) {
+	if c.unwatch == nil {
+		c.unwatch = context.AfterFunc(c.server.Context, c.endLives)
+	}
+	if c.server.Context.Err() != nil { // endLives may have been there
+		s.life.End()
+	}
+}
+
+// endLives is called when the server's context has ended.
+func (c *Conn) endLives() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.open {
+		s.life.End()
+	}
 }
 
 // start has a handler answer, now or when another has ended. c.mu is held.
@@ -118,7 +148,7 @@ func (s *stream) call(w http.ResponseWriter) (ok bool) {
 
 // leave ends a stream whose handler has returned.
 func (s *stream) leave() {
-	s.cancel()
+	s.life.End()
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -369,7 +399,7 @@ func (s *stream) stop(err error) {
 		s.stored.cancel(s.conn.stalled)
 		return
 	}
-	s.cancel()
+	s.life.End()
 	s.body.stop(err)
 	s.changed.Broadcast()
 }
