@@ -18,7 +18,7 @@ func conditional(f FieldReader) bool { return has(f, "If-None-Match") || has(f, 
 // passesConditions tells whether a request goes to the origin with its preconditions, as what that answers isn't stored, so
 // that the content needn't come for nothing.
 func (x *exchange) passesConditions() bool {
-	return conditional(x.query.fields) && x.c.marks.has(x.hash, time.Now())
+	return conditional(x.query.fields) && x.c.marks.has(x.hash, x.looked)
 }
 
 // notModified evaluates a client's preconditions against a stored response, RFC 9110 §13.2.2 and RFC 9111 §4.3.2.

@@ -21,7 +21,7 @@ func (x *exchange) part() httpfield.Range {
 	}
 	first, ok := x.firstPosition()
 	switch {
-	case ok && !x.c.marks.has(partMark(x.hash), time.Now()) && !x.c.marks.has(wholeMark(x.hash), time.Now()):
+	case ok && !x.c.marks.has(partMark(x.hash), x.looked) && !x.c.marks.has(wholeMark(x.hash), x.looked):
 		return httpfield.Range{Start: first / size * size, Length: size}
 	case head != nil && x.found.Hit(): // validated behind the client's back: nobody wants the whole
 		return httpfield.Range{Length: size}

@@ -8,11 +8,11 @@ import (
 	"encoding/binary"
 	"io"
 	"net/http"
-	"runtime"
-	"slices"
 	"testing"
 
 	"golang.org/x/net/http2"
+
+	"github.com/anyedge/anyedge/proxy/hitpath/hitpathtest"
 )
 
 // TestRequestAllocations bounds what a request that isn't a hit allocates here, from the socket and back to it, besides what
@@ -47,27 +47,9 @@ func TestRequestAllocations(t *testing.T) {
 		}
 	}
 	id := uint32(1)
-	var counts []float64
-	for range 5 {
-		counts = append(counts, mallocs(200, func() {
-			binary.BigEndian.PutUint32(frame[5:], id)
-			id += 2
-			ask()
-		}))
-	}
-	if slices.Sort(counts); counts[2] > most {
-		t.Errorf("a request allocates %v times, want at most %v", counts, most)
-	}
-}
-
-// mallocs is how often the process allocates for one of n calls of f.
-func mallocs(n int, f func()) float64 {
-	f()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range n {
-		f()
-	}
-	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / float64(n)
+	hitpathtest.Budget(t, most, func() {
+		binary.BigEndian.PutUint32(frame[5:], id)
+		id += 2
+		ask()
+	})
 }

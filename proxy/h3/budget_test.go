@@ -6,9 +6,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"runtime"
-	"slices"
 	"testing"
+
+	"github.com/anyedge/anyedge/proxy/hitpath/hitpathtest"
 )
 
 // TestRequestAllocations bounds what a request that isn't a hit allocates, from the socket and back to it, besides what its
@@ -35,23 +35,5 @@ func TestRequestAllocations(t *testing.T) {
 			t.Fatalf("%d octets, %v", n, err)
 		}
 	}
-	var counts []float64
-	for range 5 {
-		counts = append(counts, mallocs(200, ask))
-	}
-	if slices.Sort(counts); counts[2] > most {
-		t.Errorf("a request allocates %v times, want at most %v", counts, most)
-	}
-}
-
-// mallocs is how often the process allocates for one of n calls of f.
-func mallocs(n int, f func()) float64 {
-	f()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range n {
-		f()
-	}
-	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / float64(n)
+	hitpathtest.Budget(t, most, ask)
 }

@@ -1,4 +1,5 @@
-// Package hitpathtest is what the tests of the loops have in common: connections without a net, and a stored response.
+// Package hitpathtest is what the tests of the loops have in common: connections without a net, a stored response, and
+// a budget of allocations.
 //
 // It imports cache, and not hitpath, whose own tests import it.
 package hitpathtest

@@ -13,6 +13,6 @@
 // A response to GET that has come with its whole header section, of HTTP/1.1 and with a length that is said once, is read by
 // answer.go; every other is parsed by net/http, so that framing is judged as everywhere else. FuzzResponse holds that both
 // make the same of the same octets, but for fields that net/http changes, which repair.go undoes. Deadlines are moved only
-// when they would come too late (conn.go). Requests with content and upgrades are net/http's. The package imports nothing of
-// anyedge.
+// when they would come too late (conn.go). Requests with content and upgrades are net/http's. The package imports lifespan,
+// and nothing else of anyedge.
 package h1

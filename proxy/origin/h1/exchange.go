@@ -9,6 +9,8 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"time"
+
+	"github.com/anyedge/anyedge/cache/lifespan"
 )
 
 // exchange sends a request, of which head is all, over n, and reads the header section of its response. With an error n is
@@ -16,7 +18,7 @@ import (
 func (c *Client) exchange(n *conn, r *http.Request, head []byte, now time.Time) (*http.Response, error) {
 	n.begin()
 	ctx := r.Context()
-	stop := atEnd(ctx, n.abort)
+	stop := lifespan.AtEnd(ctx, n.abort)
 	resp, b, err := c.ask(n, r, head, now)
 	if err != nil {
 		stop()
@@ -34,14 +36,6 @@ func (c *Client) exchange(n *conn, r *http.Request, head []byte, now time.Time) 
 	}
 	resp.Body = b
 	return resp, nil
-}
-
-// atEnd has f called when ctx ends, as context.AfterFunc does. A context may offer that by itself, at less expense.
-func atEnd(ctx context.Context, f func()) (stop func() bool) {
-	if own, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
-		return own.AfterFunc(f)
-	}
-	return context.AfterFunc(ctx, f)
 }
 
 // ask writes a request and reads the header section of its response.
