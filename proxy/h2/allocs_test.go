@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/proxy/h2/frame"
 	"github.com/anyedge/anyedge/proxy/hitpath"
 	"github.com/anyedge/anyedge/proxy/hitpath/hitpathtest"
 )
@@ -47,7 +48,7 @@ func TestHitAllocatesNothing(t *testing.T) {
 		for _, field := range [...][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}, {"user-agent", "a browser"}, {"x-own", "value"}} {
 			_ = enc.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // into a buffer
 		}
-		c.octets = appendHeaders(c.octets[:0], id, flagEndStream, block.Bytes())
+		c.octets = frame.AppendHeaders(c.octets[:0], id, frame.EndStream, block.Bytes())
 		id += 2
 		if err := c.frames(); err != nil {
 			t.Fatal(err)

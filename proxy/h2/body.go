@@ -5,6 +5,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+
+	"github.com/anyedge/anyedge/proxy/h2/frame"
 )
 
 const (
@@ -146,52 +148,52 @@ func (b *body) stop(err error) {
 }
 
 // data deals with DATA.
-func (c *Conn) data(f frame, payload []byte) error {
-	content, ok := unpad(f, payload)
+func (c *Conn) data(f frame.Head, payload []byte) error {
+	content, ok := frame.Unpad(f, payload)
 	if !ok {
-		return &connectionError{codeProtocol, "DATA with padding that is too long"}
+		return &frame.Error{Code: frame.ProtocolError, What: "DATA with padding that is too long"}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.receive -= int64(f.length); c.receive < 0 {
-		return &connectionError{codeFlowControl, "more than the window takes"}
+	if c.receive -= int64(f.Length); c.receive < 0 {
+		return &frame.Error{Code: frame.FlowControlError, What: "more than the window takes"}
 	}
-	s := c.open[f.stream]
+	s := c.open[f.Stream]
 	if s == nil {
 		return c.stray(f)
 	}
 	b := &s.body
-	b.receive -= int64(f.length)
-	c.credit(s, int64(f.length-len(content)))
+	b.receive -= int64(f.Length)
+	c.credit(s, int64(f.Length-len(content)))
 	switch {
 	case s.clientEnd:
 		c.credit(nil, int64(len(content)))
-		c.reset(s, codeStreamClosed)
+		c.reset(s, frame.StreamClosed)
 	case b.receive < 0:
 		c.credit(nil, int64(len(content)))
-		c.reset(s, codeFlowControl)
+		c.reset(s, frame.FlowControlError)
 	case !b.put(content):
 		c.credit(nil, int64(len(content)))
-		c.reset(s, codeProtocol)
-	case f.has(flagEndStream) && !b.complete():
-		c.reset(s, codeProtocol) // which gives back the room of what was put
-	case f.has(flagEndStream):
+		c.reset(s, frame.ProtocolError)
+	case f.Has(frame.EndStream) && !b.complete():
+		c.reset(s, frame.ProtocolError) // which gives back the room of what was put
+	case f.Has(frame.EndStream):
 		c.clientEnds(s)
 	}
 	return nil
 }
 
 // stray deals with DATA on a stream that isn't open. c.mu is held.
-func (c *Conn) stray(f frame) error {
+func (c *Conn) stray(f frame.Head) error {
 	switch {
-	case c.isIdle(f.stream):
-		return &connectionError{codeProtocol, "DATA on a stream that wasn't opened"}
-	case !c.wasCut(f.stream) && f.stream <= c.last:
-		return &connectionError{codeStreamClosed, "DATA on a stream that is over"}
+	case c.isIdle(f.Stream):
+		return &frame.Error{Code: frame.ProtocolError, What: "DATA on a stream that wasn't opened"}
+	case !c.wasCut(f.Stream) && f.Stream <= c.last:
+		return &frame.Error{Code: frame.StreamClosed, What: "DATA on a stream that is over"}
 	}
-	c.credit(nil, int64(f.length))
-	if f.has(flagEndStream) {
-		c.forgetCut(f.stream)
+	c.credit(nil, int64(f.Length))
+	if f.Has(frame.EndStream) {
+		c.forgetCut(f.Stream)
 	}
 	return nil
 }
@@ -200,7 +202,7 @@ func (c *Conn) stray(f frame) error {
 func (c *Conn) credit(s *stream, n int64) {
 	if c.consumed += n; c.consumed >= creditStep {
 		o := c.output()
-		o.octets = appendUpdate(o.octets, 0, c.consumed)
+		o.octets = frame.AppendUpdate(o.octets, 0, c.consumed)
 		c.receive += c.consumed
 		c.consumed = 0
 	}
@@ -210,7 +212,7 @@ func (c *Conn) credit(s *stream, n int64) {
 	b := &s.body
 	if b.consumed += n; b.consumed >= creditStep {
 		o := c.output()
-		o.octets = appendUpdate(o.octets, s.id, b.consumed)
+		o.octets = frame.AppendUpdate(o.octets, s.id, b.consumed)
 		b.receive += b.consumed
 		b.consumed = 0
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/anyedge/anyedge/proxy/h2/frame"
 	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
@@ -37,7 +38,7 @@ type Conn struct {
 	begun   int                  // octets of the preface that have come
 	settled bool                 // the client's first SETTINGS have
 	table   *hpack.Decoder       // the client's
-	block   block                // that is coming
+	block   frame.Block          // that is coming
 	state   *tls.ConnectionState // for requests; nil before the first
 	remote  string               // with state
 
@@ -94,16 +95,16 @@ func (c *Conn) Leave() {
 	if c.left || c.err != nil {
 		return
 	}
-	c.sayGoAway(codeNone)
+	c.sayGoAway(frame.NoError)
 	c.writeBeside()
 	c.endIfDone()
 }
 
 // sayGoAway is called with mu held.
-func (c *Conn) sayGoAway(code errorCode) {
+func (c *Conn) sayGoAway(code frame.Code) {
 	c.left = true
 	o := c.output()
-	o.octets = appendGoAway(o.octets, c.last, code)
+	o.octets = frame.AppendGoAway(o.octets, c.last, code)
 }
 
 // endIfDone wakes Serve where there is nothing left to do. c.mu is held.
@@ -116,22 +117,14 @@ func (c *Conn) endIfDone() {
 // errDone ends a connection with which nothing is wrong.
 var errDone = errors.New("done")
 
-// connectionError ends a connection for what the client did, RFC 9113, section 5.4.1.
-type connectionError struct {
-	code errorCode
-	what string
-}
-
-func (e *connectionError) Error() string { return e.what }
-
 // codeOf is what the client is told of an end; not ok: nothing, since it is the client's, or the net's.
-func codeOf(err error) (code errorCode, ok bool) {
-	var breach *connectionError
+func codeOf(err error) (code frame.Code, ok bool) {
+	var breach *frame.Error
 	switch {
 	case errors.As(err, &breach):
-		return breach.code, true
+		return breach.Code, true
 	case errors.Is(err, errDone):
-		return codeNone, true
+		return frame.NoError, true
 	}
 	return 0, false
 }
@@ -188,10 +181,10 @@ func (c *Conn) expired(err error) error {
 
 // conclude says GOAWAY, if that isn't said, and waits until the client has taken all. What still comes is read for a
 // while: a socket that is closed before answers with a reset, at which the client would lose GOAWAY.
-func (c *Conn) conclude(code errorCode, err error) {
+func (c *Conn) conclude(code frame.Code, err error) {
 	c.mu.Lock()
 	c.stop(err)
-	if !c.left || code != codeNone {
+	if !c.left || code != frame.NoError {
 		c.sayGoAway(code)
 	}
 	for (c.pending() || c.writing) && !c.broken {

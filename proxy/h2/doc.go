@@ -27,5 +27,5 @@
 //   - What waits to be sent: while there is much of it nothing more is read, and no handler goes on.
 //   - Time, for taking what is sent, and, for stored contents, for giving a window.
 //
-// The package imports hitpath, message, and cache for the type of contents; nothing else of anyedge.
+// The package imports frame, hitpath, message, and cache for the type of contents; nothing else of anyedge.
 package h2

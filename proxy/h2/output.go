@@ -1,12 +1,12 @@
 package h2
 
 import (
-	"encoding/binary"
 	"os"
 	"runtime"
 	"slices"
 	"time"
 
+	"github.com/anyedge/anyedge/proxy/h2/frame"
 	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
@@ -224,7 +224,5 @@ func (c *Conn) appendHeaders(dst []byte, stream uint32, flags uint8, text []byte
 	if !c.noTable {
 		text = text[1:]
 	}
-	return appendHeaders(dst, stream, flags, text)
+	return frame.AppendHeaders(dst, stream, flags, text)
 }
-
-func streamOf(b []byte) uint32 { return binary.BigEndian.Uint32(b) &^ (1 << 31) }

@@ -7,70 +7,39 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anyedge/anyedge/proxy/h2/frame"
 	"github.com/anyedge/anyedge/proxy/hitpath"
 	"github.com/anyedge/anyedge/proxy/message"
 )
 
-// maxContinuations bounds how many frames carry one header block: more are a flood.
-const maxContinuations = 64
-
-// block is a header block that isn't whole yet.
-type block struct {
-	head  frame // of its HEADERS; stream 0: none is coming
-	text  []byte
-	count int // of frames
-}
-
 // headers deals with HEADERS.
-func (c *Conn) headers(f frame, payload []byte, now time.Time) error {
-	text, ok := unpad(f, payload)
-	if !ok {
-		return &connectionError{codeProtocol, "HEADERS with padding that is too long"}
-	}
-	if f.has(flagPriority) && len(text) < 5 {
-		return &connectionError{codeFrameSize, "HEADERS without the priority that it should have"}
-	}
-	if !f.has(flagEndHeaders) {
-		c.block = block{head: f, text: append([]byte(nil), text...)}
-		return c.checkBlock()
+func (c *Conn) headers(f frame.Head, payload []byte, now time.Time) error {
+	text, whole, err := c.block.Begin(f, payload, c.server.Header)
+	if err != nil || !whole {
+		return err
 	}
 	return c.section(f, text, now)
 }
 
 // continuation deals with CONTINUATION.
-func (c *Conn) continuation(f frame, payload []byte, now time.Time) error {
-	k := &c.block
-	if k.head.stream == 0 {
-		return &connectionError{codeProtocol, "CONTINUATION of nothing"}
-	}
-	k.text = append(k.text, payload...)
-	k.count++
-	if err := c.checkBlock(); err != nil || !f.has(flagEndHeaders) {
+func (c *Conn) continuation(f frame.Head, payload []byte, now time.Time) error {
+	head, text, whole, err := c.block.Continue(f, payload, c.server.Header)
+	if err != nil || !whole {
 		return err
 	}
-	head, text := k.head, k.text
-	c.block = block{}
 	return c.section(head, text, now)
 }
 
-// checkBlock holds a block to its limits.
-func (c *Conn) checkBlock() error {
-	if c.block.count > maxContinuations || int64(len(c.block.text)) > c.server.Header {
-		return &connectionError{codeEnhanceYouCalm, "a header block that doesn't end"}
-	}
-	return nil
-}
-
 // section deals with a header block that is whole: a request, or trailers. It is decoded in any case: later ones build on it.
-func (c *Conn) section(f frame, text []byte, now time.Time) error {
+func (c *Conn) section(f frame.Head, text []byte, now time.Time) error {
 	defer c.forget()
 	var priority []byte
-	if f.has(flagPriority) {
+	if f.Has(frame.HasPriority) {
 		priority, text = text[:5], text[5:]
 	}
 	_, err := c.table.Write(text)
 	if err = cmp.Or(err, c.table.Close()); err != nil {
-		return &connectionError{codeCompression, err.Error()}
+		return &frame.Error{Code: frame.CompressionError, What: err.Error()}
 	}
 	open, err := c.enter(f, now)
 	switch {
@@ -78,8 +47,8 @@ func (c *Conn) section(f frame, text []byte, now time.Time) error {
 		return err
 	case open == ignored:
 		return nil
-	case priority != nil && streamOf(priority) == f.stream:
-		return c.refuse(f.stream, codeProtocol, !f.has(flagEndStream))
+	case priority != nil && frame.StreamOf(priority) == f.Stream:
+		return c.refuse(f.Stream, frame.ProtocolError, !f.Has(frame.EndStream))
 	case open == known:
 		return c.trailers(f)
 	case c.hit(f, now):
@@ -98,30 +67,30 @@ const (
 )
 
 // enter tells what HEADERS come to, and notes a new stream.
-func (c *Conn) enter(f frame, now time.Time) (entry, error) {
+func (c *Conn) enter(f frame.Head, now time.Time) (entry, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case f.stream%2 == 0:
-		return ignored, &connectionError{codeProtocol, "a stream that clients don't open"}
+	case f.Stream%2 == 0:
+		return ignored, &frame.Error{Code: frame.ProtocolError, What: "a stream that clients don't open"}
 	case c.broken: // what waits grows no more
 		return ignored, os.ErrClosed
-	case c.open[f.stream] != nil:
+	case c.open[f.Stream] != nil:
 		return known, nil
-	case c.wasCut(f.stream) || f.stream <= c.ignored && f.stream > c.last:
-		if f.has(flagEndStream) {
-			c.forgetCut(f.stream)
+	case c.wasCut(f.Stream) || f.Stream <= c.ignored && f.Stream > c.last:
+		if f.Has(frame.EndStream) {
+			c.forgetCut(f.Stream)
 		}
 		return ignored, nil
-	case f.stream <= c.last:
-		return ignored, &connectionError{codeStreamClosed, "HEADERS of a stream that is over"}
+	case f.Stream <= c.last:
+		return ignored, &frame.Error{Code: frame.StreamClosed, What: "HEADERS of a stream that is over"}
 	case c.left:
-		c.ignored = f.stream
+		c.ignored = f.Stream
 		return ignored, nil
 	}
-	c.last, c.touched = f.stream, now
+	c.last, c.touched = f.Stream, now
 	if len(c.open) >= c.server.Streams {
-		c.cutOff(f.stream, codeRefused, !f.has(flagEndStream))
+		c.cutOff(f.Stream, frame.RefusedStream, !f.Has(frame.EndStream))
 		c.awaitRoom()
 		return ignored, nil
 	}
@@ -129,8 +98,8 @@ func (c *Conn) enter(f frame, now time.Time) (entry, error) {
 }
 
 // hit answers a request with what is stored, if it is a plain one.
-func (c *Conn) hit(f frame, now time.Time) bool {
-	if c.server.Hits == nil || !f.has(flagEndStream) || c.size > c.server.Header {
+func (c *Conn) hit(f frame.Head, now time.Time) bool {
+	if c.server.Hits == nil || !f.Has(frame.EndStream) || c.size > c.server.Header {
 		return false
 	}
 	x := c.server.Hits.Find(c.fields, hitpath.Request{Protocol: "h2", Client: c.client, TLS: c.security, At: now})
@@ -139,55 +108,55 @@ func (c *Conn) hit(f frame, now time.Time) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.answer(f.stream, x)
+	c.answer(f.Stream, x)
 	c.awaitRoom()
 	return true
 }
 
 // request has a handler answer.
-func (c *Conn) request(f frame) error {
+func (c *Conn) request(f frame.Head) error {
 	if c.size > c.server.Header {
 		return c.tooLarge(f)
 	}
-	ended := f.has(flagEndStream)
+	ended := f.Has(frame.EndStream)
 	r, err := message.NewRequest(2, c.fields)
 	if err != nil || ended && r.ContentLength > 0 {
-		return c.refuse(f.stream, codeProtocol, !ended)
+		return c.refuse(f.Stream, frame.ProtocolError, !ended)
 	}
 	r.TLS = c.requestState()
 	r.RemoteAddr = c.remote
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := newStream(c, f.stream, r, ended)
-	c.open[f.stream] = s
+	s := newStream(c, f.Stream, r, ended)
+	c.open[f.Stream] = s
 	return c.start(s)
 }
 
 // tooLarge answers a request whose header section is far above the limit.
-func (c *Conn) tooLarge(f frame) error {
+func (c *Conn) tooLarge(f frame.Head) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := c.output()
-	o.octets = c.appendHeaders(o.octets, f.stream, flagEndStream, appendStatus([]byte{noTable}, http.StatusRequestHeaderFieldsTooLarge))
-	if !f.has(flagEndStream) {
-		c.cutOff(f.stream, codeNone, true)
+	o.octets = c.appendHeaders(o.octets, f.Stream, frame.EndStream, appendStatus([]byte{noTable}, http.StatusRequestHeaderFieldsTooLarge))
+	if !f.Has(frame.EndStream) {
+		c.cutOff(f.Stream, frame.NoError, true)
 	}
 	c.awaitRoom()
 	return nil
 }
 
 // trailers deals with the trailer section of a request.
-func (c *Conn) trailers(f frame) error {
+func (c *Conn) trailers(f frame.Head) error {
 	t, err := message.ReadTrailers(c.fields)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.open[f.stream]
+	s := c.open[f.Stream]
 	switch {
 	case s == nil: // it ended meanwhile
 	case s.clientEnd:
-		c.reset(s, codeStreamClosed)
-	case err != nil || !f.has(flagEndStream) || c.size > c.server.Header || !s.body.complete():
-		c.reset(s, codeProtocol)
+		c.reset(s, frame.StreamClosed)
+	case err != nil || !f.Has(frame.EndStream) || c.size > c.server.Header || !s.body.complete():
+		c.reset(s, frame.ProtocolError)
 	default:
 		s.body.trailers = t
 		c.clientEnds(s)
@@ -196,7 +165,7 @@ func (c *Conn) trailers(f frame) error {
 }
 
 // refuse resets a stream that may not be open, and on which the client may go on.
-func (c *Conn) refuse(stream uint32, code errorCode, goesOn bool) error {
+func (c *Conn) refuse(stream uint32, code frame.Code, goesOn bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.open[stream]; s != nil {
@@ -215,7 +184,7 @@ func (c *Conn) reprioritise(payload []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s := c.open[streamOf(payload)]; s != nil {
+	if s := c.open[frame.StreamOf(payload)]; s != nil {
 		s.urgency, _ = message.Priority(string(payload[4:]))
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/anyedge/anyedge/proxy/h2/frame"
 	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
@@ -38,11 +39,11 @@ func (s *Server) NewConn(t *tls.Conn, w hitpath.Wire) *Conn {
 	c := &Conn{
 		server: s, tls: t, wire: w, security: hitpath.SecurityOf(&state), client: hitpath.AddressOf(t.RemoteAddr()),
 		open: map[uint32]*stream{}, touched: time.Now(),
-		initial: initialWindow, window: initialWindow, receive: uploadWindow,
+		initial: frame.InitialWindow, window: frame.InitialWindow, receive: uploadWindow,
 	}
 	_ = t.SetReadDeadline(c.touched.Add(s.IdleTimeout))
 	c.changed.L = &c.mu
-	c.table = hpack.NewDecoder(tableSize, c.addField)
+	c.table = hpack.NewDecoder(frame.TableSize, c.addField)
 	c.table.SetMaxStringLength(int(s.Header))
 	o := c.output()
 	o.octets = s.appendGreeting(o.octets)
@@ -51,13 +52,13 @@ func (s *Server) NewConn(t *tls.Conn, w hitpath.Wire) *Conn {
 
 // appendGreeting appends what a connection begins with: this side's SETTINGS, and the window for uploads.
 func (s *Server) appendGreeting(dst []byte) []byte {
-	settings := make([]byte, 0, 5*settingSize)
-	settings = appendSetting(settings, settingMaxFrameSize, maxFrame)
-	settings = appendSetting(settings, settingMaxStreams, uint32(s.Streams))
-	settings = appendSetting(settings, settingMaxHeaderList, uint32(s.Header))
-	settings = appendSetting(settings, settingInitialWindowSize, uploadWindow)
-	settings = appendSetting(settings, settingExtendedConnect, 1)
-	dst = appendFrame(dst, frame{length: len(settings), kind: frameSettings})
+	settings := make([]byte, 0, 5*frame.SettingSize)
+	settings = frame.AppendSetting(settings, frame.SettingMaxFrameSize, frame.MaxPayload)
+	settings = frame.AppendSetting(settings, frame.SettingMaxStreams, uint32(s.Streams))
+	settings = frame.AppendSetting(settings, frame.SettingMaxHeaderList, uint32(s.Header))
+	settings = frame.AppendSetting(settings, frame.SettingInitialWindowSize, uploadWindow)
+	settings = frame.AppendSetting(settings, frame.SettingExtendedConnect, 1)
+	dst = frame.Append(dst, frame.Head{Length: len(settings), Kind: frame.Settings})
 	dst = append(dst, settings...)
-	return appendUpdate(dst, 0, uploadWindow-initialWindow)
+	return frame.AppendUpdate(dst, 0, uploadWindow-frame.InitialWindow)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/cache"
+	"github.com/anyedge/anyedge/proxy/h2/frame"
 	"github.com/anyedge/anyedge/proxy/hitpath"
 )
 
@@ -29,7 +30,7 @@ func (c *Conn) answer(id uint32, x *hitpath.Exchange) {
 	o := c.output()
 	flags := uint8(0)
 	if size == 0 {
-		flags = flagEndStream
+		flags = frame.EndStream
 	}
 	o.octets = c.appendAnswer(o.octets, id, flags, x)
 	if size > min(maxAtOnce, c.window, c.initial) && size > 0 {
@@ -40,12 +41,12 @@ func (c *Conn) answer(id uint32, x *hitpath.Exchange) {
 	c.window -= size
 	for _, piece := range content {
 		for len(piece) > 0 {
-			part := piece[:min(len(piece), maxFrame)]
+			part := piece[:min(len(piece), frame.MaxPayload)]
 			piece = piece[len(part):]
 			if size -= int64(len(part)); size == 0 {
-				flags = flagEndStream
+				flags = frame.EndStream
 			}
-			o.octets = appendFrame(o.octets, frame{len(part), frameData, flags, id})
+			o.octets = frame.Append(o.octets, frame.Head{Length: len(part), Kind: frame.Data, Flags: flags, Stream: id})
 			o.octets = append(o.octets, part...)
 		}
 	}
@@ -54,14 +55,14 @@ func (c *Conn) answer(id uint32, x *hitpath.Exchange) {
 // appendAnswer appends HEADERS of a stored answer. c.mu is held.
 func (c *Conn) appendAnswer(dst []byte, id uint32, flags uint8, x *hitpath.Exchange) []byte {
 	start := len(dst)
-	dst = appendFrame(dst, frame{0, frameHeaders, flags | flagEndHeaders, id})
+	dst = frame.Append(dst, frame.Head{Length: 0, Kind: frame.Headers, Flags: flags | frame.EndHeaders, Stream: id})
 	if c.noTable {
 		dst = append(dst, noTable)
 	}
 	dst = appendAnswer(dst, x)
-	n := len(dst) - start - frameHead
-	if n > maxFrame {
-		return appendHeaders(dst[:start], id, flags, append([]byte(nil), dst[start+frameHead:]...))
+	n := len(dst) - start - frame.HeadSize
+	if n > frame.MaxPayload {
+		return frame.AppendHeaders(dst[:start], id, flags, append([]byte(nil), dst[start+frame.HeadSize:]...))
 	}
 	dst[start], dst[start+1], dst[start+2] = byte(n>>16), byte(n>>8), byte(n)
 	return dst
@@ -91,7 +92,7 @@ func (c *Conn) queueStored(s *stream) {
 // fill appends frames of stored contents to o, of each stream in turn. c.mu is held.
 func (c *Conn) fill(o *output) {
 	var now time.Time
-	for c.window > 0 && len(o.octets) < maxOut-frameHead {
+	for c.window > 0 && len(o.octets) < maxOut-frame.HeadSize {
 		s := c.sends.pop()
 		if s == nil {
 			return
@@ -111,15 +112,15 @@ func (c *Conn) fill(o *output) {
 // fillFrom appends a frame of one stream's content. c.mu is held.
 func (c *Conn) fillFrom(o *output, s *stream) {
 	t := s.stored
-	n := min(t.left, s.window, c.window, maxFrame, int64(maxOut-frameHead-len(o.octets)))
+	n := min(t.left, s.window, c.window, frame.MaxPayload, int64(maxOut-frame.HeadSize-len(o.octets)))
 	t.left -= n
 	s.window -= n
 	c.window -= n
 	flags := uint8(0)
 	if t.left == 0 {
-		flags = flagEndStream
+		flags = frame.EndStream
 	}
-	o.octets = appendFrame(o.octets, frame{int(n), frameData, flags, s.id})
+	o.octets = frame.Append(o.octets, frame.Head{Length: int(n), Kind: frame.Data, Flags: flags, Stream: s.id})
 	for t.sent += n; n > 0; {
 		part := t.rest[0]
 		if int64(len(part)) > n {
@@ -166,7 +167,7 @@ func (c *Conn) loseIdle() {
 		left := c.server.SendIdle - now.Sub(c.waitsSince(s.stored))
 		if left <= 0 && (!s.stored.queued || c.window <= 0) {
 			s.stored.cancel(true)
-			c.reset(s, codeCancel)
+			c.reset(s, frame.Cancel)
 			continue
 		}
 		if left = max(left, c.server.SendIdle/rearm); next == 0 || left < next {

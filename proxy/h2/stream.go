@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/cache/lifespan"
+	"github.com/anyedge/anyedge/proxy/h2/frame"
 	"github.com/anyedge/anyedge/proxy/message"
 )
 
@@ -99,7 +100,7 @@ func (c *Conn) start(s *stream) error {
 		return nil
 	}
 	if len(c.queue) >= maxQueue*c.server.Streams {
-		return &connectionError{codeEnhanceYouCalm, "requests that are reset faster than they end"}
+		return &frame.Error{Code: frame.EnhanceYourCalm, What: "requests that are reset faster than they end"}
 	}
 	c.queue = append(c.queue, s)
 	return nil
@@ -153,7 +154,7 @@ func (s *stream) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.err == nil && !s.ended {
-		c.reset(s, codeInternal)
+		c.reset(s, frame.InternalError)
 	}
 	c.next()
 	c.write(true)
@@ -186,9 +187,9 @@ func (s *stream) Send(p *message.Part) error {
 	}
 	if !last && p.End {
 		o := c.output()
-		o.octets = c.appendHeaders(o.octets, s.id, flagEndStream, appendTrailers([]byte{noTable}, p.Trailers))
+		o.octets = c.appendHeaders(o.octets, s.id, frame.EndStream, appendTrailers([]byte{noTable}, p.Trailers))
 	} else if last && p.Status == 0 && p.Size() == 0 {
-		c.appendData(s.id, flagEndStream, nil)
+		c.appendData(s.id, frame.EndStream, nil)
 	}
 	if p.End {
 		s.end()
@@ -218,7 +219,7 @@ func (s *stream) sendSection(p *message.Part, flags uint8) error {
 
 func endIf(end bool) uint8 {
 	if end {
-		return flagEndStream
+		return frame.EndStream
 	}
 	return 0
 }
@@ -226,7 +227,7 @@ func endIf(end bool) uint8 {
 // appendData is called with mu held.
 func (c *Conn) appendData(id uint32, flags uint8, p []byte) {
 	o := c.output()
-	o.octets = appendFrame(o.octets, frame{len(p), frameData, flags, id})
+	o.octets = frame.Append(o.octets, frame.Head{Length: len(p), Kind: frame.Data, Flags: flags, Stream: id})
 	o.octets = append(o.octets, p...)
 }
 
@@ -234,7 +235,7 @@ func (c *Conn) appendData(id uint32, flags uint8, p []byte) {
 func (s *stream) end() {
 	s.ended = true
 	if !s.clientEnd {
-		s.conn.cutOff(s.id, codeNone, true)
+		s.conn.cutOff(s.id, frame.NoError, true)
 	}
 	s.body.stop(errOver)
 	s.conn.closed(s)
@@ -247,7 +248,7 @@ func (s *stream) take(n int) (int, error) {
 		if err := s.awaitRoom(); err != nil {
 			return 0, err
 		}
-		if may := min(int64(n), maxFrame, s.window, c.window); may > 0 {
+		if may := min(int64(n), frame.MaxPayload, s.window, c.window); may > 0 {
 			s.window -= may
 			c.window -= may
 			return int(may), nil
@@ -338,7 +339,7 @@ func (s *stream) setDeadline(which *time.Time, t time.Time) error {
 
 // widen adds to a stream's window, which then may have something to send; false: that is too much. c.mu is held.
 func (c *Conn) widen(s *stream, more int64) bool {
-	if s.window+more > maxWindow {
+	if s.window+more > frame.MaxWindow {
 		return false
 	}
 	s.window += more
@@ -357,16 +358,16 @@ func (c *Conn) clientEnds(s *stream) {
 }
 
 // reset ends a stream for err. c.mu is held.
-func (c *Conn) reset(s *stream, code errorCode) {
+func (c *Conn) reset(s *stream, code frame.Code) {
 	c.cutOff(s.id, code, !s.clientEnd)
 	s.stop(errRefuse)
 	c.closed(s)
 }
 
 // cutOff says RST_STREAM. What the client, if it goes on, sends on the stream is passed over. c.mu is held.
-func (c *Conn) cutOff(id uint32, code errorCode, goesOn bool) {
+func (c *Conn) cutOff(id uint32, code frame.Code, goesOn bool) {
 	o := c.output()
-	o.octets = appendReset(o.octets, id, code)
+	o.octets = frame.AppendReset(o.octets, id, code)
 	if !goesOn {
 		return
 	}
