@@ -22,6 +22,7 @@ type conn struct {
 	front    leaver     // what serves it; nil: net/http alone. connSet.mu guards it
 	writing  sync.Mutex // guards held: who reads may have to write, too, as TLS wants
 	held     *[]byte    // see Hold; nil: nothing is held
+	pace     pace
 	lost     sync.Once
 	gone     atomic.Bool // closed, or about to be
 	closed   sync.Once
@@ -43,7 +44,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	if c.held != nil {
 		return c.hold(b)
 	}
-	n, err := c.TCPConn.Write(b)
+	n, err := c.writePaced(b)
 	c.note(err)
 	return n, err
 }

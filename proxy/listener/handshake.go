@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/anyedge/anyedge/proxy/admission"
 	"github.com/anyedge/anyedge/proxy/h2"
 	"github.com/anyedge/anyedge/proxy/hitpath"
 )
@@ -37,7 +38,7 @@ const challengeProtocol = "acme-tls/1"
 type tlsListener struct {
 	*acceptor
 	config  *tls.Config
-	timeout time.Duration
+	limits  *admission.Options
 	ready   chan net.Conn
 	hits    *hitpath.Server // nil: net/http answers everything
 	h2      *h2.Server
@@ -77,13 +78,14 @@ func (l *tlsListener) run() error {
 }
 
 func (l *tlsListener) shake(c *conn) {
-	ctx, cancel := context.WithTimeout(l.ctx, l.timeout)
+	ctx, cancel := context.WithTimeout(l.ctx, l.limits.HeaderTimeout)
 	defer cancel()
 	t := tls.Server(c, l.config)
 	if err := t.HandshakeContext(ctx); err != nil {
 		l.refuse(c, err)
 		return
 	}
+	c.pace.idle = l.limits.SendIdle
 	state := t.ConnectionState()
 	l.metrics.handshake(overTCP, &state)
 	if state.NegotiatedProtocol == challengeProtocol {

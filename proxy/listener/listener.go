@@ -90,7 +90,7 @@ func (l *Listener) build() error {
 	for _, socket := range l.sockets.https {
 		l.https = append(l.https, &tlsListener{
 			acceptor: l.newAcceptor(socket), config: l.config.TLS.Clone(),
-			timeout: l.config.Limits.HeaderTimeout, ready: make(chan net.Conn), hits: l.newHits(), h2: l.newH2(),
+			limits: &l.config.Limits, ready: make(chan net.Conn), hits: l.newHits(), h2: l.newH2(),
 		})
 	}
 	for _, socket := range l.sockets.http {
