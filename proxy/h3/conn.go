@@ -35,7 +35,7 @@ type Config struct {
 	Header        int64         // a header section, in octets as RFC 9114, section 4.2.2, counts them
 	HeaderTimeout time.Duration // for a header section that has begun
 	IdleTimeout   time.Duration // without a request
-	SendIdle      time.Duration // a client that takes nothing of a hit for that long is cut off
+	SendIdle      time.Duration // for taking a part of a hit, or the rest of an answer
 	Streams       int           // that a client may have open at a time, as the connection's quic.Config has it
 
 	// Begin and End are called around every request but those that are answered at once.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/quic-go/quic-go"
 )
@@ -37,7 +38,7 @@ func (c *Conn) finish(r *requestStream) {
 }
 
 // finishNow sends the rest of an answer without making anybody wait: where the client gives no window for it, a goroutine
-// does.
+// does. The client has a time for it, whatever deadline the handler has left.
 func (r *requestStream) finishNow() {
 	err := r.TryWriteAll(*r.answer.rest)
 	if !errors.Is(err, quic.ErrWouldBlock) {
@@ -45,6 +46,7 @@ func (r *requestStream) finishNow() {
 		return
 	}
 	r.conn.work.Go(func() {
+		_ = r.SetWriteDeadline(time.Now().Add(r.conn.config.SendIdle))
 		_, err := r.Write(*r.answer.rest)
 		r.end(err)
 	})
