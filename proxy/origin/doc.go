@@ -15,5 +15,8 @@
 // none. A queue that is full and a client that left are no failed fill; that a request found no place at once is reported
 // for itself.
 //
+// A response with a control character in a field is refused, as http_protocol_error, over both protocols: RFC 9110 §5.5 lets a
+// recipient replace it as well, but what is stored is what every client gets, and H2 and H3 can't carry it.
+//
 // What real requests and probes find is reported to health through [Reporter]. It may import health alone.
 package origin
