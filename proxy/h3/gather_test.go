@@ -1,7 +1,6 @@
 package h3_test
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +22,7 @@ import (
 // dialNarrow opens a connection that gives each stream a window of so many octets, and all of them no more than ten times that.
 func (s *server) dialNarrow(window uint64) *quic.Conn {
 	s.t.Helper()
-	c, err := quic.DialAddr(s.t.Context(), s.addr, &tls.Config{RootCAs: s.roots, ServerName: "example.com", NextProtos: []string{"h3"}}, &quic.Config{
+	c, err := quic.DialAddr(s.t.Context(), s.addr, s.tls(), &quic.Config{
 		InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window,
 		InitialConnectionReceiveWindow: 10 * window, MaxConnectionReceiveWindow: 10 * window,
 	})
@@ -41,7 +40,7 @@ func (l *ledger) keep(c *h3.Config) {
 }
 
 // settled waits until every request has ended.
-func (l *ledger) settled(t *testing.T) {
+func (l *ledger) settled(t testing.TB) {
 	t.Helper()
 	for end := time.Now().Add(patience); l.open.Load() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {

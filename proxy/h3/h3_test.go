@@ -25,7 +25,7 @@ import (
 // patience is for what should come at once.
 const patience = 20 * time.Second
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -34,13 +34,13 @@ func must(t *testing.T, err error) {
 
 // server serves H3 on a port of loopback.
 type server struct {
-	t     *testing.T
+	t     testing.TB
 	addr  string
 	roots *x509.CertPool
 	conns chan *h3.Conn
 }
 
-func serve(t *testing.T, h http.HandlerFunc, adjust ...func(*h3.Config)) *server {
+func serve(t testing.TB, h http.HandlerFunc, adjust ...func(*h3.Config)) *server {
 	t.Helper()
 	certs := httptest.NewUnstartedServer(nil)
 	certs.StartTLS()
@@ -86,10 +86,14 @@ func serve(t *testing.T, h http.HandlerFunc, adjust ...func(*h3.Config)) *server
 // dial opens a connection on which the test says everything itself.
 func (s *server) dial() *quic.Conn {
 	s.t.Helper()
-	c, err := quic.DialAddr(s.t.Context(), s.addr, &tls.Config{RootCAs: s.roots, ServerName: "example.com", NextProtos: []string{"h3"}}, nil)
+	c, err := quic.DialAddr(s.t.Context(), s.addr, s.tls(), nil)
 	must(s.t, err)
 	s.t.Cleanup(func() { _ = c.CloseWithError(0x100, "") })
 	return c
+}
+
+func (s *server) tls() *tls.Config {
+	return &tls.Config{RootCAs: s.roots, ServerName: "example.com", NextProtos: []string{"h3"}}
 }
 
 // client opens a connection of another implementation.

@@ -103,6 +103,7 @@ type Field = h1.Field
 func (p *Pool) Send(r *http.Request, more []Field) (*http.Response, error) {
 	p.budget.request(time.Now())
 	content := newUpload(r)
+	defer content.settle()
 	s, err := p.acquire(r.Context(), nil)
 	if err != nil {
 		return nil, err

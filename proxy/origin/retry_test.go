@@ -61,7 +61,9 @@ func TestWhatIsSentAgain(t *testing.T) {
 		{"POST", http.MethodPost, nil, false, 1},
 		{"PATCH", http.MethodPatch, nil, false, 1},
 		{"unknown method", "REPORT", nil, false, 1},
-		{"PUT with a content", http.MethodPut, strings.NewReader("content"), false, 1},
+		{"PUT with a content", http.MethodPut, strings.NewReader("content"), false, 3},
+		{"PUT with a large content", http.MethodPut, strings.NewReader(strings.Repeat("content ", 4<<10)), false, 1},
+		{"POST with a content", http.MethodPost, strings.NewReader("content"), false, 1},
 		{"PUT with a content that can be had again", http.MethodPut, strings.NewReader("content"), true, 3},
 		{"POST with a content that can be had again", http.MethodPost, strings.NewReader("content"), true, 1},
 	} {
@@ -242,8 +244,8 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 }
 
 // A server that closes an idle connection just as it is asked again has perhaps seen the request. So it is sent again, whole,
-// where doing it twice is doing it once and its content can be had again, by h1 for a GET, else as a retry; otherwise the
-// client hears why it failed.
+// where doing it twice is doing it once, by h1 for a GET, else as a retry, if its content can be had again or is short;
+// otherwise the client hears why it failed.
 func TestConnectionClosedAsItIsAsked(t *testing.T) {
 	for _, c := range []struct {
 		name, method string
@@ -255,7 +257,8 @@ func TestConnectionClosedAsItIsAsked(t *testing.T) {
 		{"GET", http.MethodGet, false, false, true, 0},
 		{"DELETE", http.MethodDelete, false, false, true, 1},
 		{"PUT with a content that can be had again", http.MethodPut, true, true, true, 1},
-		{"PUT", http.MethodPut, true, false, false, 0},
+		{"PUT", http.MethodPut, true, false, true, 1},
+		{"POST", http.MethodPost, true, false, false, 0},
 		{"POST with a content that can be had again", http.MethodPost, true, true, false, 0},
 		{"POST without content", http.MethodPost, false, false, false, 0},
 	} {
@@ -291,35 +294,47 @@ func TestConnectionClosedAsItIsAsked(t *testing.T) {
 }
 
 // A stream that the server refused wasn't processed (RFC 9113 §8.7): net/http sends it again by itself, a POST with a
-// content that wasn't read too.
+// content too, whether that wasn't read yet or was.
 func TestRefusedStream(t *testing.T) {
-	var refused atomic.Bool // net/http comes back over a new connection
-	server := serveRaw(t, func(c net.Conn) {
-		preface := make([]byte, len(http2.ClientPreface))
-		_, _ = io.ReadFull(c, preface)
-		f := http2.NewFramer(c, c)
-		_ = f.WriteSettings()
-		for {
-			frame, err := f.ReadFrame()
-			if err != nil {
-				return
+	for name, refusedAt := range map[string]http2.FrameType{"HEADERS": http2.FrameHeaders, "DATA": http2.FrameData} {
+		t.Run(name, func(t *testing.T) {
+			var refused atomic.Bool // net/http comes back over a new connection
+			server := serveRaw(t, func(c net.Conn) {
+				preface := make([]byte, len(http2.ClientPreface))
+				_, _ = io.ReadFull(c, preface)
+				f := http2.NewFramer(c, c)
+				_ = f.WriteSettings()
+				var content []byte
+				for {
+					frame, err := f.ReadFrame()
+					if err != nil {
+						return
+					}
+					id := frame.Header().StreamID
+					if frame.Header().Type == refusedAt && refused.CompareAndSwap(false, true) {
+						_ = f.WriteRSTStream(id, http2.ErrCodeRefusedStream)
+						content = nil
+						continue
+					}
+					data, ok := frame.(*http2.DataFrame)
+					if !ok {
+						continue
+					}
+					if content = append(content, data.Data()...); data.StreamEnded() {
+						_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: []byte{0x88}, EndHeaders: true}) // hpack: :status 200
+						_ = f.WriteData(id, true, content)
+					}
+				}
+			})
+			b := open(t, func(o *origin.Options) { never(o); o.H2C = true; o.Retry.Max = 0 }, server)
+			r := request(t, http.MethodPost, strings.NewReader("content"))
+			if refusedAt == http2.FrameHeaders {
+				r.Header.Set("Expect", "100-continue") // so that the content isn't read before the server refuses
 			}
-			if _, ok := frame.(*http2.HeadersFrame); !ok {
-				continue
+			if _, got := b.must(t, r); got != "content" {
+				t.Errorf("the server got %q", got)
 			}
-			if refused.CompareAndSwap(false, true) {
-				_ = f.WriteRSTStream(frame.Header().StreamID, http2.ErrCodeRefusedStream)
-				continue
-			}
-			noContent := []byte{0x89} // hpack: :status 204
-			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: frame.Header().StreamID, BlockFragment: noContent, EndHeaders: true, EndStream: true})
-		}
-	})
-	b := open(t, func(o *origin.Options) { never(o); o.H2C = true; o.Retry.Max = 0 }, server)
-	r := request(t, http.MethodPost, strings.NewReader("content"))
-	r.Header.Set("Expect", "100-continue") // so that the content isn't read before the server refuses
-	if resp, _ := b.must(t, r); resp.StatusCode != http.StatusNoContent {
-		t.Errorf("got %s", resp.Status)
+		})
 	}
 }
 

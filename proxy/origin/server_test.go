@@ -3,7 +3,10 @@ package origin
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -269,11 +272,11 @@ func TestUploadBelongsToTheNewestTry(t *testing.T) {
 	if _, err := first.Read(make([]byte, 1)); !errors.Is(err, errOver) {
 		t.Errorf("the earlier try read: %v", err)
 	}
-	if _, err := second.Read(make([]byte, 1)); err != nil {
+	if n, err := second.Read(make([]byte, keptContent+1)); err != nil || n <= keptContent {
 		t.Errorf("the newest try: %v", err)
 	}
 	if u.repeatable() {
-		t.Error("a content that was read counts as repeatable")
+		t.Error("a content of which much was read counts as repeatable")
 	}
 	if _, err := u.next(); !errors.Is(err, errSpent) {
 		t.Errorf("a third try got %v", err)
@@ -284,3 +287,92 @@ type octets struct{}
 
 func (*octets) Read(b []byte) (int, error) { return len(b), nil }
 func (*octets) Close() error               { return nil }
+
+// client is a content that comes as a test wants, and then ends.
+type client struct {
+	comes  chan string
+	err    error // what it ends with
+	closed atomic.Int32
+}
+
+func (c *client) Read(b []byte) (int, error) {
+	if s, ok := <-c.comes; ok {
+		return copy(b, s), nil
+	}
+	return 0, c.err
+}
+
+func (c *client) Close() error {
+	c.closed.Add(1)
+	return nil
+}
+
+// The beginning of a content is there for each try, and so is what an earlier one still reads.
+func TestUploadIsReadAgain(t *testing.T) {
+	c := &client{comes: make(chan string, 1), err: io.EOF}
+	u := newUpload(&http.Request{Body: c})
+	c.comes <- "one "
+	first, _ := u.next()
+	b := make([]byte, 100)
+	if n, err := first.Read(b); string(b[:n]) != "one " || err != nil {
+		t.Fatalf("%q, %v", b[:n], err)
+	}
+	late := make(chan struct{})
+	go func() { // it ends after the next try has begun
+		defer close(late)
+		_, _ = first.Read(make([]byte, 100))
+	}()
+	for !u.isRead() {
+		runtime.Gosched()
+	}
+	if !u.repeatable() {
+		t.Fatal("it can't be had again")
+	}
+	_ = first.Close()
+	second, err := u.next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.comes <- "two "
+	<-late
+	c.comes <- "three"
+	close(c.comes)
+	if got, err := io.ReadAll(second); string(got) != "one two three" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	third, _ := u.next()
+	if got, err := io.ReadAll(third); string(got) != "one two three" || err != nil {
+		t.Errorf("the third: %q, %v", got, err)
+	}
+	if n := c.closed.Load(); n != 0 {
+		t.Errorf("closed %d times, amid the tries", n)
+	}
+	_ = third.Close()
+	if u.settle(); c.closed.Load() == 0 {
+		t.Error("isn't closed after the last")
+	}
+}
+
+// isRead tells whether somebody reads the content.
+func (u *upload) isRead() bool {
+	if u.reading.TryLock() {
+		u.reading.Unlock()
+		return false
+	}
+	return true
+}
+
+// A content that failed isn't sent again.
+func TestUploadThatFailed(t *testing.T) {
+	c := &client{comes: make(chan string, 1), err: errors.New("the client has gone")}
+	u := newUpload(&http.Request{Body: c})
+	c.comes <- "one "
+	close(c.comes)
+	first, _ := u.next()
+	if _, err := io.ReadAll(first); !errors.Is(err, c.err) || !errors.Is(u.failure(), c.err) {
+		t.Errorf("%v, %v", err, u.failure())
+	}
+	if u.repeatable() {
+		t.Error("it is said to be repeatable")
+	}
+}

@@ -12,14 +12,24 @@ var (
 	errOver  = errors.New("this try is over")
 )
 
+// keptContent is how much of a content is kept for another try while there is no answer, in octets. net/http has read 4 KiB at
+// most when it finds that a connection is dead and nothing was sent. The contents of most requests are shorter.
+const keptContent = 16 << 10
+
 // upload is a request's content over its tries, ours and those that net/http makes by itself. Only the newest try may
 // read: an earlier one that is slow to notice its end must not take octets from it.
 type upload struct {
-	again func() (io.ReadCloser, error) // the request's GetBody, if any
+	again func() (io.ReadCloser, error) // the request's GetBody; nil: the beginning is kept
+
+	reading sync.Mutex // held by who reads body, where the beginning is kept
 
 	mu      sync.Mutex // guards the following fields
 	body    io.ReadCloser
 	current *attempt
+	kept    []byte // what was read of body
+	offset  int64  // how much that was
+	lost    bool   // it isn't kept: it was too much, or nobody needs it
+	settled bool   // there is no other try
 }
 
 // newUpload returns nil for a request without content.
@@ -35,17 +45,87 @@ func (u *upload) next() (io.ReadCloser, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.current != nil && u.current.finish() {
-		if u.again == nil {
+		if !u.returns() {
 			return nil, errSpent
 		}
-		body, err := u.again()
-		if err != nil {
-			return nil, err
+		if u.again != nil {
+			body, err := u.again()
+			if err != nil {
+				return nil, err
+			}
+			u.body = body
 		}
-		u.body = body
 	}
-	u.current = &attempt{body: u.body}
+	u.current = &attempt{content: u, body: u.body}
 	return u.current, nil
+}
+
+// returns tells whether a content that was read can be had from its first octet. u.mu is held.
+func (u *upload) returns() bool { return u.again != nil || !u.lost }
+
+// settle says that there is no other try: what is kept for it needn't be.
+func (u *upload) settle() {
+	if u == nil {
+		return
+	}
+	u.mu.Lock()
+	u.settled = true
+	current := u.current
+	if current == nil || current.at == u.offset {
+		u.lost, u.kept = true, nil
+	}
+	u.mu.Unlock()
+	if current != nil {
+		current.settle()
+	}
+}
+
+// read reads on for a, from what is kept or from the content itself.
+func (u *upload) read(a *attempt, b []byte) (int, error) {
+	if u.again != nil {
+		return a.body.Read(b)
+	}
+	u.reading.Lock() // waits for what an earlier try still reads, which is kept, too
+	defer u.reading.Unlock()
+	if n, err := u.replay(a, b); n > 0 || err != nil {
+		return n, err
+	}
+	n, err := a.body.Read(b)
+	u.keep(a, b[:n], err)
+	return n, err
+}
+
+// replay returns what a hasn't read of what is kept.
+func (u *upload) replay(a *attempt, b []byte) (n int, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.current != a:
+		return 0, errOver
+	case a.at == u.offset:
+		return 0, nil
+	case u.lost:
+		return 0, errSpent
+	}
+	n = copy(b, u.kept[a.at:])
+	a.at += int64(n)
+	return n, nil
+}
+
+// keep keeps p, which a has read, unless the content failed.
+func (u *upload) keep(a *attempt, p []byte, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.offset += int64(len(p))
+	a.at = u.offset
+	if u.settled || u.offset > keptContent || err != nil && err != io.EOF { //nolint:errorlint // io.Reader returns io.EOF itself
+		u.lost = true
+	}
+	if u.lost {
+		u.kept = nil
+		return
+	}
+	u.kept = append(u.kept, p...)
 }
 
 // repeatable ends the try and says whether there can be another.
@@ -55,7 +135,7 @@ func (u *upload) repeatable() bool {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.current == nil || !u.current.finish() || u.again != nil
+	return u.current == nil || !u.current.finish() || u.returns()
 }
 
 // failure is why the client's content couldn't be read, or nil.
@@ -76,14 +156,16 @@ func (u *upload) failure() error {
 
 // attempt is the content as one try reads it.
 type attempt struct {
-	body io.ReadCloser
+	content *upload
+	body    io.ReadCloser
+	at      int64 // how much of the content was read; content.mu guards it
 
-	mu                 sync.Mutex // guards the following fields; not held while reading
-	read, closed, over bool
-	err                error // of the content itself, not of its having been closed
+	mu                          sync.Mutex // guards the following fields; not held while reading
+	read, closed, over, settled bool
+	err                         error // of the content itself, not of its having been closed
 }
 
-// Read reads, after which no other try can, but with the request's GetBody.
+// Read reads on.
 func (a *attempt) Read(b []byte) (int, error) {
 	a.mu.Lock()
 	if a.over {
@@ -92,7 +174,7 @@ func (a *attempt) Read(b []byte) (int, error) {
 	}
 	a.read = true
 	a.mu.Unlock()
-	n, err := a.body.Read(b)
+	n, err := a.content.read(a, b)
 	if err != nil && err != io.EOF {
 		a.note(err)
 	}
@@ -107,16 +189,28 @@ func (a *attempt) note(err error) {
 	}
 }
 
-// Close closes a content that was read. One that wasn't is left to the next try, and in the end to its owner.
+// Close closes a content that was read, once no other try can need it. One that wasn't is left to the next try, and in the end
+// to its owner.
 func (a *attempt) Close() error {
 	a.mu.Lock()
 	a.closed = true
-	read := a.read
+	closes := a.read && (a.settled || a.content.again != nil)
 	a.mu.Unlock()
-	if !read {
+	if !closes {
 		return nil
 	}
 	return a.body.Close()
+}
+
+// settle says that there is no other try.
+func (a *attempt) settle() {
+	a.mu.Lock()
+	a.settled = true
+	closes := a.read && a.closed && a.content.again == nil
+	a.mu.Unlock()
+	if closes {
+		_ = a.body.Close()
+	}
 }
 
 // finish keeps the try from reading any more, and says whether it has.
