@@ -175,7 +175,7 @@ func (a *attempt) Read(b []byte) (int, error) {
 	a.read = true
 	a.mu.Unlock()
 	n, err := a.content.read(a, b)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		a.note(err)
 	}
 	return n, err
