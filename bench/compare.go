@@ -27,6 +27,7 @@ type compareFlags struct {
 	edges []string
 	peers []string
 	caddy bool
+	h2    bool
 }
 
 func newCompare() *cobra.Command {
@@ -44,6 +45,7 @@ Those that aren't installed are left out. Caddy, with its cache handler, is buil
 	c.Flags().StringArrayVar(&f.edges, "edge", nil, "NAME=PROGRAM of anyedge, again for each; none: this checkout is built")
 	c.Flags().StringSliceVar(&f.peers, "peers", nil, "only these; none: all that are installed")
 	c.Flags().BoolVar(&f.caddy, "caddy", false, "build Caddy with its cache handler, too, unless that has been done before")
+	c.Flags().BoolVar(&f.h2, "origin-h2", false, "anyedge and HAProxy ask the origin over H2")
 	f.add(c)
 	f.addRuns(c, 3, 2*time.Second)
 	f.addOut(c, "")
@@ -62,6 +64,7 @@ func (f *compareFlags) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	defer remove()
+	j.OriginH2 = f.h2
 	if j.Edges, err = edges(c, j.Dir, f.edges); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type job struct {
 	Host      string        // what it is asked for; empty: target.Host
 	Path      string        // the one content that it is asked for; empty: what our origin has
 	Origin    string        // where our origin listens; empty: anywhere
+	OriginH2  bool          // it is asked over H2 by those that can
 	Confirm   bool
 	Cores     target.Cores
 	Alone     bool // it has a network namespace of its own

@@ -48,6 +48,7 @@ func (j *job) open(ctx context.Context, log io.Writer) (s *session, err error) {
 	if s.site, err = target.NewSite(j.Dir, s.origin.Address()); err != nil {
 		return s, err
 	}
+	s.site.H2 = j.OriginH2
 	for _, one := range list {
 		if c := one.Content; one.Stored() {
 			if err := s.site.AddFile(c.Octets, c.Fresh, 0); err != nil {

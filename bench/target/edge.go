@@ -24,12 +24,12 @@ vips:
 tls:
   certificates: [{cert: %s, key: %s}]
 origins:
-  files: {servers: ["http://%s"]}
+  files: {servers: ["http://%s"], h2c: %t}
 sites:
   files: {hosts: ["*"], origin: files, cache: {stale_if_error: 1d}}
 admin: {listen: "%s"}
 log: {level: error, access: off}
-`, host, port, site.Cert, site.Key, site.Origin, admin))
+`, host, port, site.Cert, site.Key, site.Origin, site.H2, admin))
 	if err != nil {
 		return nil, err
 	}

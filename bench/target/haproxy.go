@@ -28,6 +28,10 @@ func startHAProxy(ctx context.Context, site *Site, cores Cores) (*Server, error)
 		s.Protocols = append(s.Protocols, load.H3)
 		quic = fmt.Sprintf("bind quic4@%s ssl crt %s alpn h3", s.Address, site.both())
 	}
+	protocol := ""
+	if site.H2 {
+		protocol = "proto h2"
+	}
 	file, err := site.write("haproxy.cfg", fmt.Sprintf(`global
 	nbthread 1
 	maxconn 8000
@@ -50,8 +54,8 @@ frontend https
 backend origin
 	http-request cache-use files
 	http-response cache-store files
-	server origin %[3]s
-`, s.Address, site.both(), site.Origin, quic, limited))
+	server origin %[3]s %[6]s
+`, s.Address, site.both(), site.Origin, quic, limited, protocol))
 	if err != nil {
 		return nil, err
 	}

@@ -20,8 +20,8 @@ func Path(octets int64, fresh time.Duration, number int) string {
 	return fmt.Sprintf("/%d/%d/%d", int64(fresh/time.Second), octets, number)
 }
 
-// Origin is a server of H1 that costs little: it reads a request, and writes octets that it has. Its methods are safe for
-// concurrent use.
+// Origin is a server of H1, and of H2 for whoever begins with its preface, that costs little: it reads a request, and writes
+// octets that it has. Its methods are safe for concurrent use.
 type Origin struct {
 	address  string
 	requests atomic.Int64
@@ -121,6 +121,10 @@ func (o *Origin) serve(c net.Conn) {
 	for {
 		asked, err := readRequest(in)
 		if err != nil {
+			return
+		}
+		if asked.method == "PRI" {
+			_ = o.serveH2(c, in)
 			return
 		}
 		o.requests.Add(1)

@@ -20,7 +20,8 @@ type Site struct {
 	Dir    string
 	Cert   string // PEM files
 	Key    string
-	Origin string // HOST:PORT, over H1 without TLS
+	Origin string // HOST:PORT, without TLS
+	H2     bool   // the origin is asked over H2 by those that can, over H1 by the others
 }
 
 // NewSite makes a certificate and a directory below dir for servers whose origin is there.
