@@ -69,23 +69,8 @@ func TestControlCharacters(t *testing.T) {
 func TestControlCharactersOverH2(t *testing.T) {
 	const ok, name = "\x88", "\x00\x01x" // hpack: :status 200, and the name of a literal
 	var value atomic.Pointer[string]
-	server := serveRaw(t, func(c net.Conn) {
-		preface := make([]byte, len(http2.ClientPreface))
-		_, _ = io.ReadFull(c, preface)
-		f := http2.NewFramer(c, c)
-		_ = f.WriteSettings()
-		for {
-			frame, err := f.ReadFrame()
-			if err != nil {
-				return
-			}
-			if _, asked := frame.(*http2.HeadersFrame); asked {
-				block := ok + name + string(rune(len(*value.Load()))) + *value.Load()
-				_ = f.WriteHeaders(http2.HeadersFrameParam{
-					StreamID: frame.Header().StreamID, BlockFragment: []byte(block), EndHeaders: true, EndStream: true,
-				})
-			}
-		}
+	server := serveFrames(t, func(f *http2.Framer, _ net.Conn, stream uint32) {
+		respond(f, stream, true, ok+name+string(rune(len(*value.Load())))+*value.Load())
 	})
 	b := open(t, func(o *origin.Options) { hurry(o); never(o); o.H2C = true }, server)
 	for _, c := range append(controls(), "\n") {

@@ -3,7 +3,8 @@
 //
 //	RoundTrip ─► acquire: a place at one of two random usable servers, the less loaded    pick.go, place.go
 //	               └► send over its own transport: H1, H2 or h2c, from the node's address  send.go, transport.go,
-//	                    │           GET and HEAD by package h1 where H1 alone is spoken    h1
+//	                    │           GET and HEAD by packages h1 and h2, of which H2 is     h1, h2
+//	                    │           offered first where it may be; the rest by net/http
 //	                    ├─ error ─► classify (RFC 9209), eject?, retry with what the       errors.go, server.go, retry.go,
 //	                    │           content still allows                                   upload.go
 //	                    └─ response ─► exchange: its content under an idle timeout, at     body.go, exchange.go

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"syscall"
+
+	"github.com/anyedge/anyedge/proxy/origin/h2"
 )
 
 // ErrorType is a proxy error type of RFC 9209 §2.3.
@@ -98,7 +100,7 @@ func typeOf(err error, connected bool) ErrorType {
 		return ConnectionTimeout
 	case strings.Contains(err.Error(), "response headers exceeded"):
 		return HTTPResponseHeaderSectionSize
-	case isMalformed(err):
+	case errors.Is(err, h2.ErrMalformed), isMalformed(err):
 		return HTTPProtocolError
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return HTTPResponseIncomplete

@@ -20,7 +20,7 @@ type exchange struct {
 	client    context.Context         // of whoever asked
 	ctx       context.Context         // of the exchange: client, or a child of it
 	cancel    context.CancelCauseFunc // of ctx; nil: it is client
-	plain     h1.Request              // what is sent over a connection of package h1
+	plain     h1.Request              // what is sent over a connection of package h1 or h2
 	content   content                 // of the response
 	connected atomic.Bool
 	status    int

@@ -147,8 +147,8 @@ func (p *Pool) ask(ctx context.Context, s *server) error {
 
 // probe sends r over the connections that requests like it use.
 func (t *transports) probe(r *http.Request) (*http.Response, error) {
-	if t.isPlain(r) {
-		return t.plain.RoundTrip(&h1.Request{Request: r})
+	if h1.Takes(r) {
+		return t.roundTrip(&h1.Request{Request: r})
 	}
 	return t.usual.RoundTrip(r)
 }

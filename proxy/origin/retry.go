@@ -15,8 +15,8 @@ const (
 // mayRetry says whether r may be sent again after a failed try: its content can be, it is idempotent or the server
 // can't have seen it, the client still waits, and the budget holds. A response is never retried, not even a 503, with
 // Retry-After or without: the server has answered, and what a second one makes of the same request is for the client
-// to try. What net/http and h1 send again by themselves, over a new connection instead of an idle one that the server had
-// closed, is no retry and costs no budget.
+// to try. What net/http, h1 and h2 send again by themselves, since the server had closed an idle connection or
+// refused a stream, is no retry and costs no budget.
 func (p *Pool) mayRetry(r *http.Request, content *upload, sent bool, try int) bool {
 	switch {
 	case try >= p.options.Retry.Max, r.Context().Err() != nil:

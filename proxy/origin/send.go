@@ -28,9 +28,9 @@ func (p *Pool) send(s *server, r *http.Request, more []Field, content *upload) (
 // ask asks over the connections that r goes over.
 func (x *exchange) ask(r *http.Request, more []Field, content *upload) (*http.Response, error) {
 	t := x.server.transports.Load()
-	if t.isPlain(r) {
+	if h1.Takes(r) {
 		x.plain = h1.Request{Request: r, Host: x.pool.hostOf(x.server, r), Fields: more, Connected: x}
-		resp, err := t.plain.RoundTrip(&x.plain)
+		resp, err := t.roundTrip(&x.plain)
 		if err == nil {
 			resp.Request = x.server.named
 		}
@@ -98,9 +98,6 @@ func merged(h http.Header, more []Field) http.Header {
 	}
 	return all
 }
-
-// isPlain tells whether r goes over t.plain.
-func (t *transports) isPlain(r *http.Request) bool { return t.plain != nil && h1.Takes(r) }
 
 // of is H1's for upgrades, which H2 has not.
 func (t *transports) of(r *http.Request) *http.Transport {

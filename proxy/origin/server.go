@@ -2,12 +2,14 @@ package origin
 
 import (
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"net/url"
 	"sync/atomic"
 	"time"
 
 	"github.com/anyedge/anyedge/proxy/origin/h1"
+	"github.com/anyedge/anyedge/proxy/origin/h2"
 )
 
 // State is what is known of a server.
@@ -58,7 +60,8 @@ func newServer(u *url.URL, o Options, roots *x509.CertPool, id *identity, now ti
 	s := &server{url: u, named: &http.Request{URL: u}, probed: Unprobed, since: now, results: map[string]int64{}}
 	s.renewed = func() *transports {
 		return &transports{
-			usual: newTransport(u, o, roots, id, true), upgrades: newTransport(u, o, roots, id, false), plain: newPlain(u, o, roots, id),
+			usual: newTransport(u, o, roots, id, true), upgrades: newTransport(u, o, roots, id, false),
+			plain: newPlain(u, o, roots, id), multiplexed: newMultiplexed(u, o, roots, id),
 		}
 	}
 	s.transports.Store(s.renewed())
@@ -186,7 +189,30 @@ func (s *server) renew() { s.transports.Swap(s.renewed()).closeIdle() }
 type transports struct {
 	usual    *http.Transport
 	upgrades *http.Transport // H1 only: H2 has no Upgrade
-	plain    *h1.Client      // for requests without content over H1; nil: usual is
+	// For requests without content, over H1, and over H2 while the server speaks that. nil: isn't spoken.
+	plain       *h1.Client
+	multiplexed *h2.Client
+	onlyH1      atomic.Int64 // when the server last chose H1, in Unix seconds; 0: never
+}
+
+// askAgain is how long a server that has chosen H1 isn't offered H2.
+const askAgain = 10 * time.Minute
+
+// roundTrip sends what h1.Takes has taken.
+func (t *transports) roundTrip(r *h1.Request) (*http.Response, error) {
+	if t.multiplexed != nil && t.offersH2() {
+		resp, err := t.multiplexed.RoundTrip(r)
+		if !errors.Is(err, h2.ErrNotSpoken) {
+			return resp, err
+		}
+		t.onlyH1.Store(time.Now().Unix())
+	}
+	return t.plain.RoundTrip(r)
+}
+
+func (t *transports) offersH2() bool {
+	at := t.onlyH1.Load()
+	return at == 0 || time.Now().Unix()-at >= int64(askAgain/time.Second)
 }
 
 func (t *transports) closeIdle() {
@@ -194,5 +220,8 @@ func (t *transports) closeIdle() {
 	t.upgrades.CloseIdleConnections()
 	if t.plain != nil {
 		t.plain.CloseIdle()
+	}
+	if t.multiplexed != nil {
+		t.multiplexed.CloseIdle()
 	}
 }

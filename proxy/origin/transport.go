@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/anyedge/anyedge/proxy/origin/h1"
+	"github.com/anyedge/anyedge/proxy/origin/h2"
 )
 
 // Bounds of a transport that nobody needs to set.
@@ -49,23 +50,50 @@ func newTransport(u *url.URL, o Options, roots *x509.CertPool, id *identity, h2 
 	return t
 }
 
-// newPlain returns what speaks H1 to a server, nil where something else may be spoken.
+// newPlain returns what speaks H1 to a server for requests without content, nil where H2 alone is spoken.
 func newPlain(u *url.URL, o Options, roots *x509.CertPool, id *identity) *h1.Client {
-	port, secure := "80", u.Scheme == "https"
-	if secure && o.HTTP2 || !secure && o.H2C {
+	if u.Scheme != "https" && o.H2C {
 		return nil
 	}
-	d := &dialer{local: o.LocalAddress, timeout: o.ConnectTimeout, resolver: o.Resolver}
 	c := &h1.Client{
 		Handshake: o.ConnectTimeout, FirstByte: o.FirstByteTimeout, Idle: o.IdleTimeout, KeepAlive: o.KeepAlive,
 		MaxIdle: idlePerServer, MaxHeader: maxHeader,
 	}
-	if secure {
-		port, c.TLS = "443", tlsConfig(u, o, roots, id)
-		c.TLS.NextProtos = []string{"http/1.1"}
+	c.Dial, c.TLS = newDial(u, o), newTLS(u, o, roots, id, "http/1.1")
+	return c
+}
+
+// newMultiplexed returns what speaks H2 to a server for requests without content, nil where that isn't offered.
+func newMultiplexed(u *url.URL, o Options, roots *x509.CertPool, id *identity) *h2.Client {
+	if u.Scheme == "https" && !o.HTTP2 || u.Scheme != "https" && !o.H2C {
+		return nil
+	}
+	c := &h2.Client{
+		Handshake: o.ConnectTimeout, FirstByte: o.FirstByteTimeout, Idle: o.IdleTimeout, KeepAlive: o.KeepAlive,
+		Quiet: tcpKeepAlive, Pong: o.ConnectTimeout, MaxHeader: maxHeader,
+	}
+	c.Dial, c.TLS = newDial(u, o), newTLS(u, o, roots, id, "h2", "http/1.1")
+	return c
+}
+
+// newDial returns what connects to a server.
+func newDial(u *url.URL, o Options) func(context.Context) (net.Conn, error) {
+	port := "80"
+	if u.Scheme == "https" {
+		port = "443"
 	}
 	address := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port))
-	c.Dial = func(ctx context.Context) (net.Conn, error) { return d.dial(ctx, "tcp", address) }
+	d := &dialer{local: o.LocalAddress, timeout: o.ConnectTimeout, resolver: o.Resolver}
+	return func(ctx context.Context) (net.Conn, error) { return d.dial(ctx, "tcp", address) }
+}
+
+// newTLS returns what a connection to a server has over it, offering those protocols; nil: nothing.
+func newTLS(u *url.URL, o Options, roots *x509.CertPool, id *identity, protocols ...string) *tls.Config {
+	if u.Scheme != "https" {
+		return nil
+	}
+	c := tlsConfig(u, o, roots, id)
+	c.NextProtos = protocols
 	return c
 }
 

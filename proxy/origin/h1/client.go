@@ -67,7 +67,7 @@ func (c *Client) RoundTrip(r *Request) (*http.Response, error) {
 	}
 	now := time.Now()
 	if old := c.take(now); old != nil {
-		r.connected(true)
+		r.Tell(true)
 		resp, err := c.exchange(old, r.Request, head.Bytes(), now)
 		if err == nil || old.begun || r.Context().Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			return resp, err
@@ -77,11 +77,12 @@ func (c *Client) RoundTrip(r *Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.connected(false)
+	r.Tell(false)
 	return c.exchange(fresh, r.Request, head.Bytes(), time.Now())
 }
 
-func (r *Request) connected(reused bool) {
+// Tell tells the witness, if there is one, that r is about to be sent over a connection.
+func (r *Request) Tell(reused bool) {
 	if r.Connected != nil {
 		r.Connected.Connected(reused)
 	}

@@ -34,17 +34,15 @@ func isApart(name string) bool {
 	return false
 }
 
-// writeHead writes the header section of r, as net/http does. Without a Host it is the URL's.
+// writeHead writes the header section of r, as net/http does.
 func writeHead(b *bytes.Buffer, r *Request) error {
-	host, err := hostOf(r)
+	host, err := r.Authority()
 	if err != nil {
 		return err
 	}
-	target := r.URL.RequestURI()
-	for i := range len(target) {
-		if target[i] <= ' ' || target[i] == 0x7f {
-			return fmt.Errorf("target %q has a space or a control character", target)
-		}
+	target, err := r.Target()
+	if err != nil {
+		return err
 	}
 	b.WriteString(r.Method)
 	b.WriteByte(' ')
@@ -52,19 +50,19 @@ func writeHead(b *bytes.Buffer, r *Request) error {
 	b.WriteString(" HTTP/1.1\r\nHost: ")
 	b.WriteString(host)
 	b.WriteString("\r\n")
-	if agent := r.Header["User-Agent"]; len(agent) > 0 && agent[0] != "" {
-		if err := writeField(b, "User-Agent", agent[0]); err != nil {
-			return err
-		}
-	}
-	if err := writeFields(b, r); err != nil {
-		return err
-	}
+	err = r.Lines(func(name, value string) {
+		b.WriteString(name)
+		b.WriteString(": ")
+		b.WriteString(value)
+		b.WriteString("\r\n")
+	})
 	b.WriteString("\r\n")
-	return nil
+	return err
 }
 
-func hostOf(r *Request) (string, error) {
+// Authority is the host, and the port where it has one, that the request is for (RFC 9110, section 7.2): the URL's, where none
+// is named. Its names are ASCII. The error says that it isn't one.
+func (r *Request) Authority() (string, error) {
 	host := cmp.Or(r.Host, r.Request.Host, r.URL.Host)
 	ascii, err := httpguts.PunycodeHostPort(host)
 	if err != nil {
@@ -76,13 +74,31 @@ func hostOf(r *Request) (string, error) {
 	return ascii, nil
 }
 
-func writeFields(b *bytes.Buffer, r *Request) error {
+// Target is the request target in origin form (RFC 9112, section 3.2.1). The error says that it would end too early.
+func (r *Request) Target() (string, error) {
+	target := r.URL.RequestURI()
+	for i := range len(target) {
+		if target[i] <= ' ' || target[i] == 0x7f {
+			return "", fmt.Errorf("target %q has a space or a control character", target)
+		}
+	}
+	return target, nil
+}
+
+// Lines calls line for each field line but Host, in no order. The error is the first that isn't one; there may have been others
+// before.
+func (r *Request) Lines(line func(name, value string)) error {
+	if agent := r.Header["User-Agent"]; len(agent) > 0 && agent[0] != "" {
+		if err := emit(line, "User-Agent", agent[0]); err != nil {
+			return err
+		}
+	}
 	for name, values := range r.Header {
 		if isApart(name) || slices.ContainsFunc(r.Fields, func(f Field) bool { return f.Name == name }) {
 			continue
 		}
 		for _, v := range values {
-			if err := writeField(b, name, v); err != nil {
+			if err := emit(line, name, v); err != nil {
 				return err
 			}
 		}
@@ -91,24 +107,21 @@ func writeFields(b *bytes.Buffer, r *Request) error {
 		if f.Name == "User-Agent" && f.Value == "" {
 			continue // as net/http, which is told by that not to send its own
 		}
-		if err := writeField(b, f.Name, f.Value); err != nil {
+		if err := emit(line, f.Name, f.Value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeField writes a field line that is one.
-func writeField(b *bytes.Buffer, name, value string) error {
+// emit passes on a field line that is one.
+func emit(line func(name, value string), name, value string) error {
 	if !httpguts.ValidHeaderFieldName(name) {
 		return fmt.Errorf("invalid field name %q", name)
 	}
 	if !httpguts.ValidHeaderFieldValue(value) {
 		return fmt.Errorf("invalid value of field %s", name)
 	}
-	b.WriteString(name)
-	b.WriteString(": ")
-	b.WriteString(textproto.TrimString(value))
-	b.WriteString("\r\n")
+	line(name, textproto.TrimString(value))
 	return nil
 }
