@@ -35,6 +35,9 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
+// idleRest is longer than a connection is quiet before it rests.
+const idleRest = 12 * time.Second
+
 func benchmarkIdle(b *testing.B, dial func(*idleNode) (http.RoundTripper, io.Closer), path string) {
 	connections := 1000
 	if s := os.Getenv("IDLE"); s != "" {
@@ -56,6 +59,7 @@ func benchmarkIdle(b *testing.B, dial func(*idleNode) (http.RoundTripper, io.Clo
 		open(20) // what is made once isn't the connections'
 		before := n.memory()
 		open(connections)
+		time.Sleep(idleRest)
 		after := n.memory()
 		for name, octets := range after {
 			b.ReportMetric((octets-before[name])/float64(connections)/1024, name+"-KiB/connection")

@@ -37,6 +37,9 @@ type Conn struct {
 	one     [1]byte              // see receive
 	begun   int                  // octets of the preface that have come
 	settled bool                 // the client's first SETTINGS have
+	heard   bool                 // something has come since the deadline for reading was set
+	distant bool                 // that deadline is a rest's
+	rests   bool                 // see Rests
 	table   *hpack.Decoder       // the client's
 	block   frame.Block          // that is coming
 	state   *tls.ConnectionState // for requests; nil before the first
@@ -77,15 +80,22 @@ type Conn struct {
 	patience *time.Timer
 }
 
-// Serve answers requests until the connection has ended, and every handler has returned. It must be called once.
+// Serve answers requests until the connection has ended, and every handler has returned, or until it rests. It must be called
+// once, and again after each rest.
 func (c *Conn) Serve() {
-	defer c.work.Wait()
 	err := c.read()
+	if c.rests = errors.Is(err, errRests); c.rests {
+		return
+	}
+	defer c.work.Wait()
 	if code, ok := codeOf(err); ok {
 		c.conclude(code, err)
 	}
 	c.end(err)
 }
+
+// Rests tells, when Serve has returned, whether that was for Server.RestAfter.
+func (c *Conn) Rests() bool { return c.rests }
 
 // Leave sends GOAWAY (RFC 9113, section 6.8): requests that came are answered, those that come are not, so that the client
 // sends them again elsewhere. The connection closes after the last answer. It doesn't wait for that. Later calls do nothing.
@@ -139,6 +149,7 @@ func (c *Conn) read() error {
 			}
 			continue
 		}
+		c.heard = true
 		err = c.frames()
 		c.empty()
 		if err = cmp.Or(err, c.answered()); err != nil {
@@ -156,8 +167,15 @@ func (c *Conn) answered() error {
 	if c.left && len(c.open) == 0 {
 		return errDone
 	}
+	if c.distant {
+		c.distant = false
+		_ = c.tls.SetReadDeadline(time.Now().Add(c.server.RestAfter))
+	}
 	return nil
 }
+
+// errRests is what reading ends with for a rest.
+var errRests = errors.New("nothing has come for a while")
 
 // expired returns what a read ends with; nil where the connection goes on.
 func (c *Conn) expired(err error) error {
@@ -175,7 +193,16 @@ func (c *Conn) expired(err error) error {
 	default:
 		wait -= now.Sub(c.touched)
 	}
+	rest := c.server.RestAfter
+	c.distant = !c.heard && 0 < rest && rest < wait
+	if c.heard && 0 < rest {
+		wait = min(wait, rest)
+	}
+	c.heard = false
 	_ = c.tls.SetReadDeadline(now.Add(wait))
+	if c.distant {
+		return errRests
+	}
 	return nil
 }
 

@@ -16,6 +16,9 @@
 // are written, in turn with those of other streams, by their urgency (RFC 9218). It takes a goroutine only while there is
 // something that can be sent.
 //
+// A connection on which nothing has come for a while rests: Serve returns, and is called again when something has come, so that
+// the stack on which it answered isn't kept.
+//
 // Nothing that is sent uses a header table, so that it can be written beforehand, and by many at a time.
 //
 // What a client may take is limited:

@@ -44,6 +44,7 @@ type server struct {
 	addr  string
 	roots *x509.CertPool
 	conns chan *h2.Conn
+	rests chan struct{} // one for each rest, as long as they are taken
 	// leaves is whether connections are told to end before they are served.
 	leaves atomic.Bool
 }
@@ -53,7 +54,7 @@ func serve(t testing.TB, h http.HandlerFunc, adjust ...func(*h2.Server)) *server
 	certs := httptest.NewUnstartedServer(nil)
 	certs.StartTLS()
 	t.Cleanup(certs.Close)
-	s := &server{t: t, roots: x509.NewCertPool(), conns: make(chan *h2.Conn, 8)}
+	s := &server{t: t, roots: x509.NewCertPool(), conns: make(chan *h2.Conn, 8), rests: make(chan struct{}, 1)}
 	s.roots.AddCert(certs.Certificate())
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: certs.TLS.Certificates, NextProtos: []string{"h2"}})
 	must(t, err)
@@ -85,7 +86,12 @@ func serve(t testing.TB, h http.HandlerFunc, adjust ...func(*h2.Server)) *server
 				if s.leaves.Load() {
 					conn.Leave()
 				}
-				conn.Serve()
+				for conn.Serve(); conn.Rests(); conn.Serve() {
+					select {
+					case s.rests <- struct{}{}:
+					default:
+					}
+				}
 			})
 		}
 	})

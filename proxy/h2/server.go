@@ -28,6 +28,9 @@ type Server struct {
 	Streams     int           // that a client may have open at a time
 	IdleTimeout time.Duration // without a request
 	SendIdle    time.Duration // a client that takes nothing for that long is cut off
+	// RestAfter is after how long without a word Serve returns for a rest, so that the stack on which it answered isn't kept;
+	// the next is to be called in another goroutine. 0: never.
+	RestAfter time.Duration
 
 	inputs  sync.Pool // of *input
 	outputs sync.Pool // of *output
@@ -41,13 +44,21 @@ func (s *Server) NewConn(t *tls.Conn, w hitpath.Wire) *Conn {
 		open: map[uint32]*stream{}, touched: time.Now(),
 		initial: frame.InitialWindow, window: frame.InitialWindow, receive: uploadWindow,
 	}
-	_ = t.SetReadDeadline(c.touched.Add(s.IdleTimeout))
+	_ = t.SetReadDeadline(c.touched.Add(s.firstWait()))
 	c.changed.L = &c.mu
 	c.table = hpack.NewDecoder(frame.TableSize, c.addField)
 	c.table.SetMaxStringLength(int(s.Header))
 	o := c.output()
 	o.octets = s.appendGreeting(o.octets)
 	return c
+}
+
+// firstWait is how long is waited for a word before expired looks at the connection.
+func (s *Server) firstWait() time.Duration {
+	if s.RestAfter > 0 {
+		return min(s.RestAfter, s.IdleTimeout)
+	}
+	return s.IdleTimeout
 }
 
 // appendGreeting appends what a connection begins with: this side's SETTINGS, and the window for uploads.

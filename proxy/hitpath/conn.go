@@ -2,9 +2,11 @@ package hitpath
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -20,9 +22,10 @@ type Conn struct {
 	turn    atomic.Pointer[turn] // that the handler is at; nil: none
 	unwatch func() bool          // of the end of the server's context; nil: there was no turn yet
 
-	in        inbox
-	heading   bool // the deadline for reading is that of a head
-	readArmed time.Time
+	in      inbox
+	reading deadline
+	waited  time.Time // since when, for the next request
+	rests   bool      // see Rests
 
 	phase   atomic.Int32 // see below
 	used    atomic.Bool  // a request has begun
@@ -42,11 +45,15 @@ const (
 // newGrace is how long a connection that has just been made is given for its first request while the listener ends.
 const newGrace = 5 * time.Second
 
-// Serve answers requests until the connection ends, and returns nil, or until one comes that is net/http's. Then it returns
-// the connection for net/http to serve, which gets all that has come from there on.
+// Serve answers requests until the connection ends or rests, and returns nil, or until one comes that is net/http's. Then it
+// returns the connection for net/http to serve, which gets all that has come from there on.
 func (c *Conn) Serve() net.Conn {
 	given := false
+	c.rests = false
 	defer func() {
+		if c.rests {
+			return
+		}
 		if c.unwatch != nil {
 			c.unwatch()
 		}
@@ -66,6 +73,9 @@ func (c *Conn) Serve() net.Conn {
 	return nil
 }
 
+// Rests tells, when Serve has returned nil, whether that was for Server.RestAfter.
+func (c *Conn) Rests() bool { return c.rests }
+
 // Leave is for the end of the listener. A connection that waits is closed, one that is answering will be after that, and
 // tells the client.
 func (c *Conn) Leave() {
@@ -78,9 +88,11 @@ func (c *Conn) Leave() {
 	}
 }
 
-// await waits for a request to begin. It returns false when the connection is over.
+// await waits for a request to begin. It returns false when the connection is over, or rests.
 func (c *Conn) await() bool {
-	c.armRead(false)
+	if c.reading != ofRest { // that one goes on where it was
+		c.armRead(false)
+	}
 	c.phase.Store(waiting)
 	if c.leaving.Load() {
 		if c.used.Load() {
@@ -89,10 +101,15 @@ func (c *Conn) await() bool {
 		_ = c.SetReadDeadline(time.Now().Add(newGrace))
 	}
 	n, err := c.Read(c.in.space(c.server))
+	for n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.waitOn() {
+		n, err = c.Read(c.in.space(c.server))
+	}
 	if n == 0 && err != nil || !c.phase.CompareAndSwap(waiting, answering) {
 		return false // an end that came together with octets comes again
 	}
-	c.in.have = n
+	if c.in.have = n; c.reading == ofRest {
+		c.reading = unset
+	}
 	if !c.used.Load() {
 		c.used.Store(true)
 	}
@@ -136,8 +153,8 @@ func (c *Conn) answerSome() (next form, err error) {
 	used, next, t, err := b.answer(c, string(c.in.octets()))
 	c.server.release(b)
 	c.in.drop(c.server, used)
-	if used > 0 && c.heading {
-		c.heading, c.readArmed = false, time.Time{} // the next head has a time of its own
+	if used > 0 && c.reading == ofHead {
+		c.reading = unset // the next head has a time of its own
 	}
 	switch {
 	case t != nil && err != nil:
@@ -158,7 +175,7 @@ func (c *Conn) give() net.Conn {
 	g := &given{Conn: c.Conn, ahead: append([]byte(nil), c.in.octets()...)}
 	c.in.drop(c.server, c.in.have)
 	_ = c.SetWriteDeadline(time.Time{}) // net/http and admission have deadlines of their own
-	if !c.heading {
+	if c.reading != ofHead {
 		_ = c.SetReadDeadline(time.Now().Add(c.server.HeaderTimeout)) // the head may be incomplete
 	}
 	return g
@@ -182,18 +199,59 @@ func (g *given) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// deadline is what the deadline for reading is for.
+type deadline uint8
+
+const (
+	unset  deadline = iota
+	ofHead          // that has begun, or is the first
+	ofWait          // of which there may have been several since it was set, see waitOn
+	ofRest
+)
+
 // armRead sets the time for the rest of a head that has begun, or for the next one to begin.
 func (c *Conn) armRead(begun bool) {
-	if begun && c.heading {
+	if begun && c.reading == ofHead {
 		return
 	}
 	now := time.Now()
 	switch {
 	case begun || !c.used.Load():
-		c.heading = true
+		c.reading = ofHead
 		_ = c.SetReadDeadline(now.Add(c.server.HeaderTimeout))
-	case c.heading || now.Sub(c.readArmed) >= c.server.IdleTimeout/rearm:
-		c.heading, c.readArmed = false, now
-		_ = c.SetReadDeadline(now.Add(c.server.IdleTimeout))
+	default:
+		if c.waited = now; c.reading != ofWait {
+			c.armWait(now, c.server.IdleTimeout)
+		}
 	}
+}
+
+// armWait sets the time until waitOn looks again at a connection that may wait for so long.
+func (c *Conn) armWait(now time.Time, most time.Duration) {
+	if rest := c.server.RestAfter; rest > 0 {
+		most = min(most, rest)
+	}
+	c.reading = ofWait
+	_ = c.SetReadDeadline(now.Add(most))
+}
+
+// waitOn looks at a wait whose deadline has passed, which was set for an earlier one as a rule: to set it for each costs more
+// than to look when it has passed. It returns false where the connection is over, or rests.
+func (c *Conn) waitOn() bool {
+	if c.reading == ofHead {
+		return false
+	}
+	now, rest := time.Now(), c.server.RestAfter
+	waited := now.Sub(c.waited)
+	left := c.server.IdleTimeout - waited
+	switch {
+	case left <= 0:
+		return false
+	case c.reading == ofWait && rest > 0 && waited >= rest:
+		c.rests, c.reading = true, ofRest
+		_ = c.SetReadDeadline(now.Add(left))
+		return false
+	}
+	c.armWait(now, left)
+	return true
 }

@@ -10,7 +10,8 @@
 //
 // [Conn.Serve] is that loop. One goroutine reads, answers and runs the handler. A handler is watched over by another only when it
 // takes its time: watch reads then, to learn that the client has gone, and keeps what comes instead. A connection that waits
-// for a request has no buffers but 512 octets.
+// for a request has no buffers but 512 octets; where it has waited for a while it rests, see [Server].RestAfter, and has no
+// goroutine of Serve's either.
 //
 // What a client gets of a handler's answer is what it would get of net/http's: framing, Date, Connection, informational
 // responses, trailers, and an end without a word where an answer is broken off. TestAnswersLikeNetHTTP holds that.

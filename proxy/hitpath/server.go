@@ -23,6 +23,9 @@ type Server struct {
 	HeaderTimeout time.Duration // from a head's first octet to its last
 	IdleTimeout   time.Duration // between requests
 	SendIdle      time.Duration // a client that takes nothing for that long is cut off
+	// RestAfter is after how long of waiting for a request, or up to twice that, Serve returns for a rest, so that the stack on
+	// which it answered isn't kept: it is to be called again, in another goroutine, when something has come. 0: never.
+	RestAfter time.Duration
 
 	// MoreFields returns lines, each with its CRLF, that every answer has; nil: none.
 	MoreFields func() string

@@ -128,7 +128,7 @@ func (w *watch) end() (ahead []byte, err error) {
 	}
 	ahead, err = w.ahead, w.gone
 	if w.moved {
-		w.conn.heading, w.conn.readArmed = false, time.Time{}
+		w.conn.reading = unset
 	}
 	w.state, w.conn, w.turn, w.deadline = watchIdle, nil, nil, time.Time{}
 	w.moved, w.closing, w.ahead, w.gone = false, false, nil, nil

@@ -10,6 +10,9 @@
 // hitpath has the requests without content of H1 over TLS: hits, which it answers by itself, and others. With one that it
 // doesn't recognise, or that has content, the connection becomes net/http's.
 //
+// A connection of hitpath's or h2's that is quiet for a few seconds rests: it waits in a goroutine that has only the smallest
+// stack, and another one answers it when something has come.
+//
 // One socket is bound to each address and protocol, never the wildcard: replies leave from the VIP whatever the routes
 // of the host, and quic-go does not pin a connection to the interface that its first packet came by. Addresses need not
 // be on an interface yet (IP_FREEBIND), so a node starts before its VIPs are up.

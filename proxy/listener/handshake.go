@@ -117,18 +117,39 @@ func (l *tlsListener) hand(c net.Conn) {
 func (l *tlsListener) answer(c *conn, t *tls.Conn) {
 	f := l.hits.NewConn(t, c)
 	l.front(c, f)
-	rest := f.Serve()
-	l.set.front(c, nil)
-	if rest != nil {
-		l.hand(rest)
-	}
+	l.inTurns(c, func() (rests bool) {
+		given := f.Serve()
+		if f.Rests() {
+			return true
+		}
+		l.set.front(c, nil)
+		if given != nil {
+			l.hand(given)
+		}
+		return false
+	})
 }
 
 // answerH2 serves an H2 connection.
 func (l *tlsListener) answerH2(c *conn, t *tls.Conn) {
 	served := l.h2.NewConn(t, c)
 	l.front(c, served)
-	served.Serve()
+	l.inTurns(c, func() (rests bool) {
+		served.Serve()
+		return served.Rests()
+	})
+}
+
+// inTurns has a connection served, and after each rest again, in a goroutine of its own: the stack that answering takes is
+// gone meanwhile.
+func (l *tlsListener) inTurns(c *conn, serve func() (rests bool)) {
+	if !serve() {
+		return
+	}
+	l.answers.Go(func() {
+		c.await()
+		l.inTurns(c, serve)
+	})
 }
 
 // front notes what serves c, and asks it to come to an end where all may have been asked before.

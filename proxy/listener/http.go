@@ -37,6 +37,7 @@ func (l *Listener) newH2() *h2.Server {
 	return &h2.Server{
 		Handler: l, Hits: l.newHits(), Context: l.requests, Log: l.log,
 		Header: headroom * limits.Header, Streams: int(limits.Streams), IdleTimeout: limits.IdleTimeout, SendIdle: limits.SendIdle,
+		RestAfter: restAfter,
 	}
 }
 
@@ -57,5 +58,6 @@ func (l *Listener) newHits() *hitpath.Server {
 		Finder: l.config.Hits, VIP: l.config.VIP, MoreFields: l.altSvc.line,
 		Handler: l, Context: l.requests,
 		Header: limits.Header, HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout, SendIdle: limits.SendIdle,
+		RestAfter: restAfter,
 	}
 }
