@@ -36,6 +36,7 @@ type Governor struct {
 	last    Reading
 	shrinks uint64
 	percent int // GOGC as it was last set
+	rate    rate
 }
 
 // New reads the process's limits, and sets GOMEMLIMIT by them unless the environment does. Run sets GOGC in the same way.
@@ -100,7 +101,8 @@ func (g *Governor) step() {
 		g.log.Warn("memory", "stored", next.Store, "live", r.Live, "limit", g.limit, "budget", next.Budget)
 	}
 	g.apply(next)
-	g.setPace(pace(g.limit, r))
+	g.rate.note(r.Allocated, time.Now())
+	g.setPace(pace(g.limit, r, g.rate.perSecond))
 }
 
 func (g *Governor) apply(next State) {

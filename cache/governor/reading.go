@@ -11,6 +11,8 @@ type Reading struct {
 	Live int64
 	// Cycle counts the collections: only the next one shows what was evicted.
 	Cycle uint64
+	// Allocated is what the process has allocated since it began, in bytes.
+	Allocated uint64
 	// Group is what all processes of the cgroup use, without page cache, in bytes; 0 where nothing limits them.
 	Group int64
 	// Stored is what the cache holds, in bytes.
@@ -19,7 +21,8 @@ type Reading struct {
 
 // sampled are the runtime's metrics that make a Reading, in this order.
 var sampled = [...]string{
-	"/gc/heap/live:bytes", "/gc/cycles/total:gc-cycles", "/memory/classes/heap/stacks:bytes",
+	"/gc/cycles/total:gc-cycles", "/gc/heap/allocs:bytes",
+	"/gc/heap/live:bytes", "/memory/classes/heap/stacks:bytes", // from here on Live
 	"/memory/classes/metadata/other:bytes", "/memory/classes/metadata/mspan/inuse:bytes", "/memory/classes/os-stacks:bytes",
 }
 
@@ -30,11 +33,9 @@ func (g *group) read(root fs.FS) (r Reading) {
 		samples[i].Name = name
 	}
 	metrics.Read(samples[:])
-	r.Cycle = value(&samples[1])
-	for i := range samples {
-		if i != 1 {
-			r.Live += int64(value(&samples[i]))
-		}
+	r.Cycle, r.Allocated = value(&samples[0]), value(&samples[1])
+	for i := range samples[2:] {
+		r.Live += int64(value(&samples[2+i]))
 	}
 	r.Group = g.used(root)
 	return r
