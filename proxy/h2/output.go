@@ -218,11 +218,12 @@ func (c *Conn) wakeOne(r resource) {
 	}
 }
 
-// appendHeaders appends HEADERS, and CONTINUATION where it takes them. text is what noTable begins, which is left out where it
-// needn't be said. c.mu is held.
-func (c *Conn) appendHeaders(dst []byte, stream uint32, flags uint8, text []byte) []byte {
-	if !c.noTable {
-		text = text[1:]
+// openHeaders appends the beginning of HEADERS, behind which the fields are to be appended; frame.CloseHeaders must follow. c.mu
+// is held.
+func (c *Conn) openHeaders(dst []byte) []byte {
+	dst = frame.OpenHeaders(dst)
+	if c.noTable {
+		dst = append(dst, noTable)
 	}
-	return frame.AppendHeaders(dst, stream, flags, text)
+	return dst
 }

@@ -137,7 +137,9 @@ func (c *Conn) tooLarge(f frame.Head) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := c.output()
-	o.octets = c.appendHeaders(o.octets, f.Stream, frame.EndStream, appendStatus([]byte{noTable}, http.StatusRequestHeaderFieldsTooLarge))
+	start := len(o.octets)
+	o.octets = appendStatus(c.openHeaders(o.octets), http.StatusRequestHeaderFieldsTooLarge)
+	o.octets = frame.CloseHeaders(o.octets, start, f.Stream, frame.EndStream)
 	if !f.Has(frame.EndStream) {
 		c.cutOff(f.Stream, frame.NoError, true)
 	}

@@ -55,17 +55,7 @@ func (c *Conn) answer(id uint32, x *hitpath.Exchange) {
 // appendAnswer appends HEADERS of a stored answer. c.mu is held.
 func (c *Conn) appendAnswer(dst []byte, id uint32, flags uint8, x *hitpath.Exchange) []byte {
 	start := len(dst)
-	dst = frame.Append(dst, frame.Head{Length: 0, Kind: frame.Headers, Flags: flags | frame.EndHeaders, Stream: id})
-	if c.noTable {
-		dst = append(dst, noTable)
-	}
-	dst = appendAnswer(dst, x)
-	n := len(dst) - start - frame.HeadSize
-	if n > frame.MaxPayload {
-		return frame.AppendHeaders(dst[:start], id, flags, append([]byte(nil), dst[start+frame.HeadSize:]...))
-	}
-	dst[start], dst[start+1], dst[start+2] = byte(n>>16), byte(n>>8), byte(n)
-	return dst
+	return frame.CloseHeaders(appendAnswer(c.openHeaders(dst), x), start, id, flags)
 }
 
 // store opens a stream whose content is sent as the windows allow. c.mu is held.

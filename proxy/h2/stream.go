@@ -163,16 +163,16 @@ func (s *stream) leave() {
 // Send fulfils message.Stream.
 func (s *stream) Send(p *message.Part) error {
 	left, last := p.Size(), p.End && len(p.Trailers) == 0
-	if p.Status != 0 {
-		if err := s.sendSection(p, endIf(last && left == 0)); err != nil {
-			return err
-		}
-	}
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := s.awaitRoom(); err != nil {
 		return err
+	}
+	if p.Status != 0 {
+		o := c.output()
+		start := len(o.octets)
+		o.octets = frame.CloseHeaders(appendSection(c.openHeaders(o.octets), p), start, s.id, endIf(last && left == 0))
 	}
 	for _, content := range p.Content {
 		for len(content) > 0 {
@@ -187,7 +187,8 @@ func (s *stream) Send(p *message.Part) error {
 	}
 	if !last && p.End {
 		o := c.output()
-		o.octets = c.appendHeaders(o.octets, s.id, frame.EndStream, appendTrailers([]byte{noTable}, p.Trailers))
+		start := len(o.octets)
+		o.octets = frame.CloseHeaders(appendTrailers(c.openHeaders(o.octets), p.Trailers), start, s.id, frame.EndStream)
 	} else if last && p.Status == 0 && p.Size() == 0 {
 		c.appendData(s.id, frame.EndStream, nil)
 	}
@@ -196,24 +197,6 @@ func (s *stream) Send(p *message.Part) error {
 		return nil // leave will write
 	}
 	c.write(true)
-	return nil
-}
-
-// sendSection begins an answer. What it is encoded in is off the stack again before anything is written, which takes a deep
-// one.
-//
-//go:noinline
-func (s *stream) sendSection(p *message.Part, flags uint8) error {
-	var scratch [1 << 10]byte
-	text := appendSection(append(scratch[:0], noTable), p)
-	c := s.conn
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := s.awaitRoom(); err != nil {
-		return err
-	}
-	o := c.output()
-	o.octets = c.appendHeaders(o.octets, s.id, flags, text)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -49,16 +50,20 @@ func (p *Part) Omits(name string) bool {
 	return strings.HasPrefix(name, http.TrailerPrefix) || slices.Contains(p.response.trailers, name)
 }
 
+// heldContents are for contents that are held.
+var heldContents = sync.Pool{New: func() any { return new([Held]byte) }}
+
 // Response is an http.ResponseWriter. http.ResponseController finds its deadlines and FlushError.
 type Response struct {
 	stream   Stream
 	header   http.Header
 	isHead   bool
-	status   int    // zero: WriteHeader wasn't called
-	sent     bool   // the header section is
-	declared int64  // by Content-Length; below 0: it doesn't say
-	written  int64  // of the content
-	content  []byte // held
+	status   int   // zero: WriteHeader wasn't called
+	sent     bool  // the header section is
+	declared int64 // by Content-Length; below 0: it doesn't say
+	written  int64 // of the content
+	held     *[Held]byte
+	content  []byte // in held
 	trailers []string
 	part     Part
 	err      error // of sending: what comes behind would be taken for something else
@@ -116,13 +121,21 @@ func (w *Response) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if !w.sent && len(w.content)+len(p) <= Held {
-		w.content = append(w.content, p...)
+		w.hold(p)
 		return len(p), nil
 	}
 	if err := w.send(p, false); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+func (w *Response) hold(p []byte) {
+	if w.held == nil {
+		w.held = heldContents.Get().(*[Held]byte)
+		w.content = w.held[:0]
+	}
+	w.content = append(w.content, p...)
 }
 
 // HasContent tells whether an answer with status has content: RFC 9110, section 6.4.1.
@@ -167,6 +180,10 @@ func (w *Response) send(p []byte, end bool) error {
 	}
 	w.err = w.stream.Send(&w.part)
 	w.content, w.part.Content = nil, [2][]byte{}
+	if w.held != nil {
+		heldContents.Put(w.held)
+		w.held = nil
+	}
 	return w.err
 }
 

@@ -1,6 +1,9 @@
 package frame
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Kind is a frame's type, RFC 9113, section 6.
 type Kind uint8
@@ -81,6 +84,19 @@ func StreamOf(b []byte) uint32 { return binary.BigEndian.Uint32(b) &^ (1 << 31) 
 func Append(dst []byte, h Head) []byte {
 	dst = append(dst, byte(h.Length>>16), byte(h.Length>>8), byte(h.Length), byte(h.Kind), h.Flags)
 	return binary.BigEndian.AppendUint32(dst, h.Stream)
+}
+
+// OpenHeaders appends room for a head, behind which a header block is to be appended; CloseHeaders must follow.
+func OpenHeaders(dst []byte) []byte { return append(dst, make([]byte, HeadSize)...) }
+
+// CloseHeaders makes HEADERS, as AppendHeaders does, of what was appended since OpenHeaders was given the first start octets.
+func CloseHeaders(dst []byte, start int, stream uint32, flags uint8) []byte {
+	block := dst[start+HeadSize:]
+	if len(block) > MaxPayload {
+		return AppendHeaders(dst[:start], stream, flags, slices.Clone(block))
+	}
+	Append(dst[:start], Head{len(block), Headers, flags | EndHeaders, stream})
+	return dst
 }
 
 // AppendHeaders appends a header block as HEADERS, and as many CONTINUATION as it takes. flags are those of HEADERS but

@@ -37,7 +37,7 @@ func appendRequest(dst []byte, id uint32, r *h1.Request, secure bool) ([]byte, e
 		return dst, err
 	}
 	start := len(dst)
-	dst = frame.Append(dst, frame.Head{})
+	dst = frame.OpenHeaders(dst)
 	if id == 1 {
 		dst = append(dst, noTable)
 	}
@@ -58,12 +58,7 @@ func appendRequest(dst []byte, id uint32, r *h1.Request, secure bool) ([]byte, e
 			dst = message.AppendString(appendName(dst, name), value)
 		}
 	})
-	block := dst[start+frame.HeadSize:]
-	if len(block) > frame.MaxPayload {
-		return frame.AppendHeaders(dst[:start], id, frame.EndStream, append([]byte(nil), block...)), err
-	}
-	frame.Append(dst[:start], frame.Head{Length: len(block), Kind: frame.Headers, Flags: frame.EndStream | frame.EndHeaders, Stream: id})
-	return dst, err
+	return frame.CloseHeaders(dst, start, id, frame.EndStream), err
 }
 
 // isHop tells of fields that are H1's connection's, RFC 9113, section 8.2.2. Of those, h1.Takes lets some pass.
