@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +41,7 @@ func BenchmarkGrowth(b *testing.B) {
 		{10_000, 1000, 1000},
 	}
 	if n, err := strconv.Atoi(os.Getenv("GROWTH")); err == nil {
-		list = []growth{{n, 1, 1}}
+		list = []growth{{1000, 1, 1}, {n, 1, 1}}
 	}
 	for _, g := range list {
 		b.Run(fmt.Sprintf("objects=%d/sites=%d/vips=%d", g.objects, g.sites, g.vips), func(b *testing.B) {
@@ -93,11 +95,21 @@ func (g growth) node(b *testing.B) *proxy.Server {
 
 // fill asks for each object once.
 func (g growth) fill(s *proxy.Server) {
-	for i := range g.objects {
-		r := httptest.NewRequest(http.MethodGet, fmt.Sprintf("https://%s/%d", g.host(i), i), nil)
-		info := &listener.Info{VIP: g.vip(i), TLS: true, HTTPSPort: 443}
-		s.ServeHTTP(httptest.NewRecorder(), r.WithContext(listener.WithInfo(r.Context(), info)))
+	var all sync.WaitGroup
+	at := runtime.GOMAXPROCS(0)
+	for first := range at {
+		all.Go(func() {
+			for i := first; i < g.objects; i += at {
+				r := &http.Request{
+					Method: http.MethodGet, URL: &url.URL{Path: fmt.Sprintf("/%d", i)}, Host: g.host(i), Header: http.Header{},
+					Proto: "HTTP/2.0", ProtoMajor: 2, RemoteAddr: "192.0.2.1:1234", RequestURI: fmt.Sprintf("/%d", i), Body: http.NoBody,
+				}
+				info := &listener.Info{VIP: g.vip(i), TLS: true, HTTPSPort: 443}
+				s.ServeHTTP(httptest.NewRecorder(), r.WithContext(listener.WithInfo(context.Background(), info)))
+			}
+		})
 	}
+	all.Wait()
 }
 
 // ask asks for objects that are stored, in a request that is made anew each time, as one that has just been read.
