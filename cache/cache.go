@@ -102,7 +102,7 @@ func (c *Cache) Handler(site string, p Policy, next Origin, fail ErrorWriter) ht
 	if len(p.Headers)+len(p.Cookies) > 0 {
 		c.keyParts.Store(true)
 	}
-	return &handler{c: c, site: c.sites.get(site), policy: p, next: next, fail: fail}
+	return &handler{c: c, site: c.sites.get(site), usual: p.isUsual(), policy: &p, next: next, fail: fail}
 }
 
 // Close waits for the fills in flight; when ctx ends first, it aborts them, waits for that and returns ctx's error. Then

@@ -107,7 +107,7 @@ func (x *exchange) newFill(i *interim) *fill {
 	}
 	f.sent = *x.r.WithContext(f.life)
 	f.sent.Method, f.sent.Body, f.request = http.MethodGet, http.NoBody, &f.sent
-	if q := &x.policy.Query; !q.all() {
+	if q := x.policy.Query; !q.all() {
 		u := *x.r.URL
 		u.RawQuery, u.ForceQuery = q.filtered(u.RawQuery), false
 		f.request.URL = &u
@@ -121,7 +121,7 @@ func (x *exchange) newFill(i *interim) *fill {
 func (x *exchange) target() target {
 	return target{
 		site: x.site, hash: x.hash, key: x.keyText(), rawKey: cmp.Or(x.rawKey, x.keyText()), client: x.r.Header, query: x.query,
-		policy: &x.policy, coder: x.coder, born: x.c.purges.last.Load(),
+		policy: x.policy, coder: x.coder, born: x.c.purges.last.Load(),
 	}
 }
 

@@ -7,11 +7,12 @@ import (
 	"github.com/anyedge/anyedge/cache/httpfield"
 )
 
-// handler answers the requests of one site or path.
+// handler answers the requests of one site or path. It is one line of the processor's cache: a hit waits once for it.
 type handler struct {
 	c      *Cache
 	site   *site
-	policy Policy
+	usual  bool // see Policy.isUsual: the policy, which is memory of its own, needn't be looked at
+	policy *Policy
 	next   Origin
 	fail   ErrorWriter
 }
@@ -93,7 +94,7 @@ const maxTries = 3
 // ServeHTTP takes the request through its states.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o := h.c.options.Load()
-	x := &exchange{handler: h, client: client{ResponseWriter: w}, r: r, options: o, preset: o.Preset, coder: h.c.coderFor(&h.policy)}
+	x := &exchange{handler: h, client: client{ResponseWriter: w}, r: r, options: o, preset: o.Preset, coder: h.c.coderFor(h.policy)}
 	x.w = &x.client
 	defer x.note()
 	for next := receive; next != nil; {

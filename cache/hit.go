@@ -20,11 +20,11 @@ type Target struct {
 //
 // A server's own loop finds the method in the handler that Cache.Handler returns.
 func (h *handler) Hit(scratch []byte, t Target, f FieldReader, now time.Time) (found Found, ok bool) {
-	if h.policy.Off {
+	h.site.fetch()
+	if !h.usual && h.policy.Off {
 		return Found{}, false
 	}
-	key := h.policy.AppendKey(scratch[:0], t.Scheme, t.Authority, t.Path, t.Query, t.HasQuery, f)
-	key = h.c.searches.canonical(key)
+	key := h.c.searches.canonical(h.appendKey(scratch[:0], &t, f))
 	head := h.c.index.find(h.c.index.hash(key), key)
 	o := h.c.options.Load()
 	q := parseRequest(o.honours(), f)
@@ -36,10 +36,25 @@ func (h *handler) Hit(scratch []byte, t Target, f FieldReader, now time.Time) (f
 	return found, writable(found.Answer)
 }
 
+func (h *handler) appendKey(dst []byte, t *Target, f FieldReader) []byte {
+	if h.usual {
+		return AppendKey(dst, t.Scheme, t.Authority, t.Path, t.Query, t.HasQuery)
+	}
+	return h.policy.AppendKey(dst, t.Scheme, t.Authority, t.Path, t.Query, t.HasQuery, f)
+}
+
+// coder is what encodes for the handler; nil: nothing does.
+func (h *handler) coder() *coder {
+	if h.usual {
+		return h.c.coder.Load()
+	}
+	return h.c.coderFor(h.policy)
+}
+
 // formOf returns the representation of a stored response that represent would choose where there is no range, nil if it
 // isn't stored.
 func (h *handler) formOf(s *Response, q *request) *Response {
-	k := h.c.coderFor(&h.policy)
+	k := h.coder()
 	if k == nil || !s.figures.encodable || k.unfitLength(s.length) != "" || q.control.Is(httpfield.NoTransform) {
 		return s
 	}

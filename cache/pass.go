@@ -20,7 +20,7 @@ func pass(x *exchange) step {
 	}
 	x.status.FwdStatus = response.StatusCode
 	if invalidates(x.r.Method, response.StatusCode) {
-		x.c.invalidate(&x.policy, x.r, response.Header)
+		x.c.invalidate(x.policy, x.r, response.Header)
 	}
 	if !isSafe(x.r.Method) {
 		x.c.invalidateGroups(string(x.policy.appendRequestURI(nil, x.r)), response.Header)

@@ -32,6 +32,11 @@ type Policy struct {
 	Encoding Encoding `yaml:"encoding"`
 }
 
+// isUsual tells whether the policy has nothing to say to a hit.
+func (p *Policy) isUsual() bool {
+	return !p.Off && p.Query.all() && len(p.Headers) == 0 && len(p.Cookies) == 0 && p.Encoding != EncodingOff
+}
+
 // Encoding is whether contents are encoded towards clients.
 type Encoding string
 

@@ -29,7 +29,7 @@ func (x *exchange) keepPosted(response *http.Response, requested time.Time) {
 	if x.preset != Standard || x.policy.Off || x.r.Method != http.MethodPost || response.StatusCode != http.StatusOK || len(response.Trailer) > 0 {
 		return
 	}
-	located := sameOriginKey(&x.policy, targetURL(x.r), response.Header.Get("Content-Location"))
+	located := sameOriginKey(x.policy, targetURL(x.r), response.Header.Get("Content-Location"))
 	if located == nil || string(located) != string(x.policy.appendRequestURI(nil, x.r)) {
 		return
 	}

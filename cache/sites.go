@@ -9,12 +9,16 @@ import (
 
 // site is what belongs to all handlers of one name. It outlives them, so that its figures only grow.
 type site struct {
+	hits, hitBytes     atomic.Uint64 // requests, and octets of contents from what is stored: a hit adds to no more than these
+	misses, otherBytes atomic.Uint64
+
 	name string
 	tags []uint64 // of all that comes to be stored by its configuration: its own alone
-
-	hits, misses         atomic.Uint64 // requests
-	hitBytes, otherBytes atomic.Uint64 // of contents: from what is stored, and not
 }
+
+// fetch has the processor read what hit adds to, where nothing waits for it yet. Additions, which are atomic, let it do
+// nothing else while they wait for memory.
+func (s *site) fetch() { s.hits.Load() }
 
 // hit counts a hit, of whose content so many octets were sent.
 func (s *site) hit(octets int64) {

@@ -45,6 +45,7 @@ func (c *Chain) find(r *hitpath.Request, a *hitpath.Answer) bool {
 	if rule.hits == nil {
 		return false
 	}
+	rule.ledgers.fetch(r.Protocol)
 	found, ok := rule.hits.Hit(a.Scratch, t, r, r.At)
 	if !ok || found.Answer.Length() > r.Room && r.Method != http.MethodHead {
 		return false

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,11 +9,8 @@ import (
 
 // Metrics counts what every chain of a node serves; it outlives reloads. A nil *Metrics counts nothing.
 type Metrics struct {
+	tallies  tallies
 	inFlight prometheus.Gauge
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	received *prometheus.CounterVec
-	sent     *prometheus.CounterVec
 	earlies  *prometheus.CounterVec
 	clients  *prometheus.CounterVec
 }
@@ -26,23 +22,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "anyedge_proxy_requests_in_flight",
 			Help: "Requests and tunnels under way.",
 		}),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "anyedge_proxy_requests_total",
-			Help: "Requests answered or given up, by status class; 4xx includes clients that left.",
-		}, []string{"vip", "site", "proto", "class"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "anyedge_proxy_request_duration_seconds",
-			Help:    "From a request's header section to the end of its response.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
-		}, []string{"vip", "site"}),
-		received: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "anyedge_proxy_received_bytes_total",
-			Help: "Octets of the requests' contents.",
-		}, []string{"vip", "site"}),
-		sent: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "anyedge_proxy_sent_bytes_total",
-			Help: "Octets of the responses' contents.",
-		}, []string{"vip", "site"}),
 		earlies: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "anyedge_proxy_early_requests_total",
 			Help: "Requests in early data: served at once, refused with 425, or held until the handshake was complete (waited).",
@@ -52,7 +31,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Requests for sites that take client certificates: with one (taken), without (none), or refused with 421: by a connection of another site (other_site), or by one whose certificate isn't taken any more or is missing (refused).",
 		}, []string{"vip", "site", "outcome"}),
 	}
-	reg.MustRegister(m.inFlight, m.requests, m.duration, m.received, m.sent, m.earlies, m.clients)
+	reg.MustRegister(&m.tallies, m.inFlight, m.earlies, m.clients)
 	return m
 }
 
@@ -68,19 +47,16 @@ func (m *Metrics) end(ex *exchange, r *http.Request, complete bool) {
 	}
 	took := time.Since(ex.started)
 	m.inFlight.Dec()
+	t := m.tallyOf(ex, kind{ex.info.VIP, string(httpVersion(r)), ex.status(complete) / 100})
+	t.note(took, ex.recorder.written)
+	t.received.Add(uint64(ex.received()))
+}
+
+func (m *Metrics) tallyOf(ex *exchange, k kind) *tally {
 	if ex.rule != nil {
-		t := ex.rule.ledgers.ofKind(kind{ex.info.VIP, string(httpVersion(r)), ex.status(complete) / 100}).tally
-		t.requests.Inc()
-		t.duration.Observe(took.Seconds())
-		t.received.Add(float64(ex.received()))
-		t.sent.Add(float64(ex.recorder.written))
-		return
+		return ex.rule.ledgers.ofKind(k).tally
 	}
-	vip, site := ex.info.VIP, ex.siteName()
-	m.requests.WithLabelValues(vip, site, string(httpVersion(r)), statusClass(ex.status(complete))).Inc()
-	m.duration.WithLabelValues(vip, site).Observe(took.Seconds())
-	m.received.WithLabelValues(vip, site).Add(float64(ex.received()))
-	m.sent.WithLabelValues(vip, site).Add(float64(ex.recorder.written))
+	return m.tallies.of(k, ex.siteName())
 }
 
 func (m *Metrics) early(ex *exchange, outcome earlyOutcome) {
@@ -94,5 +70,3 @@ func (m *Metrics) client(ex *exchange, outcome clientOutcome) {
 		m.clients.WithLabelValues(ex.info.VIP, ex.siteName(), string(outcome)).Inc()
 	}
 }
-
-func statusClass(status int) string { return strconv.Itoa(status/100) + "xx" }

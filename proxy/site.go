@@ -11,16 +11,16 @@ import (
 	"github.com/anyedge/anyedge/tls/clientauth"
 )
 
-// site is one entry of the configuration's sites, ready to serve.
+// site is one entry of the configuration's sites, ready to serve. What a hit needs comes first.
 type site struct {
+	root      *rule // for paths that no prefix matches
+	depth     int   // segments of the longest prefix
+	own       rule  // the root, unless the paths have one: where there are many sites, a hit waits once for both
 	name      string
-	root      *rule              // for paths that no prefix matches
 	rules     map[string]*rule   // by prefix: "/static", without a slash at its end
-	depth     int                // segments of the longest prefix
 	earlyData bool               // requests that may be replays are answered
 	hsts      string             // the field's value; empty: it isn't ours to set
 	clients   *clientauth.Policy // nil: clients show no certificate
-	own       rule               // the root, unless the paths have one: where there are many sites, a hit waits once for both
 }
 
 // rule says what becomes of the requests below a path prefix. What a hit needs comes first.

@@ -71,11 +71,21 @@ func TestRest(t *testing.T) {
 	}
 }
 
-// A connection that rests is closed with a word when it has been idle for too long.
+// A connection that rests is closed with a word when it has been idle for too long, whatever comes but requests.
 func TestIdleAtRest(t *testing.T) {
 	s := serve(t, func(http.ResponseWriter, *http.Request) {}, restSoon(500*time.Millisecond))
-	c := s.dialResting()
-	c.ends(http2.ErrCodeNo)
+	for _, pings := range []bool{false, true} {
+		c := s.dialResting()
+		if pings {
+			s.restsAfter(func() {
+				must(t, c.WritePing(false, [8]byte{1}))
+				next[*http2.PingFrame](c)
+			})
+			_, err := c.tls.Write([]byte{0, 0}) // of a frame
+			must(t, err)
+		}
+		c.ends(http2.ErrCodeNo)
+	}
 }
 
 // A connection whose client goes while it rests ends.

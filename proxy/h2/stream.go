@@ -46,8 +46,6 @@ type stream struct {
 	changed   sync.Cond // with conn.mu: any of these
 	readBy    time.Time // zero: no deadline
 	writeBy   time.Time
-	sendBy    time.Time // when the client must have taken what is being sent; zero: that has waited for nothing yet
-	stalled   bool      // it hasn't
 }
 
 // life is the context of a request. It ends with its stream, and with the server's.
@@ -134,7 +132,6 @@ func (s *stream) serve() {
 	if s.call(w) {
 		_ = w.Finish() // where it isn't whole, leave resets the stream
 	}
-	w.Release()
 	s.leave()
 }
 
@@ -169,7 +166,6 @@ func (s *stream) Send(p *message.Part) error {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.sendBy = time.Time{}
 	if err := s.awaitRoom(); err != nil {
 		return err
 	}
@@ -246,7 +242,7 @@ func (s *stream) take(n int) (int, error) {
 		}
 		var err error
 		if s.window <= 0 {
-			err = s.waitToSend()
+			err = s.wait(&s.writeBy)
 		} else {
 			err = s.block(window)
 		}
@@ -283,34 +279,10 @@ func (s *stream) awaitRoom() error {
 func (s *stream) block(r resource) error {
 	c := s.conn
 	c.blocked[r] = append(c.blocked[r], s)
-	err := s.waitToSend()
+	err := s.wait(&s.writeBy)
 	c.blocked[r] = slices.DeleteFunc(c.blocked[r], func(other *stream) bool { return other == s })
 	c.wake() // another, if there is more than this one takes
 	return err
-}
-
-// waitToSend waits until something has changed, for as long as the client may take nothing of a part. conn.mu is held, but not
-// meanwhile.
-func (s *stream) waitToSend() error {
-	if s.sendBy.IsZero() {
-		s.sendBy = time.Now().Add(s.conn.server.SendIdle)
-	}
-	if !s.writeBy.IsZero() && s.writeBy.Before(s.sendBy) {
-		return s.wait(&s.writeBy)
-	}
-	err := s.wait(&s.sendBy)
-	s.stalled = s.stalled || err != nil
-	return err
-}
-
-// SendIdle is for package admission.
-func (s *stream) SendIdle() time.Duration { return s.conn.server.SendIdle }
-
-// Stalled is for package admission.
-func (s *stream) Stalled() bool {
-	s.conn.mu.Lock()
-	defer s.conn.mu.Unlock()
-	return s.stalled || s.conn.stalled
 }
 
 // wait waits until something has changed; the error is that of the deadline. conn.mu is held, but not meanwhile.
@@ -419,8 +391,6 @@ func (s *stream) stop(err error) {
 // closed notes that a stream is over. c.mu is held.
 func (c *Conn) closed(s *stream) {
 	delete(c.open, s.id)
-	if len(c.open) == 0 {
-		c.touched = time.Now()
-	}
+	c.touched = time.Now()
 	c.endIfDone()
 }

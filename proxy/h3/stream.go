@@ -232,12 +232,11 @@ func (r *requestStream) handle(req *http.Request) {
 	}
 	r.answer = newAnswer(r.Stream)
 	w := message.NewResponse(&r.answer, req.Method == http.MethodHead)
-	err := error(http.ErrAbortHandler)
-	if r.call(w, req) {
-		err = w.Finish()
+	if !r.call(w, req) {
+		r.end(http.ErrAbortHandler)
+		return
 	}
-	w.Release()
-	if err != nil || len(*r.answer.rest) == 0 {
+	if err := w.Finish(); err != nil || len(*r.answer.rest) == 0 {
 		r.end(err)
 		return
 	}

@@ -105,12 +105,17 @@ func TestNoRestBefore(t *testing.T) {
 	r.returns(false)
 }
 
-// TestIdleAtRest: a connection that rests is over when it has been idle for too long.
+// TestIdleAtRest: a connection that rests is over when it has been idle for too long, even if a record begins meanwhile.
 func TestIdleAtRest(t *testing.T) {
-	r := newResting(t, 300*time.Millisecond)
-	r.asks()
-	r.returns(true)
-	r.again <- struct{}{}
-	r.ends()
-	r.returns(false)
+	for _, begun := range []string{"", "\x17\x03"} {
+		r := newResting(t, 300*time.Millisecond)
+		r.asks()
+		r.returns(true)
+		r.again <- struct{}{}
+		if _, err := io.WriteString(r.client.NetConn(), begun); err != nil {
+			t.Fatal(err)
+		}
+		r.ends()
+		r.returns(false)
+	}
 }
