@@ -177,7 +177,7 @@ func (n *idleNode) dialH2() (http.RoundTripper, io.Closer) {
 func (n *idleNode) dialH3() (http.RoundTripper, io.Closer) {
 	address, err := net.ResolveUDPAddr("udp", n.address)
 	n.must(err)
-	c, err := n.udp.Dial(n.b.Context(), address, n.clientTLS("h3"), nil)
+	c, err := n.udp.Dial(n.b.Context(), address, n.clientTLS("h3"), &quic.Config{MaxIdleTimeout: time.Hour})
 	n.must(err)
 	return new(http3.Transport).NewClientConn(c), closeQUIC{c}
 }
