@@ -32,7 +32,7 @@ func (f *shared) addRuns(c *cobra.Command, runs int, window time.Duration) {
 // addOut adds what is written, and who else measures.
 func (f *shared) addOut(c *cobra.Command, out string) {
 	c.Flags().StringVar(&f.out, "out", out, "a directory for plots, and the figures of each run for benchstat; empty: none are written")
-	c.Flags().BoolVar(&f.confirm, "confirm", false, "measure hits with h2load and wrk too, where they are installed")
+	c.Flags().BoolVar(&f.confirm, "confirm", false, "measure hits with h2load, wrk and ngtcp2's gtlsclient too, where they are installed")
 }
 
 // job begins one, without what is to be built. remove removes what it leaves.

@@ -177,7 +177,7 @@ func (f *fill) exchange(r *received) (*http.Response, error) {
 			return nil, err
 		}
 		f.status = response.StatusCode
-		r.read(f.c.options.Load().Targeted, response.StatusCode, header(response.Header), requested, time.Now())
+		r.read(f.c.options.Load().Targeted, response.StatusCode, header(response.Header), requested, requested.Add(time.Since(requested)))
 		switch {
 		case response.StatusCode != http.StatusNotModified || asked && f.confirm(r):
 			return response, nil

@@ -17,7 +17,7 @@ func (c *Chain) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ex := &exchange{
 			Context: r.Context(), info: listener.InfoFrom(r.Context()), started: time.Now(), inbound: r,
-			recorder: recorder{ResponseWriter: w, request: r}, protocol: extendedConnect(r),
+			recorder: recorder{ResponseWriter: w, request: r, timed: c.options.AccessLog != nil}, protocol: extendedConnect(r),
 		}
 		ctx := context.Context(ex)
 		if c.options.AccessLog != nil {
@@ -50,6 +50,7 @@ type recorder struct {
 	content   *clientContent // of the request; nil: none
 	status    int            // 0: nothing sent
 	written   int64
+	timed     bool // firstByte is wanted
 	firstByte time.Time
 	hsts      string // of the site, where the client came by TLS; empty: none
 }
@@ -88,7 +89,10 @@ func (w *recorder) begin(status int) {
 	if w.status != 0 {
 		return
 	}
-	w.status, w.firstByte = status, time.Now()
+	w.status = status
+	if w.timed {
+		w.firstByte = time.Now()
+	}
 	w.addHSTS()
 	if w.request.ProtoMajor == 1 && w.content.pending() {
 		w.Header().Set("Connection", "close")

@@ -55,7 +55,7 @@ type Conn struct {
 	cutBefore map[uint32]struct{} // of before cut was full
 	running   int                 // handlers
 	queue     []*stream           // that wait for handlers to end
-	touched   time.Time           // when a stream was opened or has ended
+	touched   time.Time           // when a stream was opened, or the last of them has ended
 	unwatch   func() bool         // of the server's context; nil: no request was there yet
 	left      bool                // GOAWAY is sent, or about to be
 	err       error               // why no stream goes on; nil: they do

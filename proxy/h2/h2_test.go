@@ -684,6 +684,29 @@ func TestClientThatTakesNothing(t *testing.T) {
 	}
 }
 
+// A client that leaves a stream no window loses that stream alone, and the handler learns why.
+func TestClientThatGivesNoWindow(t *testing.T) {
+	type pacer interface{ Stalled() bool }
+	stalled := make(chan bool, 1)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, err := w.Write(make([]byte, 64<<10))
+			stalled <- errors.Is(err, os.ErrDeadlineExceeded) && w.(pacer).Stalled()
+			panic(http.ErrAbortHandler)
+		}
+	}, func(s *h2.Server) { s.SendIdle = 100 * time.Millisecond })
+	c := s.dial(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 10})
+	c.open(1, true, "GET")
+	if !<-stalled {
+		t.Error("it isn't told that the client stalls")
+	}
+	c.resets(1, http2.ErrCodeInternal)
+	c.open(3, true, "DELETE")
+	if status := c.status(); status != "200" {
+		t.Error(status)
+	}
+}
+
 // An idle connection is closed, with a word; what isn't a request doesn't keep it.
 func TestIdle(t *testing.T) {
 	s := serve(t, func(http.ResponseWriter, *http.Request) {}, func(s *h2.Server) { s.IdleTimeout = 50 * time.Millisecond })

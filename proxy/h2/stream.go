@@ -46,6 +46,8 @@ type stream struct {
 	changed   sync.Cond // with conn.mu: any of these
 	readBy    time.Time // zero: no deadline
 	writeBy   time.Time
+	sendBy    time.Time // when the client must have taken what is being sent; zero: that has waited for nothing yet
+	stalled   bool      // it hasn't
 }
 
 // life is the context of a request. It ends with its stream, and with the server's.
@@ -132,6 +134,7 @@ func (s *stream) serve() {
 	if s.call(w) {
 		_ = w.Finish() // where it isn't whole, leave resets the stream
 	}
+	w.Release()
 	s.leave()
 }
 
@@ -166,6 +169,7 @@ func (s *stream) Send(p *message.Part) error {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.sendBy = time.Time{}
 	if err := s.awaitRoom(); err != nil {
 		return err
 	}
@@ -242,7 +246,7 @@ func (s *stream) take(n int) (int, error) {
 		}
 		var err error
 		if s.window <= 0 {
-			err = s.wait(&s.writeBy)
+			err = s.waitToSend()
 		} else {
 			err = s.block(window)
 		}
@@ -279,10 +283,34 @@ func (s *stream) awaitRoom() error {
 func (s *stream) block(r resource) error {
 	c := s.conn
 	c.blocked[r] = append(c.blocked[r], s)
-	err := s.wait(&s.writeBy)
+	err := s.waitToSend()
 	c.blocked[r] = slices.DeleteFunc(c.blocked[r], func(other *stream) bool { return other == s })
 	c.wake() // another, if there is more than this one takes
 	return err
+}
+
+// waitToSend waits until something has changed, for as long as the client may take nothing of a part. conn.mu is held, but not
+// meanwhile.
+func (s *stream) waitToSend() error {
+	if s.sendBy.IsZero() {
+		s.sendBy = time.Now().Add(s.conn.server.SendIdle)
+	}
+	if !s.writeBy.IsZero() && s.writeBy.Before(s.sendBy) {
+		return s.wait(&s.writeBy)
+	}
+	err := s.wait(&s.sendBy)
+	s.stalled = s.stalled || err != nil
+	return err
+}
+
+// SendIdle is for package admission.
+func (s *stream) SendIdle() time.Duration { return s.conn.server.SendIdle }
+
+// Stalled is for package admission.
+func (s *stream) Stalled() bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.stalled || s.conn.stalled
 }
 
 // wait waits until something has changed; the error is that of the deadline. conn.mu is held, but not meanwhile.
@@ -391,6 +419,8 @@ func (s *stream) stop(err error) {
 // closed notes that a stream is over. c.mu is held.
 func (c *Conn) closed(s *stream) {
 	delete(c.open, s.id)
-	c.touched = time.Now()
+	if len(c.open) == 0 {
+		c.touched = time.Now()
+	}
 	c.endIfDone()
 }

@@ -232,11 +232,12 @@ func (r *requestStream) handle(req *http.Request) {
 	}
 	r.answer = newAnswer(r.Stream)
 	w := message.NewResponse(&r.answer, req.Method == http.MethodHead)
-	if !r.call(w, req) {
-		r.end(http.ErrAbortHandler)
-		return
+	err := error(http.ErrAbortHandler)
+	if r.call(w, req) {
+		err = w.Finish()
 	}
-	if err := w.Finish(); err != nil || len(*r.answer.rest) == 0 {
+	w.Release()
+	if err != nil || len(*r.answer.rest) == 0 {
 		r.end(err)
 		return
 	}

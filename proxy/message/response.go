@@ -1,6 +1,7 @@
 package message
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"net/textproto"
@@ -22,6 +23,12 @@ type Stream interface {
 	Send(p *Part) error
 	SetReadDeadline(t time.Time) error
 	SetWriteDeadline(t time.Time) error
+}
+
+// paced is a Stream that cuts off clients which take nothing for SendIdle by itself.
+type paced interface {
+	SendIdle() time.Duration
+	Stalled() bool
 }
 
 // Part is a part of an answer, in the order of its fields.
@@ -50,37 +57,66 @@ func (p *Part) Omits(name string) bool {
 	return strings.HasPrefix(name, http.TrailerPrefix) || slices.Contains(p.response.trailers, name)
 }
 
-// heldContents are for contents that are held.
-var heldContents = sync.Pool{New: func() any { return new([Held]byte) }}
+// room is what an answer is made in.
+type room struct {
+	header http.Header
+	held   [Held]byte // of the content
+}
+
+// usualFields is how many fields most answers have at most.
+const usualFields = 14
+
+var rooms = sync.Pool{New: func() any { return &room{header: make(http.Header, usualFields)} }}
 
 // Response is an http.ResponseWriter. http.ResponseController finds its deadlines and FlushError.
 type Response struct {
 	stream   Stream
+	room     *room // nil: it is over
 	header   http.Header
 	isHead   bool
-	status   int   // zero: WriteHeader wasn't called
-	sent     bool  // the header section is
-	declared int64 // by Content-Length; below 0: it doesn't say
-	written  int64 // of the content
-	held     *[Held]byte
-	content  []byte // in held
+	status   int    // zero: WriteHeader wasn't called
+	sent     bool   // the header section is
+	declared int64  // by Content-Length; below 0: it doesn't say
+	written  int64  // of the content
+	content  []byte // that is held, in room
 	trailers []string
 	part     Part
 	err      error // of sending: what comes behind would be taken for something else
 }
 
-// NewResponse returns the answer to a request that came on s.
+// NewResponse returns the answer to a request that came on s. Release is to follow.
 func NewResponse(s Stream, isHead bool) *Response {
-	return &Response{stream: s, header: http.Header{}, isHead: isHead, declared: -1}
+	w := &Response{stream: s, room: rooms.Get().(*room), isHead: isHead, declared: -1}
+	w.header, w.content = w.room.header, w.room.held[:0]
+	return w
 }
 
+// Release ends the answer: what it was made in is for others, so that nobody may use what Header returned any more. It must be
+// called once.
+func (w *Response) Release() {
+	r := w.room
+	w.room, w.header, w.content = nil, nil, nil
+	if len(r.header) <= usualFields {
+		clear(r.header)
+		rooms.Put(r)
+	}
+}
+
+// errOver is what comes of an answer after its Release.
+var errOver = errors.New("the answer is over")
+
 // Header fulfils http.ResponseWriter.
-func (w *Response) Header() http.Header { return w.header }
+func (w *Response) Header() http.Header {
+	if w.room == nil {
+		return http.Header{}
+	}
+	return w.header
+}
 
 // WriteHeader fulfils http.ResponseWriter. An informational one is sent at once.
 func (w *Response) WriteHeader(status int) {
 	switch {
-	case w.status != 0:
+	case w.status != 0 || w.room == nil:
 		return
 	case status < 200:
 		w.announce()
@@ -108,6 +144,9 @@ func first(lines []string) string {
 
 // Write fulfils http.ResponseWriter.
 func (w *Response) Write(p []byte) (int, error) {
+	if w.room == nil {
+		return 0, errOver
+	}
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
@@ -121,21 +160,13 @@ func (w *Response) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if !w.sent && len(w.content)+len(p) <= Held {
-		w.hold(p)
+		w.content = append(w.content, p...)
 		return len(p), nil
 	}
 	if err := w.send(p, false); err != nil {
 		return 0, err
 	}
 	return len(p), nil
-}
-
-func (w *Response) hold(p []byte) {
-	if w.held == nil {
-		w.held = heldContents.Get().(*[Held]byte)
-		w.content = w.held[:0]
-	}
-	w.content = append(w.content, p...)
 }
 
 // HasContent tells whether an answer with status has content: RFC 9110, section 6.4.1.
@@ -145,6 +176,9 @@ func HasContent(status int) bool {
 
 // FlushError sends what is held.
 func (w *Response) FlushError() error {
+	if w.room == nil {
+		return errOver
+	}
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
@@ -163,6 +197,20 @@ func (w *Response) SetReadDeadline(t time.Time) error { return w.stream.SetReadD
 // SetWriteDeadline is for http.ResponseController.
 func (w *Response) SetWriteDeadline(t time.Time) error { return w.stream.SetWriteDeadline(t) }
 
+// SendIdle is how long a client may take nothing before the stream ends the answer by itself; below 0: it doesn't.
+func (w *Response) SendIdle() time.Duration {
+	if p, ok := w.stream.(paced); ok {
+		return p.SendIdle()
+	}
+	return -1
+}
+
+// Stalled tells whether it has done so.
+func (w *Response) Stalled() bool {
+	p, ok := w.stream.(paced)
+	return ok && p.Stalled()
+}
+
 // send sends the header section, what is held of the content, and p; with end the trailer section, and the end.
 func (w *Response) send(p []byte, end bool) error {
 	if w.err != nil {
@@ -180,10 +228,6 @@ func (w *Response) send(p []byte, end bool) error {
 	}
 	w.err = w.stream.Send(&w.part)
 	w.content, w.part.Content = nil, [2][]byte{}
-	if w.held != nil {
-		heldContents.Put(w.held)
-		w.held = nil
-	}
 	return w.err
 }
 

@@ -15,28 +15,28 @@ type waiter struct {
 }
 
 // acquire takes a place at a server, waiting for one in the queue where all are taken. failed is avoided where another
-// server is usable.
-func (p *Pool) acquire(ctx context.Context, failed *server) (*server, error) {
+// server is usable. It returns when the place was had, which is now where it was at once.
+func (p *Pool) acquire(ctx context.Context, failed *server, now time.Time) (*server, time.Time, error) {
 	p.mu.Lock()
 	p.handOut() // a place that time alone has freed goes to whoever waits longest
-	now := time.Now()
 	if s := p.pick(now, failed); s != nil {
 		s.take(now)
 		p.mu.Unlock()
 		p.reporter.Place(p.name, true)
-		return s, nil
+		return s, now, nil
 	}
 	if len(p.waiting) >= p.options.Concurrency.Queue {
 		p.mu.Unlock()
 		p.reporter.Place(p.name, false)
 		p.counts.refused.Add(1)
-		return nil, newError(ConnectionLimitReached, "", fmt.Errorf("origin %s: %d requests wait for a place already", p.name, p.options.Concurrency.Queue))
+		return nil, now, newError(ConnectionLimitReached, "", fmt.Errorf("origin %s: %d requests wait for a place already", p.name, p.options.Concurrency.Queue))
 	}
 	w := &waiter{failed: failed, given: make(chan *server, 1)}
 	p.waiting = append(p.waiting, w)
 	p.mu.Unlock()
 	p.reporter.Place(p.name, false)
-	return p.wait(ctx, w)
+	s, err := p.wait(ctx, w)
+	return s, time.Now(), err
 }
 
 func (p *Pool) wait(ctx context.Context, w *waiter) (*server, error) {

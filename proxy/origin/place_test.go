@@ -41,7 +41,7 @@ func small(t *testing.T, n int) *Pool {
 
 func mustAcquire(t *testing.T, p *Pool) *server {
 	t.Helper()
-	s, err := p.acquire(t.Context(), nil)
+	s, _, err := p.acquire(t.Context(), nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,13 +63,13 @@ func TestQueueIsFirstComeFirstServed(t *testing.T) {
 		order := make(chan int, 2)
 		for i := range 2 {
 			go func() {
-				if _, err := p.acquire(t.Context(), nil); err == nil {
+				if _, _, err := p.acquire(t.Context(), nil, time.Now()); err == nil {
 					order <- i
 				}
 			}()
 			synctest.Wait()
 		}
-		_, err := p.acquire(t.Context(), nil)
+		_, _, err := p.acquire(t.Context(), nil, time.Now())
 		wantLimit(t, err) // the queue is full: at once
 		for want := range 2 {
 			p.release(s)
@@ -91,14 +91,14 @@ func TestWaitEnds(t *testing.T) {
 		p.reporter = told
 		s := mustAcquire(t, p)
 		began := time.Now()
-		_, err := p.acquire(t.Context(), nil)
+		_, _, err := p.acquire(t.Context(), nil, time.Now())
 		wantLimit(t, err)
 		if d := time.Since(began); d != 5*time.Second {
 			t.Errorf("waited %s, want 5s", d)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := p.acquire(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+		if _, _, err := p.acquire(ctx, nil, time.Now()); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want the context's error", err)
 		}
 		if p.Status().Waiting != 0 {
@@ -130,14 +130,14 @@ func TestNobodyOvertakes(t *testing.T) {
 		p.mu.Unlock()
 		got := make(chan *server, 1)
 		go func() {
-			s, _ := p.acquire(t.Context(), nil)
+			s, _, _ := p.acquire(t.Context(), nil, time.Now())
 			got <- s
 		}()
 		synctest.Wait()
 		p.mu.Lock()
 		away.turn(time.Now(), true)
 		p.mu.Unlock()
-		_, err := p.acquire(t.Context(), nil) // waits behind the first, in vain
+		_, _, err := p.acquire(t.Context(), nil, time.Now()) // waits behind the first, in vain
 		wantLimit(t, err)
 		if s := <-got; s != away {
 			t.Errorf("the first got %v", s)
@@ -151,10 +151,10 @@ func TestHeadOfQueueDoesNotBlock(t *testing.T) {
 		p := small(t, 2)
 		a, b := mustAcquire(t, p), mustAcquire(t, p)
 		picky := make(chan *server, 1)
-		go func() { s, _ := p.acquire(t.Context(), a); picky <- s }()
+		go func() { s, _, _ := p.acquire(t.Context(), a, time.Now()); picky <- s }()
 		synctest.Wait()
 		other := make(chan *server, 1)
-		go func() { s, _ := p.acquire(t.Context(), nil); other <- s }()
+		go func() { s, _, _ := p.acquire(t.Context(), nil, time.Now()); other <- s }()
 		synctest.Wait()
 		p.release(a)
 		if s := <-other; s != a {

@@ -101,15 +101,16 @@ type Field = h1.Field
 // Send is RoundTrip with more fields, in place of those of the same names. It changes nothing of r, which may share its fields
 // with others.
 func (p *Pool) Send(r *http.Request, more []Field) (*http.Response, error) {
-	p.budget.request(time.Now())
+	now := time.Now()
+	p.budget.request(now)
 	content := newUpload(r)
 	defer content.settle()
-	s, err := p.acquire(r.Context(), nil)
+	s, began, err := p.acquire(r.Context(), nil, now)
 	if err != nil {
 		return nil, err
 	}
 	for try := 0; ; try++ {
-		resp, sent, err := p.send(s, r, more, content)
+		resp, sent, err := p.send(s, began, r, more, content)
 		if err == nil {
 			return resp, nil
 		}
@@ -118,11 +119,11 @@ func (p *Pool) Send(r *http.Request, more []Field) (*http.Response, error) {
 		}
 		p.counts.retries.Add(1)
 		p.journal.Add(health.EventFill, p.name, "retried: "+err.Error())
-		next, full := p.acquire(r.Context(), s)
+		next, at, full := p.acquire(r.Context(), s, time.Now())
 		if full != nil {
 			return nil, err // why the request failed, rather than why it wasn't sent again
 		}
-		s = next
+		s, began = next, at
 	}
 }
 
@@ -160,7 +161,7 @@ func (p *Pool) succeeded(s *server, began time.Time, result string) {
 	p.counts.sent.Add(1)
 	p.mu.Lock()
 	s.results[result]++
-	readmitted := s.succeeded(time.Now(), began)
+	readmitted := s.succeeded(began)
 	p.mu.Unlock()
 	if readmitted {
 		p.journal.Add(health.EventOrigin, p.name, s.url.String()+" readmitted")

@@ -14,9 +14,9 @@ import (
 	"github.com/anyedge/anyedge/proxy/origin/h1"
 )
 
-// send makes one try at s, which holds a place for it. sent says whether the server may have seen any of the request.
-func (p *Pool) send(s *server, r *http.Request, more []Field, content *upload) (_ *http.Response, sent bool, _ error) {
-	x := &exchange{pool: p, server: s, client: r.Context(), ctx: r.Context(), began: time.Now()}
+// send makes one try at s, which holds a place for it since began. sent says whether the server may have seen any of the request.
+func (p *Pool) send(s *server, began time.Time, r *http.Request, more []Field, content *upload) (_ *http.Response, sent bool, _ error) {
+	x := &exchange{pool: p, server: s, client: r.Context(), ctx: r.Context(), began: began}
 	resp, err := x.ask(r, more, content)
 	if err != nil {
 		return nil, x.connected.Load(), x.unanswered(err, content)

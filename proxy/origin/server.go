@@ -130,13 +130,13 @@ func (s *server) failed(now, began time.Time, o EjectionOptions, err error) time
 }
 
 // succeeded ends a row of failures and says whether that readmits s.
-func (s *server) succeeded(now, began time.Time) bool {
+func (s *server) succeeded(began time.Time) bool {
 	if began.Before(s.ejectedAt) {
 		return false
 	}
 	readmitted := s.ejections > 0
 	if readmitted {
-		s.returned = now
+		s.returned = time.Now()
 	}
 	s.failures, s.ejections, s.ejectedUntil = 0, 0, time.Time{}
 	return readmitted

@@ -37,23 +37,35 @@ var ErrNotSpoken = errors.New("the server doesn't speak H2")
 // ErrMalformed is of a response, or of a frame, that RFC 9113 doesn't allow.
 var ErrMalformed = errors.New("malformed response")
 
-// maxTries is how often a request is sent that the server hasn't begun to answer.
-const maxTries = 4
+const (
+	// maxTries is how often a request is sent that the server hasn't begun to answer.
+	maxTries = 4
+	// maxTurns is the same where the server has answered others on the same connection: one that closes a connection after so
+	// many requests, as nginx does, refuses the rest of those that are under way, and the same one may be among them again.
+	maxTurns = 100
+)
 
 // RoundTrip sends r, which h1.Takes has taken, and returns the response when its header section has come. 1xx responses reach
 // the hooks of net/http/httptrace. The Body must be closed; it may tell by a method Buffered() int how much of it has come. Its
-// trailers are in the response's Trailer once it was read to its end. Errors are ErrNotSpoken, those of Dial and of TLS, ErrMalformed, what
-// else the server has done or not done in time (os.ErrDeadlineExceeded), or the cause for which r's context ended.
+// trailers are in the response's Trailer once it was read to its end. Errors are ErrNotSpoken, those of Dial and of TLS,
+// ErrMalformed, what else the server has done or not done in time (os.ErrDeadlineExceeded), or the cause for which r's context
+// ended.
 func (c *Client) RoundTrip(r *h1.Request) (*http.Response, error) {
-	for try := 1; ; try++ {
+	for try, turn := 1, 1; ; turn++ {
 		n, err := c.conn(r.Context())
 		if err != nil {
 			return nil, err
 		}
 		resp, err := n.exchange(r)
 		var lost *unprocessed
-		if err == nil || try == maxTries || r.Context().Err() != nil || !errors.As(err, &lost) {
+		if err == nil || r.Context().Err() != nil || !errors.As(err, &lost) {
 			return resp, err
+		}
+		if !lost.others {
+			try++
+		}
+		if try > maxTries || turn == maxTurns {
+			return nil, err
 		}
 	}
 }
@@ -72,7 +84,10 @@ func (c *Client) CloseIdle() {
 }
 
 // unprocessed is why a request got no answer, of which the server hasn't begun one.
-type unprocessed struct{ error }
+type unprocessed struct {
+	error
+	others bool // but has answered others on the same connection
+}
 
 // Unwrap returns the cause.
 func (e *unprocessed) Unwrap() error { return e.error }

@@ -126,9 +126,9 @@ func (n *conn) exchange(r *h1.Request) (*http.Response, error) {
 func (n *conn) begin(s *stream, r *h1.Request) error {
 	switch {
 	case n.err != nil:
-		return &unprocessed{n.err}
+		return &unprocessed{n.err, false}
 	case n.leaving:
-		return &unprocessed{errLeaving}
+		return &unprocessed{errLeaving, true}
 	}
 	before := len(n.out)
 	out, err := appendRequest(n.out, n.next, r, n.client.TLS != nil)

@@ -197,6 +197,42 @@ func TestGoesAway(t *testing.T) {
 	}
 }
 
+// TestFewRequestsForEachConnection: a server that goes away after every third request, while many more are under way, answers all
+// of them in the end.
+func TestFewRequestsForEachConnection(t *testing.T) {
+	const each, requests = 3, 60
+	var answered atomic.Int32
+	c, n := client(t, func(p *peer) {
+		p.greet()
+		for i := range each {
+			r := p.request()
+			if r == nil {
+				return
+			}
+			if i == each-1 {
+				_ = p.WriteGoAway(r.StreamID, http2.ErrCodeNo, nil)
+			}
+			answered.Add(1)
+			p.answer(r.StreamID, r.PseudoValue("path"))
+		}
+		for p.request() != nil { // those above its last
+		}
+	})
+	var all sync.WaitGroup
+	for i := range requests {
+		all.Go(func() {
+			path := fmt.Sprintf("/%d", i)
+			if _, got, err := fetch(c, get(t.Context(), t, path)); got != path || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+	all.Wait()
+	if answered.Load() != requests || n.Load() != requests/each {
+		t.Errorf("%d answered over %d connections", answered.Load(), n.Load())
+	}
+}
+
 type witness func(reused bool)
 
 func (w witness) Connected(reused bool) { w(reused) }

@@ -191,7 +191,7 @@ func (n *conn) goAway(last uint32, code frame.Code) error {
 	for _, s := range n.open {
 		if s.id > last {
 			n.closed(s)
-			s.fail(&unprocessed{fmt.Errorf("the server goes away: %s", code)})
+			s.fail(&unprocessed{fmt.Errorf("the server goes away: %s", code), last > 0})
 		}
 	}
 	if n.places == 0 {
@@ -212,7 +212,7 @@ func (n *conn) wasReset(id uint32, code frame.Code) error {
 	n.closed(s)
 	err := fmt.Errorf("the server reset the stream: %s", code)
 	if code == frame.RefusedStream && !s.answered {
-		err = &unprocessed{err}
+		err = &unprocessed{err, false}
 	}
 	s.fail(err)
 	return nil

@@ -178,7 +178,7 @@ func (s *stream) reset(code frame.Code, err error) {
 // can be asked for again. conn.mu is held.
 func (s *stream) lost(err error) {
 	if s.old && !s.answered && s.interim == nil {
-		err = &unprocessed{err}
+		err = &unprocessed{err, false}
 	}
 	s.fail(err)
 }
