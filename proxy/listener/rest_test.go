@@ -3,6 +3,7 @@
 package listener_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"runtime"
@@ -30,7 +31,8 @@ func waitResting(t *testing.T, want int) {
 	}
 }
 
-// TestRest: quiet connections over H1 and H2 rest, answer when they are asked anew, and end with the listener.
+// TestRest: quiet connections over H1 and H2 rest, answer when they are asked anew, and when they rest again end with the
+// listener, in order.
 func TestRest(t *testing.T) {
 	e := serve(t, http.HandlerFunc(describe), withHits(newHits(t, 100)))
 	h1, h2 := e.client(listener.H1), e.client(listener.H2)
@@ -49,6 +51,11 @@ func TestRest(t *testing.T) {
 	if n := e.metric("connections_total"); n > 2 {
 		t.Errorf("%v connections", n)
 	}
+	waitResting(t, 2)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	must(t, e.Shutdown(ctx))
+	e.ended()
 }
 
 // TestKeyUpdateAtRest: what comes in pieces to connections that rest is put together, and a KeyUpdate has time to be answered.
