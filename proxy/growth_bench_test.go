@@ -40,7 +40,7 @@ func BenchmarkGrowth(b *testing.B) {
 		{10_000, 1000, 1000},
 	}
 	if n, err := strconv.Atoi(os.Getenv("GROWTH")); err == nil {
-		list = []growth{{n, 1, 1}}
+		list = []growth{{1000, 1, 1}, {n, 1, 1}}
 	}
 	for _, g := range list {
 		b.Run(fmt.Sprintf("objects=%d/sites=%d/vips=%d", g.objects, g.sites, g.vips), func(b *testing.B) {
