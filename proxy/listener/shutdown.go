@@ -14,6 +14,7 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 	var err error
 	l.closing.Do(func() {
 		l.http.SetKeepAlivesEnabled(false) // before the sockets close: from here on answers say Connection: close
+		l.conns.leave()                    // the same of connections that net/http doesn't know; drain asks those that come meanwhile
 		l.stopAccept()
 		l.drain(ctx)
 		cut := l.close()
