@@ -40,7 +40,7 @@ func newLosses(vip string, m *vipMetrics, j *health.Journal) *losses {
 }
 
 func (l *losses) note(p Protocol, reason loss) {
-	l.metrics.lost(p, reason)
+	defer l.metrics.lost(p, reason) // last: what the metrics count, flush finds
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.counts[fmt.Sprintf("%s %s", p, reason)]++
