@@ -131,10 +131,10 @@ func (c *Cache) makeForm(k *coder, s *Response, coding encoding.Coding) {
 		c.log.Debug("a stored content can't be encoded", "key", s.slot.key, "coding", coding, "error", err)
 		return
 	}
-	c.figures.encoding.made(coding, s.length, content.Size())
 	if cost, ok := c.index.attach(s, coding, s.encoded(coding, content), c.residency.Limit()); ok {
 		c.admit(s.hash, cost)
 	}
+	c.figures.encoding.made(coding, s.length, content.Size()) // last: what it counts is there
 }
 
 // attach stores an encoded form of a stored response, unless its slot then costs more than limit.
